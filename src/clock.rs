@@ -1,0 +1,186 @@
+//! Time and randomness, always arguments.
+
+use std::fmt;
+use std::time::Duration;
+
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
+
+/// A moment in UTC, to the microsecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// A moment from microseconds since 1970.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since 1970.
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Reads an `xs:dateTime`; without an offset it counts as UTC (SAML core 1.3.3).
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let moment = match OffsetDateTime::parse(text, &Rfc3339) {
+            Ok(moment) => moment,
+            Err(_) => OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339).ok()?,
+        };
+        i64::try_from(moment.unix_timestamp_nanos() / 1_000).ok().map(Self)
+    }
+
+    /// The moment `span` later, or the end of time.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// The moment `span` earlier, or the beginning of time.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long after `earlier` this is; zero where it is not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// XDS form in UTC, `YYYYMMDDhhmmss` (ITI TF-3 4.2.3.1.7, DTM).
+    #[must_use]
+    pub fn to_dtm(self) -> String {
+        let t = self.calendar();
+        let (date, time) = (t.date(), t.time());
+        format!(
+            "{:04}{:02}{:02}{:02}{:02}{:02}",
+            date.year(),
+            u8::from(date.month()),
+            date.day(),
+            time.hour(),
+            time.minute(),
+            time.second()
+        )
+    }
+
+    fn calendar(self) -> PrimitiveDateTime {
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000)
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+            .to_offset(UtcOffset::UTC);
+        PrimitiveDateTime::new(moment.date(), moment.time())
+    }
+}
+
+/// RFC 3339 in UTC with microseconds, as syslog and SAML take it.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let t = self.calendar();
+        let (date, time) = (t.date(), t.time());
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
+            date.year(),
+            u8::from(date.month()),
+            date.day(),
+            time.hour(),
+            time.minute(),
+            time.second(),
+            time.microsecond()
+        )
+    }
+}
+
+/// Tells the time.
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let micros = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000;
+        Timestamp(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+}
+
+/// A clock that stands still, for tests.
+#[derive(Debug, Clone, Copy)]
+pub struct FixedClock(pub Timestamp);
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+/// Gives random bytes.
+pub trait Random: Send + Sync + fmt::Debug {
+    /// Fills the slice, or says that there is no randomness to be had.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness>;
+}
+
+/// The random source failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no randomness to be had")]
+pub struct NoRandomness;
+
+/// OpenSSL's generator.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        openssl::rand::rand_bytes(bytes).map_err(|_| NoRandomness)
+    }
+}
+
+/// A random UUID (version 4), lower-case, without a prefix.
+pub fn uuid(random: &dyn Random) -> Result<String, NoRandomness> {
+    let mut bytes = [0_u8; 16];
+    random.fill(&mut bytes)?;
+    let mut number = u128::from_be_bytes(bytes);
+    number = number & !(0xf << 76) | (4 << 76);
+    number = number & !(0b11 << 62) | (0b10 << 62);
+    let hex = format!("{number:032x}");
+    let mut uuid = String::with_capacity(36);
+    for (at, digit) in hex.chars().enumerate() {
+        if matches!(at, 8 | 12 | 16 | 20) {
+            uuid.push('-');
+        }
+        uuid.push(digit);
+    }
+    Ok(uuid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn date_times_are_read_in_every_offset() {
+        let utc = Timestamp::parse("2026-11-22T09:50:00.123Z").unwrap();
+        assert_eq!(utc.to_string(), "2026-11-22T09:50:00.123000Z");
+        assert_eq!(Timestamp::parse("2026-11-22T10:50:00.123+01:00"), Some(utc));
+        assert_eq!(Timestamp::parse("2026-11-22T09:50:00.123"), Some(utc));
+        assert_eq!(utc.to_dtm(), "20261122095000");
+        for bad in ["", "2026-11-22", "yesterday", "2026-13-22T09:50:00Z"] {
+            assert_eq!(Timestamp::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn uuids_say_version_and_variant() {
+        let id = uuid(&SystemRandom).unwrap();
+        assert_eq!((id.len(), id.as_bytes()[14]), (36, b'4'));
+        assert!(matches!(id.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
+    }
+}

@@ -1,0 +1,12 @@
+//! The narrow part of FHIR R4 that decisions read; whatever else a resource holds passes by.
+
+mod date;
+mod resource;
+mod types;
+
+pub use date::{Date, Precision};
+pub use resource::{
+    Actor, Attachment, Binary, Bundle, BundleEntry, Consent, ConsentData, Content, Context,
+    DocumentReference, Patient, Policy, Practitioner, Provision, RelatesTo, Resource,
+};
+pub use types::{CodeableConcept, Coding, HumanName, Identifier, Meta, Period, Reference};

@@ -1,0 +1,38 @@
+//! Ceilings, each with its origin; configuration may lower them, never raise them.
+
+use std::time::Duration;
+
+/// Bytes of a request body: an ITI-38 request with SAML is 8 to 15 KB, the rest is room for fifty inline certificates.
+pub const REQUEST_BYTES: usize = 2 * 1024 * 1024;
+/// Element depth of a request: the deepest seen is 14; a recursive canonicaliser overflowed at 60,000.
+pub const XML_DEPTH: usize = 64;
+/// DOM nodes of a request: two million bytes of empty elements would give 500,000.
+pub const XML_NODES: u32 = 100_000;
+/// Attributes and namespace declarations of one element: 5,000 `xmlns` cost 700 times a normal parse.
+pub const XML_ATTRIBUTES: usize = 256;
+/// MIME parts of a request: CXF's default for attachments.
+pub const MIME_PARTS: usize = 50;
+/// Bytes of the headers of one MIME part: ten times CXF's 300.
+pub const MIME_HEADER_BYTES: usize = 4 * 1024;
+/// Bytes of the HTTP head: hyper's read buffer holds it whole.
+pub const HTTP_HEAD_BYTES: usize = 32 * 1024;
+/// Documents asked for in one retrieve: the widest sender allows 9, a registry page is 100.
+pub const RETRIEVE_DOCUMENTS: usize = 100;
+/// Entries of one answer: "thousands of objects" go by ObjectRef (ITI TF-2 3.18.4.1.2.6).
+pub const QUERY_ENTRIES: usize = 10_000;
+/// How long a TLS handshake may take.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// How long an HTTP head may take to arrive.
+pub const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long a request body may take to arrive: a sender gives up after 60 to 120 s.
+pub const BODY_TIME: Duration = Duration::from_secs(30);
+/// Open connections at once: 1,000 idle ones are a fact of life, this leaves room beside them.
+pub const CONNECTIONS: usize = 4_096;
+/// How long shutdown waits for requests under way.
+pub const SHUTDOWN_TIME: Duration = Duration::from_secs(30);
+/// The longest a verified signature stays cached.
+pub const SIGNATURE_CACHE_TIME: Duration = Duration::from_secs(5 * 60);
+/// Signatures remembered at once, about 100 bytes each.
+pub const SIGNATURE_CACHE_ENTRIES: usize = 16_384;
+/// Characters of an unverified claim that audit may quote.
+pub const UNVERIFIED_QUOTE_CHARS: usize = 120;

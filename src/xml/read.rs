@@ -1,0 +1,250 @@
+use std::borrow::Cow;
+
+use crate::limits;
+
+/// An element or text of a parsed document.
+pub type Node<'d, 'i> = roxmltree::Node<'d, 'i>;
+
+/// A document that keeps within its bounds; only [`parse`] makes one.
+#[derive(Debug)]
+pub struct Document<'i>(roxmltree::Document<'i>);
+
+impl<'i> Document<'i> {
+    /// The document element.
+    #[must_use]
+    pub fn root(&self) -> Node<'_, 'i> {
+        self.0.root_element()
+    }
+
+    /// The text that was parsed.
+    #[must_use]
+    pub fn input(&self) -> &'i str {
+        self.0.input_text()
+    }
+}
+
+/// How large a document may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Nodes in all.
+    pub nodes: u32,
+    /// Elements within elements.
+    pub depth: usize,
+    /// Attributes and namespaces of one element.
+    pub attributes: usize,
+}
+
+impl Bounds {
+    /// The ceilings for whatever a peer sends.
+    pub const REQUEST: Self = Self {
+        nodes: limits::XML_NODES,
+        depth: limits::XML_DEPTH,
+        attributes: limits::XML_ATTRIBUTES,
+    };
+}
+
+/// Why a text is not an acceptable document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not well-formed, or with a DTD.
+    #[error("malformed XML: {0}")]
+    Malformed(String),
+    /// Elements nested too deep.
+    #[error("XML nested deeper than {limit}")]
+    TooDeep {
+        /// The ceiling.
+        limit: usize,
+    },
+    /// Too many nodes in the document.
+    #[error("XML has more than {limit} nodes")]
+    TooManyNodes {
+        /// The ceiling.
+        limit: u32,
+    },
+    /// Too many attributes or namespaces on one element.
+    #[error("an XML element has more than {limit} attributes or namespaces")]
+    TooManyAttributes {
+        /// The ceiling.
+        limit: usize,
+    },
+}
+
+/// Parses a whole document within bounds; a byte order mark in front is passed over.
+pub fn parse(text: &str, bounds: Bounds) -> Result<Document<'_>, Error> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    scan(text, bounds)?;
+    let options = roxmltree::ParsingOptions {
+        allow_dtd: false,
+        nodes_limit: bounds.nodes,
+        ..Default::default()
+    };
+    let document =
+        roxmltree::Document::parse_with_options(text, options).map_err(|error| match error {
+            roxmltree::Error::NodesLimitReached => Error::TooManyNodes { limit: bounds.nodes },
+            other => Error::Malformed(other.to_string()),
+        })?;
+    // the scan above is coarse; depth is counted exactly here, without recursion
+    let mut depth = 0_usize;
+    let mut node = document.root();
+    loop {
+        if let Some(first) = node.first_child() {
+            depth = depth.saturating_add(1);
+            if depth > bounds.depth {
+                return Err(Error::TooDeep { limit: bounds.depth });
+            }
+            node = first;
+            continue;
+        }
+        loop {
+            if let Some(next) = node.next_sibling() {
+                node = next;
+                break;
+            }
+            match node.parent() {
+                Some(parent) => {
+                    node = parent;
+                    depth = depth.saturating_sub(1);
+                }
+                None => return Ok(Document(document)),
+            }
+        }
+    }
+}
+
+/// Refuses a tag stuffed with attributes before the parser compares them pair by pair.
+fn scan(text: &str, bounds: Bounds) -> Result<(), Error> {
+    for piece in text.split('<').skip(1) {
+        // a comment or CDATA is no tag; in a tag all before `>` outside of quotes counts
+        if piece.starts_with('!') {
+            continue;
+        }
+        let mut quote = None;
+        let end = piece.bytes().position(|b| match (quote, b) {
+            (None, b'"' | b'\'') => {
+                quote = Some(b);
+                false
+            }
+            (Some(open), b) if b == open => {
+                quote = None;
+                false
+            }
+            (None, b'>') => true,
+            _ => false,
+        });
+        let tag = end.and_then(|end| piece.get(..end)).unwrap_or(piece);
+        if tag.len() > bounds.attributes && attributes_in(tag) > bounds.attributes {
+            return Err(Error::TooManyAttributes { limit: bounds.attributes });
+        }
+    }
+    Ok(())
+}
+
+/// Counts `=` outside of quotes.
+fn attributes_in(tag: &str) -> usize {
+    let mut quote = None;
+    let mut count = 0_usize;
+    for b in tag.bytes() {
+        match (quote, b) {
+            (None, b'"' | b'\'') => quote = Some(b),
+            (Some(open), b) if b == open => quote = None,
+            (None, b'=') => count = count.saturating_add(1),
+            _ => {}
+        }
+    }
+    count
+}
+
+/// The child elements of that name.
+pub fn children<'d, 'i: 'd>(
+    node: Node<'d, 'i>,
+    namespace: &'d str,
+    name: &'d str,
+) -> impl Iterator<Item = Node<'d, 'i>> {
+    node.children().filter(move |n| {
+        n.is_element() && n.tag_name().name() == name && n.tag_name().namespace() == Some(namespace)
+    })
+}
+
+/// The first child element of that name.
+#[must_use]
+pub fn child<'d, 'i: 'd>(
+    node: Node<'d, 'i>,
+    namespace: &'d str,
+    name: &'d str,
+) -> Option<Node<'d, 'i>> {
+    children(node, namespace, name).next()
+}
+
+/// The child element of that name, where there is just one.
+#[must_use]
+pub fn only_child<'d, 'i: 'd>(
+    node: Node<'d, 'i>,
+    namespace: &'d str,
+    name: &'d str,
+) -> Option<Node<'d, 'i>> {
+    let mut found = children(node, namespace, name);
+    let first = found.next()?;
+    if found.next().is_some() { None } else { Some(first) }
+}
+
+/// An attribute without a namespace.
+#[must_use]
+pub fn attribute<'d>(node: Node<'d, '_>, name: &str) -> Option<&'d str> {
+    node.attributes().find(|a| a.name() == name && a.namespace().is_none()).map(|a| a.value())
+}
+
+/// All text directly inside an element, joined around comments, trimmed.
+#[must_use]
+pub fn text<'d>(node: Node<'d, '_>) -> Cow<'d, str> {
+    let mut pieces = node.children().filter(|n| n.is_text()).filter_map(|n| n.text());
+    let Some(first) = pieces.next() else { return Cow::Borrowed("") };
+    match pieces.next() {
+        None => Cow::Borrowed(first.trim()),
+        Some(second) => {
+            let mut joined = format!("{first}{second}");
+            pieces.for_each(|piece| joined.push_str(piece));
+            Cow::Owned(joined.trim().to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_joined_around_comments() {
+        let document = parse("<a> x<!-- c -->y<![CDATA[<z]]> </a>", Bounds::REQUEST).unwrap();
+        assert_eq!(text(document.root()), "xy<z");
+    }
+
+    #[test]
+    fn bounds_hold() {
+        let deep = |n: usize| format!("{}{}", "<a>".repeat(n), "</a>".repeat(n));
+        assert!(parse(&deep(limits::XML_DEPTH), Bounds::REQUEST).is_ok());
+        assert!(matches!(
+            parse(&deep(limits::XML_DEPTH + 1), Bounds::REQUEST),
+            Err(Error::TooDeep { .. })
+        ));
+        assert!(parse(&deep(100_000), Bounds::REQUEST).is_err());
+        let wide = |n: usize| {
+            let names: String = (0..n).map(|i| format!(" a{i}='='")).collect();
+            format!("<a{names}/>")
+        };
+        assert!(parse(&wide(limits::XML_ATTRIBUTES), Bounds::REQUEST).is_ok());
+        assert!(matches!(
+            parse(&wide(limits::XML_ATTRIBUTES + 1), Bounds::REQUEST),
+            Err(Error::TooManyAttributes { .. })
+        ));
+        let many = format!("<a>{}</a>", "<b/>".repeat(limits::XML_NODES as usize));
+        assert!(matches!(parse(&many, Bounds::REQUEST), Err(Error::TooManyNodes { .. })));
+    }
+
+    #[test]
+    fn doctypes_are_refused_and_a_byte_order_mark_is_not() {
+        assert!(parse("<!DOCTYPE a><a/>", Bounds::REQUEST).is_err());
+        assert!(parse("\u{feff}<?xml version='1.0'?><a/>", Bounds::REQUEST).is_ok());
+        assert!(parse("<a/><b/>", Bounds::REQUEST).is_err());
+        assert!(parse("<a><b></a></b>", Bounds::REQUEST).is_err());
+    }
+}
