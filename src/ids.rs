@@ -217,7 +217,18 @@ impl fmt::Display for EntryUuid {
 }
 
 /// A code, the system that defines it, and how people say it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Coded {
     /// The code itself, trimmed.
     pub code: String,

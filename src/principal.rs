@@ -26,20 +26,22 @@ pub struct Claims {
     pub alias: Option<String>,
     /// The subject's name as people know it.
     pub name: Option<String>,
-    /// The organization's name.
+    /// The organization's name, the first of several.
     pub organization: Option<String>,
-    /// The organization's identifier as written.
-    pub organization_id: Option<String>,
+    /// Every organization the subject acts for: a bare OID, `urn:hl7ii:<root>:<extension>`, or as written.
+    pub organization_ids: Vec<String>,
     /// The community that the subject belongs to, where stated.
     pub home_community: Option<HomeCommunityId>,
-    /// The subject's roles.
+    /// The subject's roles; one that came as plain text has no system and matches no rule.
     pub roles: Vec<Coded>,
-    /// The provider identifiers (NPI and its kin) as written.
+    /// The provider identifiers (NPI and its kin), in the forms of `organization_ids`.
     pub provider_ids: Vec<String>,
     /// The purposes as stated.
     pub purposes: Stated,
     /// The patients the assertion speaks of, where stated.
     pub patients: Vec<PatientId>,
+    /// How many more patients are stated in no readable form, so that none can be compared.
+    pub unreadable_patients: usize,
     /// How the subject was authenticated, where stated.
     pub authn_context: Option<String>,
 }
@@ -60,12 +62,20 @@ impl Principal {
     /// The user as audit names him: `alias<user@issuer>` (ITI TF-2 3.40.4.2).
     #[must_use]
     pub fn user_name(&self) -> String {
-        let claims = &self.claims;
-        format!("{}<{}@{}>", claims.alias.as_deref().unwrap_or(""), claims.subject, claims.issuer)
+        self.claims.user_name()
     }
 }
 
-/// Subjects stay out of logs.
+impl Claims {
+    /// The user as audit names him: `alias<user@issuer>` (ITI TF-2 3.40.4.2).
+    #[must_use]
+    pub fn user_name(&self) -> String {
+        let alias = self.alias.as_deref().unwrap_or("");
+        format!("{alias}<{}@{}>", self.subject, self.issuer)
+    }
+}
+
+/// Subjects, patients and free text stay out of logs.
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.claims.fmt(f)
@@ -77,8 +87,27 @@ impl fmt::Debug for Claims {
         f.debug_struct("Claims")
             .field("partner", &self.partner)
             .field("issuer", &self.issuer)
-            .field("roles", &self.roles)
-            .field("purposes", &self.purposes)
+            .field("purposes", &self.purposes.coded)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_is_named_as_audit_wants_and_never_in_debug() {
+        let mut claims = Claims {
+            subject: "John.Doe".into(),
+            issuer: "https://idp.example".into(),
+            ..Claims::default()
+        };
+        let user = Principal::assertion(claims.clone());
+        assert_eq!(user.user_name(), "<John.Doe@https://idp.example>");
+        claims.alias = Some("JD".into());
+        let user = Principal::assertion(claims);
+        assert_eq!(user.user_name(), "JD<John.Doe@https://idp.example>");
+        assert!(!format!("{user:?}").contains("John"));
     }
 }

@@ -32,6 +32,8 @@ pub struct Bounds {
     pub depth: usize,
     /// Attributes and namespaces of one element.
     pub attributes: usize,
+    /// Namespace declarations of the document.
+    pub namespaces: usize,
 }
 
 impl Bounds {
@@ -40,6 +42,7 @@ impl Bounds {
         nodes: limits::XML_NODES,
         depth: limits::XML_DEPTH,
         attributes: limits::XML_ATTRIBUTES,
+        namespaces: limits::XML_NAMESPACES,
     };
 }
 
@@ -64,6 +67,12 @@ pub enum Error {
     /// Too many attributes or namespaces on one element.
     #[error("an XML element has more than {limit} attributes or namespaces")]
     TooManyAttributes {
+        /// The ceiling.
+        limit: usize,
+    },
+    /// Too many namespace declarations in the document.
+    #[error("XML has more than {limit} namespace declarations")]
+    TooManyNamespaces {
         /// The ceiling.
         limit: usize,
     },
@@ -111,8 +120,12 @@ pub fn parse(text: &str, bounds: Bounds) -> Result<Document<'_>, Error> {
     }
 }
 
-/// Refuses a tag stuffed with attributes before the parser compares them pair by pair.
+/// Refuses what would make the parser compare attributes or namespaces pair by pair.
 fn scan(text: &str, bounds: Bounds) -> Result<(), Error> {
+    // whatever stands as `xmlns` counts, in text too
+    if memchr::memmem::find_iter(text.as_bytes(), "xmlns").nth(bounds.namespaces).is_some() {
+        return Err(Error::TooManyNamespaces { limit: bounds.namespaces });
+    }
     for piece in text.split('<').skip(1) {
         // a comment or CDATA is no tag; in a tag all before `>` outside of quotes counts
         if piece.starts_with('!') {
@@ -196,7 +209,7 @@ pub fn attribute<'d>(node: Node<'d, '_>, name: &str) -> Option<&'d str> {
 /// All text directly inside an element, joined around comments, trimmed.
 #[must_use]
 pub fn text<'d>(node: Node<'d, '_>) -> Cow<'d, str> {
-    let mut pieces = node.children().filter(|n| n.is_text()).filter_map(|n| n.text());
+    let mut pieces = node.children().filter(Node::is_text).filter_map(|n| n.text());
     let Some(first) = pieces.next() else { return Cow::Borrowed("") };
     match pieces.next() {
         None => Cow::Borrowed(first.trim()),
@@ -235,6 +248,12 @@ mod tests {
         assert!(matches!(
             parse(&wide(limits::XML_ATTRIBUTES + 1), Bounds::REQUEST),
             Err(Error::TooManyAttributes { .. })
+        ));
+        let named = |n: usize| format!("<a>{}</a>", "<b xmlns='x'/>".repeat(n));
+        assert!(parse(&named(limits::XML_NAMESPACES), Bounds::REQUEST).is_ok());
+        assert!(matches!(
+            parse(&named(limits::XML_NAMESPACES + 1), Bounds::REQUEST),
+            Err(Error::TooManyNamespaces { .. })
         ));
         let many = format!("<a>{}</a>", "<b/>".repeat(limits::XML_NODES as usize));
         assert!(matches!(parse(&many, Bounds::REQUEST), Err(Error::TooManyNodes { .. })));

@@ -1,0 +1,148 @@
+//! One target's task: connect, send, wait, and begin again where the last connection is sure to have come.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::link::{Link, Opener};
+use super::window::Window;
+use super::{Counters, Times};
+use crate::audit::{Error, Journal, Record};
+use crate::clock::Random;
+
+/// Records read at once; `Journal::after` bounds their bytes too.
+const BATCH: usize = 64;
+
+/// All that a target's task needs.
+pub(super) struct Task {
+    pub(super) name: String,
+    pub(super) opener: Opener,
+    pub(super) journal: Journal,
+    pub(super) times: Times,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    Link(#[from] io::Error),
+    #[error("receiver takes too long")]
+    Slow(#[from] tokio::time::error::Elapsed),
+    #[error(transparent)]
+    Journal(#[from] Error),
+}
+
+impl Task {
+    /// Delivers until told to stop.
+    pub(super) async fn run(mut self) {
+        let mut failures = 0_u32;
+        loop {
+            let start = Instant::now();
+            let Err(broken) = self.deliver().await else { return };
+            self.counters.connected.store(false, Ordering::Relaxed);
+            self.counters.failures.fetch_add(1, Ordering::Relaxed);
+            // one that held for a while was a good connection
+            failures = if start.elapsed() > self.times.retry_longest { 0 } else { failures };
+            let pause = self.pause(failures);
+            failures = failures.saturating_add(1);
+            tracing::warn!(receiver = self.name, %broken, ?pause, "audit delivery interrupted");
+            tokio::select! {
+                () = sleep(pause) => {}
+                _ = self.stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    /// Delivers over one connection; `Ok` once all is sent and delivery was told to stop.
+    async fn deliver(&mut self) -> Result<(), Broken> {
+        let mut link = timeout(self.times.patience, self.opener.open()).await??;
+        let mut commits = self.journal.watch();
+        let mut window = Window::new(self.journal.cursor(&self.name)?);
+        self.counters.sent_up_to.store(window.sent(), Ordering::Relaxed);
+        self.counters.connected.store(true, Ordering::Relaxed);
+        let (mut saved, mut saved_at) = (window.confirmed(), Instant::now());
+        loop {
+            commits.mark_unchanged();
+            // looked at before reading, so that what was recorded before the stop is read
+            let stopping = *self.stop.borrow_and_update();
+            let records = self.read(window.sent()).await?;
+            if let Some(last) = records.last() {
+                self.send(&mut link, &mut window, &records, last.seq).await?;
+            }
+            window.settle(Instant::now(), &self.times);
+            if link.is_best_effort() {
+                window.settle_all();
+            }
+            self.counters.confirmed.store(window.confirmed(), Ordering::Relaxed);
+            if window.confirmed() > saved && saved_at.elapsed() >= self.times.poll {
+                (saved, saved_at) = (window.confirmed(), Instant::now());
+                self.journal.save_cursor(&self.name, saved).await?;
+            }
+            if !records.is_empty() {
+                continue;
+            }
+            if stopping {
+                return self.finish(&mut link, &mut window).await;
+            }
+            tokio::select! {
+                closed = link.closed() => return Err(closed.into()),
+                _ = commits.changed() => {}
+                () = sleep(self.times.poll) => {}
+                // an error says that nobody is left to tell it
+                told = self.stop.changed() => if told.is_err() { return Ok(()) },
+            }
+        }
+    }
+
+    async fn read(&self, after: u64) -> Result<Vec<Record>, Broken> {
+        let journal = self.journal.clone();
+        let reading = tokio::task::spawn_blocking(move || journal.after(after, BATCH));
+        Ok(reading.await.map_err(io::Error::other)??)
+    }
+
+    async fn send(
+        &self,
+        link: &mut Link,
+        window: &mut Window,
+        records: &[Record],
+        last: u64,
+    ) -> Result<(), Broken> {
+        // a write to a closed connection succeeds, so look first
+        if let Some(closed) = link.closed().now_or_never() {
+            return Err(closed.into());
+        }
+        let sent = timeout(self.times.patience, link.send(records)).await??;
+        window.send(last, sent.bytes, Instant::now());
+        self.counters.sent.fetch_add(sent.messages, Ordering::Relaxed);
+        self.counters.skipped.fetch_add(sent.skipped, Ordering::Relaxed);
+        self.counters.sent_up_to.store(last, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn finish(&self, link: &mut Link, window: &mut Window) -> Result<(), Broken> {
+        if timeout(self.times.patience, link.close()).await? {
+            window.settle_all();
+        }
+        self.counters.confirmed.store(window.confirmed(), Ordering::Relaxed);
+        self.counters.connected.store(false, Ordering::Relaxed);
+        Ok(self.journal.save_cursor(&self.name, window.confirmed()).await?)
+    }
+
+    /// Doubles with each failure; half of it is random, so that gateways do not knock together.
+    fn pause(&self, failures: u32) -> Duration {
+        let doubled = self.times.retry_first.saturating_mul(1 << failures.min(16));
+        let longest = doubled.min(self.times.retry_longest);
+        let mut bytes = [0xff; 2];
+        let _certain = self.random.fill(&mut bytes);
+        let fraction = f64::from(u16::from_be_bytes(bytes)) / f64::from(u16::MAX);
+        longest.mul_f64(0.5 + fraction / 2.0)
+    }
+}

@@ -1,0 +1,81 @@
+//! Constructors of events, one family a file.
+
+mod application;
+mod authentication;
+mod break_glass;
+mod load;
+mod query;
+mod retrieve;
+
+use super::code::Code;
+use super::{Action, Endpoint, Event, Object, Outcome, Participant, Peer, Requestor};
+use crate::clock::Timestamp;
+use crate::ids::Coded;
+use crate::limits::UNVERIFIED_QUOTE_CHARS;
+
+pub use authentication::{AuthenticationFailure, Claimed, NodeFailure};
+pub use break_glass::{ConsentRule, Released};
+pub use load::Import;
+pub use query::Query;
+pub use retrieve::Retrieved;
+
+/// What all records of one transaction share.
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    /// When it was answered.
+    pub at: Timestamp,
+    /// The verified user; none where the request fell before its assertion was verified.
+    pub requestor: Option<Requestor>,
+    /// Who connected.
+    pub peer: Peer,
+    /// What was called.
+    pub endpoint: Endpoint,
+    /// The purposes as asserted.
+    pub purposes: Vec<Coded>,
+    /// wsa:MessageID, which joins audit, log and answer.
+    pub message_id: Option<String>,
+    /// What the decision is worth noting for, such as "break-glass declared, without effect".
+    pub notes: Vec<String>,
+}
+
+impl Transaction {
+    fn event(
+        &self,
+        id: Code,
+        type_code: Code,
+        action: Action,
+        outcome: Outcome,
+        nodes: impl IntoIterator<Item = Participant>,
+        objects: Vec<Object>,
+    ) -> Event {
+        let user = self.requestor.as_ref().map(Requestor::participant);
+        let outcome = self.notes.iter().fold(outcome, |outcome, note| outcome.noting(note));
+        let assertion_id = self.requestor.as_ref().map(|user| user.assertion_id.as_str());
+        Event {
+            at: self.at,
+            id,
+            type_code: Some(type_code),
+            action,
+            outcome: joined(outcome, self.message_id.as_deref(), assertion_id),
+            purposes: self.purposes.clone(),
+            participants: nodes.into_iter().chain(user).collect(),
+            objects,
+        }
+    }
+}
+
+/// Adds the ids that join records and logs, quoted since a sender chose them.
+fn joined(outcome: Outcome, message_id: Option<&str>, assertion_id: Option<&str>) -> Outcome {
+    [("message-id", message_id), ("assertion-id", assertion_id)]
+        .into_iter()
+        .filter_map(|(name, id)| Some(format!("{name} {}", quoted(id?))))
+        .fold(outcome, |outcome, id| outcome.noting(&id))
+}
+
+/// A sender's text, cut and in quotes that it cannot leave.
+fn quoted(text: &str) -> String {
+    format!("{:?}", text.chars().take(UNVERIFIED_QUOTE_CHARS).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+use crate::audit::{
+    AuthenticationFailure, Claimed, ConsentRule, Document, Endpoint, Event, Indicator, Outcome,
+    Peer, Query, Released, Requestor, Retrieved, Source, Transaction,
+};
+use crate::clock::Timestamp;
+use crate::ids::{Coded, PatientId};
+
+fn transaction() -> Transaction {
+    Transaction {
+        at: Timestamp::from_micros(1_790_000_000_000_000),
+        requestor: Some(Requestor {
+            user_id: "jd@hosp.example".to_owned(),
+            user_name: "JD<jd@hosp.example@https://idp.example>".to_owned(),
+            roles: vec![Coded::new("309343006", "2.16.840.1.113883.6.96")],
+            assertion_id: "_a1".to_owned(),
+        }),
+        peer: Peer { id: "CN=riverside".to_owned(), address: [198, 51, 100, 7].into() },
+        endpoint: Endpoint {
+            uri: "https://gw.example/xca/query".to_owned(),
+            host: "gw.example".to_owned(),
+        },
+        purposes: vec![Coded::new("TREAT", "2.16.840.1.113883.5.8")],
+        message_id: Some("urn:uuid:1\" ; reason forged".to_owned()),
+        notes: vec!["break-glass declared, without effect".to_owned()],
+    }
+}
+
+fn patient(number: u32) -> PatientId {
+    PatientId::parse(&format!("P-{number}^^^&2.999.1.3&ISO")).unwrap()
+}
+
+fn document(number: usize) -> Document {
+    let unique_id = format!("2.999.1.4.{number}");
+    Document { unique_id, repository: "2.999.1.2".to_owned(), home: None }
+}
+
+fn xml(event: &Event) -> String {
+    event.to_dicom(&Source {
+        enterprise_site: "2.999.1".to_owned(),
+        id: "gw".to_owned(),
+        host: "gw.example".to_owned(),
+        process_id: 7,
+    })
+}
+
+fn result(number: usize, patient_number: Option<u32>, failure: Option<&str>) -> Retrieved {
+    Retrieved {
+        document: document(number),
+        patient: patient_number.map(patient),
+        failure: failure.map(str::to_owned),
+    }
+}
+
+#[test]
+fn notes_and_ids_follow_the_reason_and_cannot_forge_it() {
+    let event = Event::query(&transaction(), &Query::default(), Outcome::serious("no purpose"));
+    assert_eq!(
+        event.outcome.description,
+        "no purpose; break-glass declared, without effect; \
+         message-id \"urn:uuid:1\\\" ; reason forged\"; assertion-id \"_a1\""
+    );
+}
+
+#[test]
+fn retrieves_part_by_patient_and_by_success() {
+    let results = [
+        result(1, Some(1), None),
+        result(2, Some(2), None),
+        result(3, Some(1), Some("withheld by consent")),
+        result(4, None, Some("no such document")),
+        result(5, Some(1), None),
+        result(6, Some(1), Some("withheld by consent")),
+    ];
+    let events = Event::retrieved(&transaction(), &results);
+    let shape: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let documents = event.objects.iter().filter(|object| object.role == 3).count();
+            (event.outcome.indicator, event.objects.len() - documents, documents)
+        })
+        .collect();
+    let (good, bad) = (Indicator::Success, Indicator::Serious);
+    assert_eq!(shape, [(good, 1, 2), (good, 1, 1), (bad, 1, 2), (bad, 0, 1)]);
+    assert!(events[2].outcome.description.starts_with("withheld by consent; break-glass"));
+}
+
+#[test]
+fn long_lists_go_into_several_records_and_empty_ones_into_one() {
+    let documents: Vec<_> = (0..100).map(document).collect();
+    let outcome = Outcome::success();
+    let sizes = |documents: &[Document]| -> Vec<usize> {
+        let events = Event::retrieve(&transaction(), None, documents, &outcome);
+        events.iter().map(|event| event.objects.len()).collect()
+    };
+    assert_eq!(sizes(&documents), [64, 36]);
+    assert_eq!(sizes(&[]), [0]);
+    let events = Event::retrieve(&transaction(), None, &documents, &outcome);
+    assert!(xml(&events[0]).len() < 32 * 1024);
+}
+
+#[test]
+fn an_override_names_each_document_and_the_rule_that_withheld_it() {
+    let rule = ConsentRule {
+        id: "c-1002".to_owned(),
+        version: Some("3".to_owned()),
+        path: "provision.provision[0]".to_owned(),
+    };
+    assert_eq!(rule.to_string(), "Consent/c-1002/_history/3#provision.provision[0]");
+    let released = [1, 2].map(|n| Released { document: document(n), rules: vec![rule.clone()] });
+    let events = Event::emergency_override(&transaction(), &patient(1002), &released);
+    let [event] = events.as_slice() else { panic!("one record") };
+    assert_eq!(event.type_code.unwrap().code, "110127");
+    let ids: Vec<_> = event.objects.iter().map(|object| object.id.as_str()).collect();
+    assert_eq!(ids, ["P-1002^^^&2.999.1.3&ISO", "gw.example", "2.999.1.4.1", "2.999.1.4.2"]);
+    assert!(event.objects[2].details.contains(&("Overridden Consent Rule", rule.to_string())));
+    let refused = Event::override_refused(&transaction(), None, "role may not");
+    assert_eq!(refused.type_code.unwrap().code, "110147");
+    assert_eq!(refused.outcome.indicator, Indicator::Minor);
+}
+
+#[test]
+fn an_unverified_subject_is_quoted_and_never_a_participant() {
+    let mut failure = AuthenticationFailure {
+        at: transaction().at,
+        peer: transaction().peer,
+        endpoint: transaction().endpoint,
+        requestor: None,
+        claimed: Some(Claimed { subject: "mallory".repeat(40), ..Claimed::default() }),
+        reason: "signature mismatch".to_owned(),
+        message_id: None,
+    };
+    let event = Event::user_authentication_failure(&failure);
+    let reason = &event.outcome.description;
+    assert!(reason.starts_with("signature mismatch; unverified: subject \"mallorymallory"));
+    assert!(reason.len() < 300, "{reason}");
+    assert_eq!(event.participants[0].user_id, "CN=riverside");
+    assert_eq!(event.participants[0].network.as_deref(), Some("198.51.100.7"));
+    assert!(!format!("{failure:?}{event:?}").contains("mallory"));
+
+    failure.requestor = transaction().requestor;
+    let event = Event::user_authentication_failure(&failure);
+    assert_eq!(event.participants[0].user_id, "jd@hosp.example");
+    assert_eq!(event.participants[0].network.as_deref(), Some("198.51.100.7"));
+    assert!(!event.outcome.description.contains("unverified"));
+}
+
+#[test]
+fn a_huge_query_is_cut_and_its_digest_kept() {
+    let request = "é".repeat(200_000);
+    let query = Query { request, ..Query::default() };
+    let event = Event::query(&transaction(), &query, Outcome::success());
+    let cut = &event.objects[0].details[1];
+    assert_eq!(cut.0, "query-cut");
+    assert!(cut.1.starts_with("first 262144 of 400000 bytes, sha-256 "), "{}", cut.1);
+    assert!(xml(&event).len() < 400_000);
+}
+
+#[test]
+fn a_record_is_one_line_whatever_a_sender_writes() {
+    let mut transaction = transaction();
+    transaction.message_id = Some("a\nb\r\u{85}\u{2028}c\u{b}\u{c}".to_owned());
+    transaction.notes = vec!["x\ny\r\u{85}z\u{2029}\u{1c}".to_owned()];
+    transaction.peer.id = "CN=\n\r\t\u{2028}".to_owned();
+    let xml = xml(&Event::query(&transaction, &Query::default(), Outcome::success()));
+    assert!(
+        !xml.contains(['\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{85}', '\u{2028}', '\u{2029}'])
+    );
+    assert!(roxmltree::Document::parse(&xml).is_ok());
+}

@@ -1,0 +1,112 @@
+//! The one thread that writes: what arrived during a commit makes up the next (group commit).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::receipt::Receipt;
+use super::schema;
+use crate::audit::Error;
+use crate::audit::delivery::syslog::Draft;
+use crate::clock::Timestamp;
+
+/// Orders in one commit: beyond this the sync is cheap beside the inserts (`facts/performance.md` 7).
+const BATCH: usize = 256;
+
+/// What the committer can be told to do.
+pub(super) enum Order {
+    /// Append these messages in one transaction and answer with the receipt.
+    Record { at: Timestamp, drafts: Vec<Draft>, done: oneshot::Sender<Result<Receipt, Error>> },
+    /// Remember how far a target has come.
+    Cursor { target: String, seq: u64, done: oneshot::Sender<Result<(), Error>> },
+}
+
+/// What others may see of the committer's work.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// The last durable record.
+    pub(super) last: watch::Sender<u64>,
+    /// Records made durable by this process.
+    pub(super) recorded: AtomicU64,
+    /// Whether an i/o error has ended all writing.
+    pub(super) poisoned: AtomicBool,
+}
+
+/// Runs until every sender of orders is gone and the last order is done.
+pub(super) fn run(
+    mut connection: Connection,
+    mut orders: mpsc::Receiver<Order>,
+    progress: &Progress,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while orders.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let written = match progress.poisoned.load(Ordering::Acquire) {
+            true => Err(Error::Poisoned),
+            false => write(&mut connection, &batch).map_err(|error| {
+                // the kernel forgets what it could not sync, so no later commit can be believed
+                let lost = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+                progress.poisoned.store(lost, Ordering::Release);
+                tracing::error!(%error, lost, "audit journal cannot be written");
+                Error::Write(Arc::new(error))
+            }),
+        };
+        // told before any receipt, so that a receipt's record is always counted
+        if let Ok((before, last)) = written
+            && last > before
+        {
+            progress.recorded.fetch_add(last - before, Ordering::Relaxed);
+            progress.last.send_replace(last);
+        }
+        answer(batch.drain(..), &written.map(|(before, _)| before));
+    }
+}
+
+/// Writes a batch in one transaction; gives the numbers before its first record and of its last.
+fn write(connection: &mut Connection, batch: &[Order]) -> rusqlite::Result<(u64, u64)> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let before = schema::last(&transaction)?;
+    let mut seq = before;
+    {
+        let mut record = transaction
+            .prepare_cached("INSERT INTO record (seq, at, message) VALUES (?1, ?2, ?3)")?;
+        let mut cursor = transaction.prepare_cached(
+            "INSERT INTO cursor (target, seq) VALUES (?1, ?2)
+             ON CONFLICT (target) DO UPDATE SET seq = excluded.seq",
+        )?;
+        for order in batch {
+            match order {
+                Order::Record { at, drafts, .. } => {
+                    for draft in drafts {
+                        seq = seq.saturating_add(1);
+                        let message = draft.numbered(seq);
+                        record.execute((schema::to_sql(seq), at.micros(), message.as_bytes()))?;
+                    }
+                }
+                Order::Cursor { target, seq, .. } => {
+                    cursor.execute((target, schema::to_sql(*seq)))?;
+                }
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok((before, seq))
+}
+
+fn answer(batch: impl Iterator<Item = Order>, written: &Result<u64, Error>) {
+    let mut last = written.as_ref().map_or(0, |before| *before);
+    // whoever no longer waits has no answer to give
+    for order in batch {
+        match order {
+            Order::Record { drafts, done, .. } => {
+                let first = last.saturating_add(1);
+                last = last.saturating_add(u64::try_from(drafts.len()).unwrap_or(0));
+                let _gone = done.send(written.clone().map(|_| Receipt::new(first, last)));
+            }
+            Order::Cursor { done, .. } => {
+                let _gone = done.send(written.clone().map(|_| ()));
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Flags that say who asks, shared by `query`, `retrieve` and `assert`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Failed;
+use crate::client::{self, Ask, Client, Signer, coded};
+use crate::clock::{SystemClock, SystemRandom};
+use crate::demo::{Layout, world};
+use crate::ids::{HomeCommunityId, PatientId};
+use crate::saml::issue::Order;
+
+/// Who asks, and for what.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Who asks")]
+pub(super) struct Who {
+    /// Take every key, certificate and name below from a demo world ...
+    #[arg(long, value_name = "DIR")]
+    demo: Option<PathBuf>,
+    /// ... as this partner of it: riverside or hilltop.
+    #[arg(long, value_name = "NAME", default_value = "riverside")]
+    partner: String,
+    /// The purpose of use: a code of HL7 ActReason, or CODE^^SYSTEM; may be given again.
+    #[arg(long, value_name = "CODE", default_value = "TREAT")]
+    purpose: Vec<String>,
+    /// The user's role: a code of SNOMED CT, or CODE^^SYSTEM; may be given again.
+    #[arg(long, value_name = "CODE")]
+    role: Vec<String>,
+    /// The user, as the issuer knows him.
+    #[arg(long, value_name = "NAME", default_value = "user-7")]
+    subject: String,
+    /// The user's organization.
+    #[arg(long, value_name = "NAME")]
+    organization: Option<String>,
+    /// The user's home community, urn:oid:...
+    #[arg(long, value_name = "OID")]
+    home_community: Option<String>,
+    /// The patient that the assertion speaks of, id^^^&OID&ISO.
+    #[arg(long, value_name = "CX")]
+    resource_id: Option<String>,
+    /// The assertion's Issuer.
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+    /// The assertion's Audience.
+    #[arg(long, value_name = "URI")]
+    audience: Option<String>,
+    /// The assertion's lifetime.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    lifetime_s: u64,
+    /// The issuer's certificate, PEM.
+    #[arg(long, value_name = "FILE")]
+    saml_cert: Option<PathBuf>,
+    /// The issuer's key, PEM.
+    #[arg(long, value_name = "FILE")]
+    saml_key: Option<PathBuf>,
+}
+
+/// Which gateway is asked, over which TLS.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which gateway")]
+pub(super) struct Gateway {
+    /// The gateway, https://host:port.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// The authority of its certificate, PEM.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Our TLS certificate, PEM.
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// Our TLS key, PEM.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The community that is asked.
+    #[arg(long, value_name = "OID", default_value = world::HOME)]
+    pub(super) home: String,
+}
+
+impl Who {
+    /// The signed assertion.
+    pub(super) fn assertion(&self) -> Result<String, Failed> {
+        Ok(self.signer()?.sign(&self.order()?)?)
+    }
+
+    /// The beginning of a request.
+    pub(super) fn ask(&self) -> Result<Ask, Failed> {
+        Ok(self.signer()?.ask(&self.order()?)?)
+    }
+
+    fn signer(&self) -> Result<Signer, Failed> {
+        let key = read(&self.file(&self.saml_key, "saml.key", "--saml-key")?)?;
+        let cert = read(&self.file(&self.saml_cert, "saml.crt", "--saml-cert")?)?;
+        Ok(Signer::from_pem(&key, &cert, Arc::new(SystemClock), Arc::new(SystemRandom))?)
+    }
+
+    fn order(&self) -> Result<Order, Failed> {
+        let known = self.known()?;
+        let issuer = self.issuer.clone().or(known.map(|partner| partner.issuer.to_owned()));
+        let audience = self.audience.clone().or(known.map(|_| world::HOME.to_owned()));
+        let home = self.home_community.clone().or(known.map(|partner| partner.home.to_owned()));
+        Ok(Order {
+            issuer: issuer.ok_or("say who vouches with --issuer, or use --demo")?,
+            subject: self.subject.clone(),
+            audience: audience.ok_or("say for whom it is meant with --audience, or use --demo")?,
+            lifetime: Duration::from_secs(self.lifetime_s),
+            purposes: self.purpose.iter().map(|code| coded(code, world::ACT_REASON)).collect(),
+            roles: self.role.iter().map(|code| coded(code, world::SNOMED_CT)).collect(),
+            organization: self.organization.clone(),
+            home_community: home.map(|home| HomeCommunityId::parse(&home)).transpose()?,
+            resource_id: self.resource_id.as_deref().map(PatientId::parse).transpose()?,
+            ..Order::default()
+        })
+    }
+
+    /// The partner of the demo world, where one is used.
+    fn known(&self) -> Result<Option<&'static world::Partner>, Failed> {
+        if self.demo.is_none() {
+            return Ok(None);
+        }
+        let found = world::PARTNERS.iter().find(|partner| partner.name == self.partner);
+        Ok(Some(found.ok_or("--partner is riverside or hilltop")?))
+    }
+
+    fn file(&self, given: &Option<PathBuf>, name: &str, flag: &str) -> Result<PathBuf, Failed> {
+        match (given, &self.demo) {
+            (Some(path), _) => Ok(path.clone()),
+            (None, Some(demo)) => Ok(Layout::new(demo).partner(&self.partner, name)),
+            (None, None) => Err(format!("name a file with {flag}, or use --demo").into()),
+        }
+    }
+}
+
+impl Gateway {
+    /// A client for the gateway.
+    pub(super) fn client(&self, who: &Who) -> Result<Client, Failed> {
+        let ca = match (&self.ca, &who.demo) {
+            (Some(path), _) => path.clone(),
+            (None, Some(demo)) => Layout::new(demo).pki().join("ca.crt"),
+            (None, None) => {
+                return Err("name the gateway's authority with --ca, or use --demo".into());
+            }
+        };
+        let url = match (&self.url, &who.demo) {
+            (Some(url), _) => url.clone(),
+            (None, Some(demo)) => demo_url(demo)?,
+            (None, None) => return Err("say which gateway with --url, or use --demo".into()),
+        };
+        let certificate = read(&who.file(&self.cert, "tls.crt", "--cert")?)?;
+        let key = read(&who.file(&self.key, "tls.key", "--key")?)?;
+        Ok(Client::new(&client::Settings::at(&url, read(&ca)?, certificate, key))?)
+    }
+}
+
+/// Where the demo's gateway is, as it says itself.
+fn demo_url(demo: &Path) -> Result<String, Failed> {
+    let path = Layout::new(demo).ready();
+    let ready: serde_json::Value = serde_json::from_slice(&read(&path)?)?;
+    let url = ready.get("url").and_then(serde_json::Value::as_str);
+    Ok(url.ok_or("ready.json names no url; start `glassgate demo`")?.to_owned())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failed> {
+    fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()).into())
+}

@@ -1,0 +1,17 @@
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use super::{ConfigFile, Failed, read, say};
+
+/// Checks the configuration and prints it with its defaults filled in.
+///
+/// Keys and certificates are read and parsed; keys are shown by file name only. Each problem names the key, its line
+/// and what to do; the exit code is then 1.
+pub(super) fn run(file: &ConfigFile) -> Result<ExitCode, Failed> {
+    let config = read(&file.config)?;
+    for warning in &config.warnings {
+        let _unseen = writeln!(io::stderr(), "warning: {warning}");
+    }
+    say(config.effective.trim_end());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,95 @@
+//! The commands.
+
+mod asking;
+mod assert;
+mod check;
+mod demo;
+mod load;
+mod log;
+mod query;
+mod retrieve;
+mod serve;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config};
+
+/// A cross-community health information exchange gateway: IHE XCA with verified SAML, FHIR consent,
+/// break-glass and durable ATNA audit.
+///
+/// Start with `glassgate demo`: it makes a small world and shows what the gateway does.
+#[derive(Debug, Parser)]
+#[command(name = "glassgate", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Options),
+    Serve(ConfigFile),
+    Check(ConfigFile),
+    Load(load::Options),
+    Query(query::Options),
+    Retrieve(retrieve::Options),
+    Assert(assert::Options),
+}
+
+/// Runs the command of the process's arguments.
+#[must_use]
+pub fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Serve(file) => serve::run(&file),
+        Command::Check(file) => check::run(&file),
+        Command::Load(options) => load::run(&options),
+        Command::Query(options) => query::run(&options),
+        Command::Retrieve(options) => retrieve::run(&options),
+        Command::Assert(options) => assert::run(&options),
+    };
+    outcome.unwrap_or_else(|error| {
+        let _unseen = writeln!(io::stderr(), "glassgate: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Whatever stops a command, as a person reads it.
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// The configuration file.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration; relative paths in it are relative to it.
+    #[arg(long, value_name = "FILE", default_value = "glassgate.toml")]
+    config: PathBuf,
+}
+
+impl ConfigFile {
+    /// Reads the file, starts the log that it asks for, and tells what is unwise in it.
+    fn read(&self) -> Result<Config, Failed> {
+        let config = read(&self.config)?;
+        log::start(config.log);
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(config)
+    }
+}
+
+fn read(path: &Path) -> Result<Config, Failed> {
+    Ok(config::read(path)?)
+}
+
+/// A line to stdout; a closed pipe ends the output, not the command.
+fn say(line: &str) {
+    let _closed = writeln!(io::stdout(), "{line}");
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}

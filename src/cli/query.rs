@@ -1,0 +1,120 @@
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::asking::{Gateway, Who};
+use super::{Failed, runtime, say};
+use crate::client::{Outcome, Query};
+use crate::demo::world;
+use crate::ids::PatientId;
+use crate::xds::{QueryAnswer, Status};
+
+/// Asks a gateway for a patient's documents (ITI-38) and prints a table.
+///
+/// Try: glassgate query --demo ./glassgate-demo --patient P-1002 --purpose BTG --role 309343006
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The patient, id^^^&OID&ISO; the bare id counts as the demo's.
+    #[arg(long, value_name = "CX", required_unless_present = "document")]
+    patient: Option<String>,
+    /// A document's unique id, instead of a patient; may be given again.
+    #[arg(long, value_name = "ID", conflicts_with = "patient")]
+    document: Vec<String>,
+    /// Print one JSON object a document.
+    #[arg(long)]
+    json: bool,
+    /// Print the SOAP answer as it came.
+    #[arg(long, conflicts_with = "json")]
+    raw: bool,
+    #[command(flatten)]
+    gateway: Gateway,
+    #[command(flatten)]
+    who: Who,
+}
+
+pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
+    let client = options.gateway.client(&options.who)?;
+    let ask = options.who.ask()?;
+    let query = match &options.patient {
+        Some(patient) => Query::find_documents(&patient_id(patient)?),
+        None => Query::get_documents(&options.gateway.home, &options.document),
+    };
+    let answer = runtime()?.block_on(client.query(&ask, &query))?;
+    if options.raw {
+        say(&answer.xml);
+    }
+    match answer.outcome {
+        Outcome::Fault(fault) => Err(format!("SOAP fault {}: {}", fault.code, fault.reason).into()),
+        Outcome::Answered(answer) => {
+            if options.json {
+                lines(&answer);
+            } else if !options.raw {
+                table(&answer);
+            }
+            Ok(report(&answer))
+        }
+    }
+}
+
+/// A bare id is a patient of the demo's authority.
+fn patient_id(text: &str) -> Result<String, Failed> {
+    let cx = if text.contains('^') {
+        text.to_owned()
+    } else {
+        format!("{text}^^^&{}&ISO", world::AUTHORITY)
+    };
+    Ok(PatientId::parse(&cx)?.to_string())
+}
+
+fn lines(answer: &QueryAnswer) {
+    for document in &answer.documents {
+        let line = json!({
+            "unique_id": document.unique_id,
+            "entry_uuid": document.entry_uuid,
+            "repository_unique_id": document.repository_unique_id,
+            "home": document.home,
+            "mime_type": document.mime_type,
+            "title": document.title,
+            "creation_time": document.creation_time,
+            "size": document.size,
+            "hash": document.hash,
+            "confidentiality": document.confidentiality_codes,
+        });
+        say(&line.to_string());
+    }
+}
+
+fn table(answer: &QueryAnswer) {
+    if answer.documents.is_empty() {
+        say("no documents");
+        return;
+    }
+    say(&format!(
+        "{:<24} {:<14} {:<4} {:>10}  {:<22} TITLE",
+        "UNIQUE ID", "CREATED", "CONF", "BYTES", "TYPE"
+    ));
+    for document in &answer.documents {
+        say(&format!(
+            "{:<24} {:<14} {:<4} {:>10}  {:<22} {}",
+            document.unique_id,
+            document.creation_time.as_deref().unwrap_or("-"),
+            document.confidentiality_codes.join(","),
+            document.size.map_or_else(|| "-".to_owned(), |size| size.to_string()),
+            document.mime_type,
+            document.title.as_deref().unwrap_or("-"),
+        ));
+    }
+}
+
+/// Errors and warnings go to stderr; a Failure fails the command.
+fn report(answer: &QueryAnswer) -> ExitCode {
+    for error in &answer.errors {
+        let _unseen = writeln!(io::stderr(), "{}: {}", error.code, error.context);
+    }
+    match answer.status {
+        Status::Success | Status::PartialSuccess => ExitCode::SUCCESS,
+        Status::Failure => ExitCode::FAILURE,
+    }
+}

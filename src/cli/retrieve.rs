@@ -1,0 +1,100 @@
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::asking::{Gateway, Who};
+use super::{Failed, runtime, say};
+use crate::client::{Directory, Outcome, Retrieved};
+use crate::demo::world;
+use crate::xds::{DocumentRequest, Status};
+
+/// Retrieves documents from a gateway (ITI-39) into files.
+///
+/// Try: glassgate retrieve --demo ./glassgate-demo 2.999.1.4.1001.1
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Unique ids, as `glassgate query` prints them.
+    #[arg(value_name = "ID", required = true)]
+    documents: Vec<String>,
+    /// Where the documents go.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// The repository that holds them.
+    #[arg(long, value_name = "OID", default_value = world::REPOSITORY)]
+    repository: String,
+    /// Print one JSON object a document.
+    #[arg(long)]
+    json: bool,
+    /// Print the SOAP answer as it came, documents aside.
+    #[arg(long, conflicts_with = "json")]
+    raw: bool,
+    #[command(flatten)]
+    gateway: Gateway,
+    #[command(flatten)]
+    who: Who,
+}
+
+pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
+    let client = options.gateway.client(&options.who)?;
+    let ask = options.who.ask()?;
+    let requests: Vec<DocumentRequest> = options
+        .documents
+        .iter()
+        .map(|document| DocumentRequest {
+            home: Some(options.gateway.home.clone()),
+            repository: options.repository.clone(),
+            document: document.clone(),
+        })
+        .collect();
+    let mut directory = Directory::open(&options.out)?;
+    let answer = runtime()?.block_on(client.retrieve(&ask, &requests, &mut directory))?;
+    if options.raw {
+        say(&answer.xml);
+    }
+    match answer.outcome {
+        Outcome::Fault(fault) => Err(format!("SOAP fault {}: {}", fault.code, fault.reason).into()),
+        Outcome::Answered(answer) => {
+            if !options.raw {
+                tell(options, &answer, &directory);
+            }
+            Ok(report(&answer))
+        }
+    }
+}
+
+fn tell(options: &Options, answer: &Retrieved, directory: &Directory) {
+    for (document, file) in answer.documents.iter().zip(&directory.files) {
+        say(&if options.json {
+            json!({
+                "unique_id": document.document,
+                "mime_type": document.mime_type,
+                "size": document.size,
+                "sha1": document.sha1_hex,
+                "file": file,
+            })
+            .to_string()
+        } else {
+            format!(
+                "{}  {} bytes  sha1 {}  {}",
+                document.document,
+                document.size,
+                document.sha1_hex,
+                file.display()
+            )
+        });
+    }
+}
+
+/// Errors and warnings go to stderr; whatever was not delivered fails the command.
+fn report(answer: &Retrieved) -> ExitCode {
+    for error in &answer.errors {
+        let _unseen = writeln!(io::stderr(), "{}: {}", error.code, error.context);
+    }
+    match answer.status {
+        Status::Success => ExitCode::SUCCESS,
+        Status::PartialSuccess | Status::Failure => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,35 @@
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{ConfigFile, Failed, runtime};
+use crate::server::Server;
+
+/// Serves partners until SIGINT or SIGTERM, then finishes the requests under way.
+pub(super) fn run(file: &ConfigFile) -> Result<ExitCode, Failed> {
+    let config = file.read()?;
+    runtime()?.block_on(async {
+        let opened = config.open()?;
+        let server = Server::bind(opened.server).await?;
+        tracing::info!(
+            address = %server.address(),
+            management = %server.management_address(),
+            "listening"
+        );
+        server.serve(opened.gateway, opened.delivery, stop()).await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Resolves at the first SIGINT or SIGTERM.
+pub(super) async fn stop() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        },
+        Err(_) => {
+            let _interrupted = tokio::signal::ctrl_c().await;
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The asking side: signs assertions, sends ITI-38 and ITI-39, reads answers; documents are streamed.
+
+mod answer;
+mod ask;
+mod connection;
+mod error;
+mod fault;
+mod mime;
+mod multipart;
+mod query;
+mod retrieve;
+mod signer;
+mod sink;
+
+pub use answer::{Answer, Outcome};
+pub use ask::{Ask, Entity};
+pub use connection::{Client, Raw, Settings};
+pub use error::Error;
+pub use fault::Fault;
+pub use query::Query;
+pub use retrieve::Retrieved;
+pub use signer::{Signer, coded};
+pub use sink::{Directory, Discard, Memory, Received, Sink};
+
+/// Bytes of an envelope that the client reads: 10,000 entries of 8 KB each, and room for a document in base64.
+pub const ENVELOPE_BYTES: usize = 128 * 1024 * 1024;

@@ -1,0 +1,106 @@
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::check::Check;
+use crate::audit;
+use crate::audit::delivery::{Settings as Delivery, Target, Times};
+
+/// `[audit]`: where records are kept and where they go.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Raw {
+    journal: PathBuf,
+    source_id: String,
+    #[serde(default)]
+    enterprise_site: Option<String>,
+    #[serde(default)]
+    target: Vec<RawTarget>,
+}
+
+/// `[[audit.target]]`: one receiver.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTarget {
+    name: String,
+    transport: Transport,
+    host: String,
+    port: u16,
+    /// TLS: the name in the receiver's certificate; by default `host`.
+    server_name: Option<String>,
+    ca: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Transport {
+    Tls,
+    Udp,
+}
+
+/// The section's two halves.
+pub(super) struct Audit {
+    pub(super) journal: audit::Settings,
+    pub(super) delivery: Delivery,
+}
+
+/// `home` is the audit enterprise site where none is named.
+pub(super) fn read(raw: &mut Raw, home: &str, host: &str, check: &mut Check<'_>) -> Option<Audit> {
+    if raw.source_id.trim().is_empty() {
+        check.problem("audit.source_id", "is empty", "write a name that is this gateway's alone");
+    }
+    if raw.target.is_empty() {
+        check.warnings.push(
+            "no [[audit.target]]: records stay in the journal and no auditor sees them".to_owned(),
+        );
+    } else if raw.target.iter().all(|target| target.transport == Transport::Udp) {
+        check.warnings.push(
+            "all audit targets are UDP, which loses records silently; add one with transport = \"tls\""
+                .to_owned(),
+        );
+    }
+    let enterprise_site = raw.enterprise_site.get_or_insert_with(|| home.to_owned()).clone();
+    let source = audit::Source {
+        enterprise_site,
+        id: raw.source_id.clone(),
+        host: host.to_owned(),
+        process_id: std::process::id(),
+    };
+    let targets =
+        raw.target.iter().enumerate().filter_map(|(at, t)| target(t, at, check)).collect();
+    Some(Audit {
+        journal: audit::Settings { path: check.path(&raw.journal), source },
+        delivery: Delivery { targets, times: Times::default() },
+    })
+}
+
+fn target(raw: &RawTarget, at: usize, check: &mut Check<'_>) -> Option<Target> {
+    let key = |name: &str| format!("audit.target[{at}].{name}");
+    let (name, host, port) = (raw.name.clone(), raw.host.clone(), raw.port);
+    if raw.transport == Transport::Udp {
+        return Some(Target::Udp { name, host, port });
+    }
+    let Some(ca) = &raw.ca else {
+        check.problem(&key("ca"), "is missing", "name the PEM file of the receiver's CA");
+        return None;
+    };
+    check.certificates(&key("ca"), ca)?;
+    let ca_pem = check.bytes(&key("ca"), ca)?;
+    let identity = match (&raw.certificate, &raw.key) {
+        (None, None) => None,
+        (Some(certificate), Some(private)) => {
+            check.certificates(&key("certificate"), certificate)?;
+            check.private_key(&key("key"), private)?;
+            let certificate = check.bytes(&key("certificate"), certificate)?;
+            Some((certificate, check.bytes(&key("key"), private)?))
+        }
+        _ => {
+            check.problem(&key("certificate"), "and `key` go together", "name both or neither");
+            return None;
+        }
+    };
+    let server_name = raw.server_name.clone().unwrap_or_else(|| host.clone());
+    Some(Target::Tls { name, host, port, server_name, ca_pem, identity })
+}

@@ -1,0 +1,158 @@
+use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use openssl::pkey::{PKey, Private};
+use openssl::x509::X509;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::Problem;
+use crate::ids::{HomeCommunityId, Oid, RepositoryId};
+
+/// What the sections share while they are read: the file's place, its lines, and what was found wrong.
+pub(super) struct Check<'t> {
+    text: &'t str,
+    base: PathBuf,
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl<'t> Check<'t> {
+    pub(super) fn new(path: &Path, text: &'t str) -> Self {
+        let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        Self { text, base, problems: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// Notes that a key is wrong, and what to do about it.
+    pub(super) fn problem(&mut self, key: &str, what: impl Display, mend: &str) {
+        let line = line_of(self.text, key);
+        let (what, mend) = (what.to_string(), mend.to_owned());
+        self.problems.push(Problem { key: key.to_owned(), line, what, mend });
+    }
+
+    /// A path relative to the file.
+    pub(super) fn path(&self, path: &Path) -> PathBuf {
+        self.base.join(path)
+    }
+
+    /// The file's bytes.
+    pub(super) fn bytes(&mut self, key: &str, path: &Path) -> Option<Vec<u8>> {
+        let whole = self.path(path);
+        match fs::read(&whole) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                let what = format!("cannot read {}: {error}", whole.display());
+                self.problem(key, what, "name a file that exists and that this user may read");
+                None
+            }
+        }
+    }
+
+    /// All certificates of a PEM file, at least one.
+    pub(super) fn certificates(&mut self, key: &str, path: &Path) -> Option<Vec<X509>> {
+        let pem = self.bytes(key, path)?;
+        match X509::stack_from_pem(&pem) {
+            Ok(certificates) if !certificates.is_empty() => Some(certificates),
+            _ => {
+                let what = format!("{} holds no certificate", path.display());
+                self.problem(key, what, "name a PEM file with BEGIN CERTIFICATE");
+                None
+            }
+        }
+    }
+
+    /// A private key from a PEM file.
+    pub(super) fn private_key(&mut self, key: &str, path: &Path) -> Option<PKey<Private>> {
+        let pem = self.bytes(key, path)?;
+        // without a callback OpenSSL would ask the terminal for a passphrase
+        match PKey::private_key_from_pem_callback(&pem, |_| Ok(0)) {
+            Ok(private) => Some(private),
+            Err(_) => {
+                let what = format!("{} holds no private key without a passphrase", path.display());
+                self.problem(key, what, "name an unencrypted PEM key that only this user may read");
+                None
+            }
+        }
+    }
+
+    pub(super) fn home(&mut self, key: &str, text: &str) -> Option<HomeCommunityId> {
+        let id = HomeCommunityId::parse(text);
+        self.parsed(key, id, "write `urn:oid:` and the community's OID, as in urn:oid:2.999.1")
+    }
+
+    pub(super) fn oid(&mut self, key: &str, text: &str) -> Option<Oid> {
+        self.parsed(key, Oid::parse(text), "write an OID, as in 2.999.1.3")
+    }
+
+    pub(super) fn repository(&mut self, key: &str, text: &str) -> Option<RepositoryId> {
+        self.parsed(key, RepositoryId::parse(text), "write an OID, as in 2.999.1.2")
+    }
+
+    /// The value, or a problem with what to do.
+    pub(super) fn parsed<T, E: Display>(
+        &mut self,
+        key: &str,
+        value: Result<T, E>,
+        mend: &str,
+    ) -> Option<T> {
+        value.map_err(|error| self.problem(key, error, mend)).ok()
+    }
+
+    /// Seconds between 1 and a ceiling.
+    pub(super) fn seconds(&mut self, key: &str, value: u64, ceiling: u64) -> Option<Duration> {
+        if (1..=ceiling).contains(&value) {
+            return Some(Duration::from_secs(value));
+        }
+        let mend = format!("write a number of seconds from 1 to {ceiling}");
+        self.problem(key, format!("{value} is out of range"), &mend);
+        None
+    }
+}
+
+/// The line of `a.b[1].c`, or of the nearest parent that is written; 0 where none is.
+fn line_of(text: &str, key: &str) -> usize {
+    let Ok(table) = DeTable::parse(text) else { return 0 };
+    let mut at = None;
+    let mut value: Option<&DeValue<'_>> = None;
+    for segment in key.split('.') {
+        let (name, index) = match segment.split_once('[') {
+            Some((name, rest)) => (name, rest.trim_end_matches(']').parse::<usize>().ok()),
+            None => (segment, None),
+        };
+        let fields = match value {
+            None => Some(table.get_ref()),
+            Some(value) => value.as_table(),
+        };
+        let Some((written, found)) = fields.and_then(|fields| fields.get_key_value(name)) else {
+            break;
+        };
+        at = Some(written.span().start);
+        value = Some(found.get_ref());
+        if let Some(element) = index.and_then(|index| value?.as_array()?.get(index)) {
+            at = Some(element.span().start);
+            value = Some(element.get_ref());
+        }
+    }
+    at.map_or(0, |at| text.bytes().take(at).filter(|b| *b == b'\n').count().saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line_of;
+
+    #[test]
+    fn keys_are_found_on_their_lines() {
+        let text = "[server]\nlisten = 1\n\n[[partner]]\nname = 2\n[[partner]]\nname = 3\n[[partner.issuer]]\nx = 4\n";
+        for (key, line) in [
+            ("server.listen", 2),
+            ("server.missing", 1),
+            ("partner[0].name", 5),
+            ("partner[1].name", 7),
+            ("partner[1].issuer[0].x", 9),
+            ("nowhere", 0),
+        ] {
+            assert_eq!(line_of(text, key), line, "{key}");
+        }
+    }
+}

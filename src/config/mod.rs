@@ -1,0 +1,198 @@
+//! `glassgate.toml`: one file a section, checked before it is used.
+//!
+//! Every key is known (a typo is an error), every file that it names is read and parsed here, and relative
+//! paths are relative to the file. A problem names the key, its line and what to do.
+
+mod audit;
+mod check;
+mod community;
+mod consent;
+mod load;
+mod log;
+mod open;
+mod partner;
+mod problem;
+mod saml;
+mod server;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use check::Check;
+pub use log::{Format, Level, LogSettings};
+pub use open::{OpenError, Opened};
+pub use problem::{Problem, Problems};
+
+/// Everything that a gateway needs, parsed.
+#[derive(Debug)]
+pub struct Config {
+    /// Listeners and TLS.
+    pub server: crate::server::Settings,
+    /// Who we are and how the transactions behave.
+    pub gateway: crate::gateway::Settings,
+    /// Who may ask, and what proves it.
+    pub saml: crate::saml::Settings,
+    /// What partners agreed to.
+    pub policy: crate::policy::Settings,
+    /// The implicit policy and the ceiling of break-glass.
+    pub consent: crate::consent::Domain,
+    /// Where documents are.
+    pub repository: crate::repository::embedded::Settings,
+    /// How resources are loaded.
+    pub ingest: crate::ingest::Settings,
+    /// Where audit records are kept.
+    pub journal: crate::audit::Settings,
+    /// Where audit records go.
+    pub delivery: crate::audit::delivery::Settings,
+    /// How to log.
+    pub log: LogSettings,
+    /// What is allowed but unwise.
+    pub warnings: Vec<String>,
+    /// The configuration with its defaults filled in; keys stand there by file name only.
+    pub effective: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    community: community::Raw,
+    server: server::Raw,
+    #[serde(default)]
+    saml: saml::Raw,
+    #[serde(default)]
+    consent: consent::Raw,
+    repository: RawRepository,
+    audit: audit::Raw,
+    #[serde(default)]
+    log: LogSettings,
+    #[serde(default)]
+    partner: Vec<partner::Raw>,
+}
+
+/// `[repository]`: the embedded store.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRepository {
+    directory: PathBuf,
+    #[serde(default = "readers")]
+    readers: usize,
+}
+
+/// Two for each core of a small machine.
+fn readers() -> usize {
+    4
+}
+
+/// Reads and checks the whole file; either everything is usable or every problem is told.
+pub fn read(path: &Path) -> Result<Config, Problems> {
+    let fail = |problems| Problems { path: path.to_path_buf(), problems };
+    let text = fs::read_to_string(path).map_err(|error| {
+        let mend = "name the file with --config".to_owned();
+        fail(vec![Problem { key: String::new(), line: 0, what: error.to_string(), mend }])
+    })?;
+    let raw: Raw = toml::from_str(&text).map_err(|error| fail(vec![syntax(&text, &error)]))?;
+    let mut check = Check::new(path, &text);
+    match assemble(raw, &mut check) {
+        Some(config) if check.problems.is_empty() => Ok(config),
+        _ => Err(fail(check.problems)),
+    }
+}
+
+fn syntax(text: &str, error: &toml::de::Error) -> Problem {
+    let at = error.span().map_or(0, |span| span.start);
+    let line = text.bytes().take(at).filter(|b| *b == b'\n').count().saturating_add(1);
+    let mend = "see docs/configuration.md for every key".to_owned();
+    Problem { key: String::new(), line, what: error.message().to_owned(), mend }
+}
+
+fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
+    let community = community::read(&raw.community, check);
+    let server = server::read(&raw.server, check);
+    let public_url = raw.server.public_url();
+    raw.server.public_url = Some(public_url.clone());
+    let home = community.as_ref().map(|c| c.home.to_string()).unwrap_or_default();
+    let mut ours = vec![home.clone()];
+    for transaction in [crate::gateway::Transaction::Query, crate::gateway::Transaction::Retrieve] {
+        ours.push(format!("{public_url}{}", transaction.path()));
+    }
+    let rules = saml::read(&mut raw.saml, &ours, check);
+    let consent = consent::read(&raw.consent, community.as_ref().map(|c| c.home.clone()), check);
+    let host = host_of(&public_url);
+    let audit = audit::read(&mut raw.audit, &home, &host, check);
+
+    if raw.partner.is_empty() {
+        check.warnings.push("no [[partner]]: nobody may ask".to_owned());
+    }
+    let read: Vec<_> = raw
+        .partner
+        .iter()
+        .enumerate()
+        .filter_map(|(at, partner)| partner::read(partner, at, check))
+        .collect();
+    unique_partners(&raw.partner, check);
+    let (partners, agreements) = read.into_iter().unzip();
+    let strict_packaging: BTreeSet<String> =
+        raw.partner.iter().filter(|p| p.strict_packaging).map(|p| p.name.clone()).collect();
+    if !(1..=64).contains(&raw.repository.readers) {
+        check.problem("repository.readers", "is out of range", "write a number from 1 to 64");
+    }
+
+    let (community, rules, audit) = (community?, rules?, audit?);
+    let repository = crate::repository::embedded::Settings {
+        directory: check.path(&raw.repository.directory),
+        readers: raw.repository.readers,
+    };
+    Some(Config {
+        gateway: crate::gateway::Settings {
+            name: community.name,
+            home: community.home.clone(),
+            repository: community.repository.clone(),
+            public_url,
+            host,
+            strict_packaging,
+        },
+        ingest: crate::ingest::Settings {
+            home: community.home,
+            repository: community.repository,
+            patient_authority: community.patient_authority,
+        },
+        saml: crate::saml::Settings {
+            audiences: rules.audiences,
+            recipients: rules.recipients,
+            clock_skew: rules.clock_skew,
+            partners,
+            generation: 0,
+        },
+        policy: crate::policy::Settings { agreements },
+        consent: consent?,
+        server: server?,
+        repository,
+        journal: audit.journal,
+        delivery: audit.delivery,
+        log: raw.log,
+        warnings: std::mem::take(&mut check.warnings),
+        effective: toml::to_string_pretty(&raw).unwrap_or_default(),
+    })
+}
+
+/// A partner is found by its name in agreements, and by its certificate at the door.
+fn unique_partners(partners: &[partner::Raw], check: &mut Check<'_>) {
+    let mut names = BTreeSet::new();
+    for (at, partner) in partners.iter().enumerate() {
+        if !names.insert(partner.name.as_str()) {
+            let what = format!("`{}` is taken by another partner", partner.name);
+            check.problem(&format!("partner[{at}].name"), what, "give each partner its own name");
+        }
+    }
+}
+
+/// The host of an `https://host:port` address.
+fn host_of(url: &str) -> String {
+    let rest = url.strip_prefix("https://").unwrap_or(url);
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    host.trim_matches(['[', ']']).to_owned()
+}

@@ -1,0 +1,56 @@
+use std::sync::Arc;
+
+use super::Config;
+use crate::audit::delivery::Delivery;
+use crate::audit::{self, Journal};
+use crate::clock::{Random, SystemClock, SystemRandom};
+use crate::gateway::{Gateway, Parts};
+use crate::metrics::Metrics;
+use crate::repository;
+use crate::repository::embedded::Store;
+use crate::saml::Trust;
+use crate::server;
+
+/// A gateway with everything behind it, ready to be served.
+#[derive(Debug)]
+pub struct Opened {
+    /// Answers.
+    pub gateway: Arc<Gateway>,
+    /// Sends audit records.
+    pub delivery: Arc<Delivery>,
+    /// Where to listen.
+    pub server: server::Settings,
+}
+
+/// Why a checked configuration cannot be put to work.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store.
+    #[error("the document store cannot be opened: {0}")]
+    Repository(#[from] repository::embedded::Error),
+    /// The journal or a target.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
+}
+
+impl Config {
+    /// Opens store and journal, starts delivery, and joins the gateway; needs a tokio runtime.
+    pub fn open(self) -> Result<Opened, OpenError> {
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let repository = Arc::new(Store::open(&self.repository)?);
+        let journal = Journal::open(self.journal, &*random)?;
+        let delivery = Delivery::start(self.delivery, &journal, &random)?;
+        let gateway = Gateway::new(Parts {
+            settings: self.gateway,
+            trust: Trust::new(self.saml),
+            policy: self.policy,
+            domain: self.consent,
+            repository,
+            journal,
+            metrics: Arc::new(Metrics::new()),
+            clock: Arc::new(SystemClock),
+            random,
+        });
+        Ok(Opened { gateway: Arc::new(gateway), delivery: Arc::new(delivery), server: self.server })
+    }
+}

@@ -1,0 +1,44 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::check::Check;
+
+/// `[saml]`: what every assertion must meet.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Raw {
+    /// Audiences that mean us; by default our home community and both addresses.
+    pub(super) audiences: Option<Vec<String>>,
+    /// Recipients that mean us; the same default.
+    pub(super) recipients: Option<Vec<String>>,
+    /// How far clocks may differ.
+    clock_skew_s: Option<u64>,
+}
+
+/// Five minutes are as much as Kerberos and Norway's gateway allow.
+const LONGEST_SKEW_S: u64 = 300;
+/// eHDSI allows the same.
+const DEFAULT_SKEW_S: u64 = 60;
+
+/// What every assertion must meet, with defaults filled in.
+pub(super) struct Rules {
+    pub(super) audiences: Vec<String>,
+    pub(super) recipients: Vec<String>,
+    pub(super) clock_skew: Duration,
+}
+
+pub(super) fn read(raw: &mut Raw, ours: &[String], check: &mut Check<'_>) -> Option<Rules> {
+    let audiences = raw.audiences.get_or_insert_with(|| ours.to_vec()).clone();
+    let recipients = raw.recipients.get_or_insert_with(|| ours.to_vec()).clone();
+    if audiences.is_empty() {
+        check.problem(
+            "saml.audiences",
+            "is empty",
+            "name at least one audience, or remove the key",
+        );
+    }
+    let skew = *raw.clock_skew_s.get_or_insert(DEFAULT_SKEW_S);
+    let clock_skew = check.seconds("saml.clock_skew_s", skew, LONGEST_SKEW_S);
+    Some(Rules { audiences, recipients, clock_skew: clock_skew? })
+}

@@ -1,0 +1,197 @@
+use std::fmt;
+use std::sync::Arc;
+
+use super::facts::ItemKey;
+use super::grant::Weighed;
+use super::plan::Found;
+
+/// Both decisions about one item.
+#[derive(Debug)]
+pub struct Decision {
+    /// For the purposes asked for, without break-glass.
+    pub treatment: Result<Permit, Denial>,
+    /// Where a declaration is honoured: with break-glass, never less than the other.
+    pub break_glass: Option<Result<Permit, Denial>>,
+}
+
+impl Decision {
+    /// What counts: the ordinary permit, else the override's, else the denial that says most.
+    pub fn outcome(self) -> Result<Permit, Denial> {
+        match (self.treatment, self.break_glass) {
+            (Ok(permit), _) => Ok(permit),
+            (Err(_), Some(with_break_glass)) => with_break_glass,
+            (Err(denial), None) => Err(denial),
+        }
+    }
+}
+
+/// Leave to release one item; [`Grant::decide`](super::Grant::decide) alone gives it.
+///
+/// ```compile_fail,E0451
+/// use glassgate::consent::{Basis, ItemKey, Permit};
+/// fn forge(basis: Basis) -> Permit {
+///     Permit { item: ItemKey(1), is_override: false, basis }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Permit {
+    pub(super) item: ItemKey,
+    pub(super) is_override: bool,
+    pub(super) basis: Basis,
+}
+
+impl Permit {
+    /// The item that may be released.
+    #[must_use]
+    pub fn item(&self) -> ItemKey {
+        self.item
+    }
+
+    /// Whether only break-glass releases it.
+    #[must_use]
+    pub fn is_override(&self) -> bool {
+        self.is_override
+    }
+
+    /// What permits; of an override, what it lifted, or the rule that itself permits BTG.
+    #[must_use]
+    pub fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// The id of the consent that decides, `None` for the domain's implicit policy.
+    #[must_use]
+    pub fn consent(&self) -> Option<&str> {
+        self.basis.consent()
+    }
+
+    /// The path of the rule that decides.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.basis.path()
+    }
+}
+
+/// Why an item stays withheld.
+#[derive(Debug)]
+pub struct Denial {
+    pub(super) basis: Basis,
+    pub(super) break_glass: Option<Bar>,
+}
+
+impl Denial {
+    /// What denies.
+    #[must_use]
+    pub fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// The id of the consent that denies, `None` for the domain's implicit policy.
+    #[must_use]
+    pub fn consent(&self) -> Option<&str> {
+        self.basis.consent()
+    }
+
+    /// The path of the rule that denies.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.basis.path()
+    }
+
+    /// Why break-glass did not help, where an honoured declaration asked it to.
+    #[must_use]
+    pub fn break_glass(&self) -> Option<Bar> {
+        self.break_glass
+    }
+}
+
+/// Why break-glass lifts nothing; after the first four nothing of a patient is released at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bar {
+    /// A consent whose base denies and which does not permit BTG itself.
+    OptOut,
+    /// A consent that cannot be enforced.
+    Unenforceable,
+    /// A consent that permits exchange for other purposes only.
+    OtherPurpose,
+    /// The domain's implicit policy denies.
+    Implicit,
+    /// A consent that denies BTG itself.
+    Forbidden,
+    /// More confidential than the domain's ceiling.
+    Ceiling,
+    /// The item is not the patient's.
+    AnotherPatient,
+}
+
+impl Bar {
+    /// A stable name for audit and metrics.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::OptOut => "opt-out",
+            Self::Unenforceable => "unenforceable",
+            Self::OtherPurpose => "other-purpose",
+            Self::Implicit => "implicit-policy",
+            Self::Forbidden => "forbidden",
+            Self::Ceiling => "ceiling",
+            Self::AnotherPatient => "another-patient",
+        }
+    }
+}
+
+/// What a decision rests on: consent and version, provision path, element.
+#[derive(Clone)]
+pub struct Basis {
+    pub(super) consent: Option<Arc<Weighed>>,
+    pub(super) found: Found,
+}
+
+impl Basis {
+    /// Without a consent: the domain's implicit policy, or a mix-up of patients.
+    pub(super) fn without_consent(element: &'static str) -> Self {
+        Self { consent: None, found: Found { rule: None, element } }
+    }
+
+    /// The consent's id.
+    #[must_use]
+    pub fn consent(&self) -> Option<&str> {
+        self.consent.as_deref().map(|consent| consent.id.as_str())
+    }
+
+    /// The consent's version.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.consent.as_deref().map(|consent| consent.version.as_str())
+    }
+
+    /// `provision.provision[1]`, `provision` or `policyRule` for a base, `consent` for one that cannot be enforced,
+    /// `domain` without one.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let Some(consent) = self.consent.as_deref() else { return "domain" };
+        let Ok(plan) = &consent.plan else { return "consent" };
+        match self.found.rule.and_then(|at| plan.tree.rules.get(at)) {
+            Some(rule) => &rule.path,
+            None => plan.tree.dialect.base_path(),
+        }
+    }
+
+    /// The element that matched or failed, such as `securityLabel`; of an unenforceable consent, its code.
+    #[must_use]
+    pub fn element(&self) -> &'static str {
+        self.found.element
+    }
+}
+
+/// A consent's content stays out of logs.
+impl fmt::Debug for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Basis")
+            .field("consent", &self.consent())
+            .field("version", &self.version())
+            .field("path", &self.path())
+            .field("element", &self.element())
+            .finish()
+    }
+}

@@ -1,0 +1,166 @@
+use super::*;
+
+#[test]
+fn without_a_consent_there_is_nothing_to_override() {
+    assert_eq!(outcomes(&[], &item("R")), ("permit", "permit"));
+    let denying = Domain { implicit: Implicit::Deny, ..domain() };
+    let denial = granted_in(&denying, &access(&["BTG"]), &[]).decide(&item("N")).outcome();
+    assert_eq!(denial.unwrap_err().break_glass(), Some(Bar::Implicit));
+    let research = granted(&access(&["HRESCH"]), &[]).decide(&item("N")).outcome().unwrap_err();
+    assert_eq!((research.path(), research.basis().element()), ("domain", "implicit"));
+}
+
+#[test]
+fn what_is_withheld_is_lifted_up_to_the_ceiling() {
+    let withholding = consent(json!({
+        "type": "permit",
+        "provision": [{"type": "deny", "securityLabel": label("R")}]
+    }));
+    for (confidentiality, expected) in [
+        ("N", ("permit", "permit")),
+        ("R", ("deny", "override")),
+        ("V", ("deny", "ceiling")),
+        // unlabelled: perhaps R, so denied, and lifted as R
+        ("", ("deny", "override")),
+    ] {
+        let facts = item(confidentiality);
+        assert_eq!(
+            outcomes(std::slice::from_ref(&withholding), &facts),
+            expected,
+            "{confidentiality}"
+        );
+    }
+    let low = Domain { ceiling: crate::labels::Confidentiality::Normal, ..domain() };
+    let grant = granted_in(&low, &access(&["BTG"]), &[withholding]);
+    for confidentiality in ["R", ""] {
+        let denial = grant.decide(&item(confidentiality)).outcome().unwrap_err();
+        assert_eq!(denial.break_glass(), Some(Bar::Ceiling));
+    }
+}
+
+#[test]
+fn an_override_tells_what_it_lifted() {
+    let withholding = consent(json!({
+        "type": "permit",
+        "provision": [
+            {"type": "deny", "securityLabel": label("HIV")},
+            {"type": "deny", "securityLabel": label("R")}
+        ]
+    }));
+    let decision = granted(&access(&["BTG"]), &[withholding]).decide(&item("R"));
+    let denial = decision.treatment.as_ref().unwrap_err();
+    assert_eq!((denial.consent(), denial.basis().version()), (Some("c1"), Some("3")));
+    assert_eq!(
+        (denial.path(), denial.basis().element()),
+        ("provision.provision[1]", "securityLabel")
+    );
+    assert_eq!(denial.break_glass(), None);
+    let permit = decision.outcome().unwrap();
+    assert!(permit.is_override() && permit.item() == ItemKey(7));
+    assert_eq!((permit.consent(), permit.path()), (Some("c1"), "provision.provision[1]"));
+}
+
+#[test]
+fn a_denial_of_break_glass_itself_holds() {
+    let forbidding = |extra: Value| {
+        consent(json!({
+            "type": "permit",
+            "provision": [{"type": "deny", "securityLabel": label("R")}, extra]
+        }))
+    };
+    let all = forbidding(json!({"type": "deny", "purpose": purpose("BTG")}));
+    assert_eq!(outcomes(&[all], &item("R")), ("deny", "forbidden"));
+    // only for what it speaks of
+    let very = forbidding(json!({
+        "type": "deny", "purpose": purpose("BTG"), "securityLabel": label("V")
+    }));
+    assert_eq!(outcomes(std::slice::from_ref(&very), &item("R")), ("deny", "override"));
+    assert_eq!(granted(&access(&["BTG"]), std::slice::from_ref(&very)).break_glass_bar(), None);
+    let both = [very, consent(json!({"type": "permit"}))];
+    assert_eq!(outcomes(&both, &item("V")), ("deny", "forbidden"));
+    // by another consent
+    let other = consent(json!({
+        "type": "permit", "provision": [{"type": "deny", "purpose": purpose("BTG")}]
+    }));
+    let withholding = consent(json!({
+        "type": "permit", "provision": [{"type": "deny", "securityLabel": label("R")}]
+    }));
+    assert_eq!(outcomes(&[withholding, other], &item("R")), ("deny", "forbidden"));
+    // a denial of TREAT or ETREAT is not one of BTG
+    for code in ["TREAT", "ETREAT"] {
+        let treat = forbidding(json!({"type": "deny", "purpose": purpose(code)}));
+        assert_eq!(outcomes(&[treat], &item("R")), ("deny", "override"), "{code}");
+    }
+    // an exception for some of those who break glass
+    let except = forbidding(json!({
+        "type": "deny",
+        "purpose": purpose("BTG"),
+        "provision": [{"type": "permit", "actor": actor("IRCP", json!({"reference": "urn:oid:2.999.2"}))}]
+    }));
+    let grant = granted(&access(&["BTG"]), &[except]);
+    assert_eq!(grant.break_glass_bar(), None);
+    assert!(grant.decide(&item("R")).outcome().is_ok_and(|permit| permit.is_override()));
+}
+
+#[test]
+fn an_opt_out_is_lifted_by_nothing_but_its_own_permit_for_break_glass() {
+    let opted_out = |exceptions: Value| {
+        let mut provision = json!({"type": "deny"});
+        if !exceptions.is_null() {
+            provision["provision"] = json!([exceptions]);
+        }
+        consent(provision)
+    };
+    assert_eq!(outcomes(&[opted_out(Value::Null)], &item("N")), ("deny", "opt-out"));
+    let out = policy("OPTOUT", Value::Null);
+    assert_eq!(outcomes(&[out], &item("N")), ("deny", "opt-out"));
+    // a permit for emergencies is none for override
+    let emergency = opted_out(json!({"type": "permit", "purpose": purpose("ETREAT")}));
+    assert_eq!(outcomes(&[emergency], &item("N")), ("deny", "opt-out"));
+    let ours = actor("IRCP", json!({"reference": "urn:oid:2.999.2"}));
+    let named = opted_out(json!({"type": "permit", "purpose": purpose("BTG"), "actor": ours}));
+    // the patient's own permit knows no ceiling
+    assert_eq!(outcomes(std::slice::from_ref(&named), &item("V")), ("deny", "override"));
+    assert_eq!(granted(&access(&["BTG"]), &[named]).break_glass_bar(), None);
+    // PCF, ex-dissent-intermediate-break-glass: a group that we cannot resolve is nobody
+    let group = actor("IRCP", json!({"reference": "Group/ex-privilegedUsers"}));
+    let dissent = opted_out(json!({"type": "permit", "purpose": purpose("BTG"), "actor": group}));
+    assert_eq!(outcomes(&[dissent], &item("N")), ("deny", "opt-out"));
+}
+
+#[test]
+fn a_consent_for_other_purposes_is_not_lifted() {
+    let research = consent(json!({"type": "permit", "purpose": purpose("HRESCH")}));
+    assert_eq!(outcomes(&[research], &item("N")), ("deny", "other-purpose"));
+    // one for other recipients permits exchange at large, and is
+    let elsewhere = actor("IRCP", json!({"reference": "urn:oid:2.999.3"}));
+    let elsewhere = consent(json!({"type": "permit", "actor": elsewhere}));
+    assert_eq!(outcomes(&[elsewhere], &item("R")), ("deny", "override"));
+}
+
+#[test]
+fn a_nested_permit_for_break_glass_reaches_beyond_its_roots_labels() {
+    // PCF, ex-consent-advanced-normal-break-glass-restricted, with a recipient that we know
+    let pcf = consent(json!({
+        "type": "permit",
+        "purpose": [purpose("TREAT")[0], purpose("HPAYMT")[0], purpose("HOPERAT")[0]],
+        "securityLabel": label("N"),
+        "provision": [{
+            "type": "permit",
+            "purpose": purpose("BTG"),
+            "securityLabel": label("R"),
+            "actor": actor("IRCP", json!({"reference": "urn:oid:2.999.2"}))
+        }]
+    }));
+    assert_eq!(outcomes(std::slice::from_ref(&pcf), &item("N")), ("permit", "permit"));
+    assert_eq!(outcomes(std::slice::from_ref(&pcf), &item("R")), ("deny", "override"));
+    assert_eq!(outcomes(std::slice::from_ref(&pcf), &item("V")), ("deny", "ceiling"));
+    let permit = granted(&access(&["BTG"]), &[pcf]).decide(&item("R")).outcome().unwrap();
+    assert_eq!(permit.path(), "provision.provision[0]");
+}
+
+#[test]
+fn an_item_of_another_patient_is_denied_either_way() {
+    let facts = Facts { patient: PatientKey(2), ..item("N") };
+    assert_eq!(outcomes(&[], &facts), ("deny", "another-patient"));
+}

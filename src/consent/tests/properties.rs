@@ -1,0 +1,135 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// A rule of any shape, three deep.
+fn rules() -> impl Strategy<Value = Value> {
+    let purposes = prop::sample::select(vec!["TREAT", "ETREAT", "BTG", "HRESCH", "FooBar"]);
+    let labels = prop::sample::select(vec!["N", "R", "V", "HIV", "X"]);
+    let recipients = prop::sample::select(vec!["urn:oid:2.999.2", "urn:oid:2.999.3", "Group/x"]);
+    let leaf = (
+        any::<bool>(),
+        prop::option::of(purposes),
+        prop::option::of(labels),
+        prop::option::weighted(0.2, recipients),
+        prop::option::weighted(0.2, Just("2025")),
+    );
+    let leaf = leaf.prop_map(|(permit, code, confidentiality, recipient, year)| {
+        let mut rule = json!({"type": if permit { "permit" } else { "deny" }});
+        if let Some(code) = code {
+            rule["purpose"] = purpose(code);
+        }
+        if let Some(code) = confidentiality {
+            rule["securityLabel"] = label(code);
+        }
+        if let Some(reference) = recipient {
+            rule["actor"] = actor("IRCP", json!({"reference": reference}));
+        }
+        if let Some(year) = year {
+            rule["dataPeriod"] = json!({"start": year});
+        }
+        rule
+    });
+    leaf.clone().prop_recursive(3, 12, 3, move |inner| {
+        (leaf.clone(), prop::collection::vec(inner, 1..3)).prop_map(|(mut rule, nested)| {
+            rule["provision"] = json!(nested);
+            rule
+        })
+    })
+}
+
+fn consents() -> impl Strategy<Value = Vec<Value>> {
+    let one = (rules(), any::<bool>(), any::<bool>()).prop_map(|(rule, typed, opt_in)| {
+        if typed {
+            return consent(rule);
+        }
+        let rule = json!({"provision": [rule]});
+        policy(if opt_in { "OPTIN" } else { "OPTOUT" }, rule)
+    });
+    prop::collection::vec(one, 0..3)
+}
+
+fn facts() -> impl Strategy<Value = Facts> {
+    let confidentiality = prop::sample::select(vec!["", "N", "R", "V"]);
+    (confidentiality, any::<bool>(), any::<bool>()).prop_map(|(code, sensitive, dated)| {
+        let mut facts = item(code);
+        if sensitive {
+            facts.labels.push(Coded::new("HIV", ACT_CODE));
+        }
+        if !dated {
+            facts.date = None;
+        }
+        facts
+    })
+}
+
+/// Puts a rule into the provision at which `steps` arrive.
+fn insert(consent: &mut Value, steps: &[usize], rule: Value) {
+    let mut at = &mut consent["provision"];
+    for step in steps {
+        let nested = at["provision"].as_array().map_or(0, Vec::len);
+        if nested == 0 {
+            break;
+        }
+        at = &mut at["provision"][step % nested];
+    }
+    match at["provision"].as_array_mut() {
+        Some(nested) => nested.push(rule),
+        None => at["provision"] = json!([rule]),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn another_denial_never_widens(
+        mut consents in consents(),
+        mut denial in rules(),
+        steps in prop::collection::vec(0_usize..3, 0..3),
+        facts in facts(),
+    ) {
+        prop_assume!(!consents.is_empty());
+        denial["type"] = json!("deny");
+        denial.as_object_mut().unwrap().remove("provision");
+        let before = outcomes(&consents, &facts);
+        insert(&mut consents[0], &steps, denial);
+        let after = outcomes(&consents, &facts);
+        let releases = |word: &str| matches!(word, "permit" | "override");
+        prop_assert!(releases(before.0) || !releases(after.0), "{:?} {:?}", before, after);
+        prop_assert!(releases(before.1) || !releases(after.1), "{:?} {:?}", before, after);
+    }
+
+    #[test]
+    fn break_glass_never_narrows(consents in consents(), facts in facts()) {
+        let (treat, btg) = outcomes(&consents, &facts);
+        prop_assert_eq!(treat == "permit", btg == "permit");
+        let decision = granted(&access(&["BTG"]), &consents).decide(&facts);
+        prop_assert_eq!(decision.treatment.is_ok(), treat == "permit");
+        prop_assert!(decision.treatment.is_err() || decision.break_glass.unwrap().is_ok());
+    }
+
+    #[test]
+    fn an_unknown_never_permits(consents in consents(), facts in facts()) {
+        let unlabelled = Facts { labels: vec![], date: None, ..facts.clone() };
+        let known = outcomes(&consents, &facts).0;
+        prop_assert!(known == "permit" || outcomes(&consents, &unlabelled).0 != "permit");
+    }
+
+    #[test]
+    fn a_bar_for_the_whole_patient_holds_for_each_item(consents in consents(), facts in facts()) {
+        let grant = granted(&access(&["BTG"]), &consents);
+        if grant.break_glass_bar().is_some() {
+            let outcome = grant.decide(&facts).outcome();
+            prop_assert!(!outcome.is_ok_and(|permit| permit.is_override()));
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_strange_to_read(text in "\\PC{0,200}", cut in 0_usize..600) {
+        let _ = check(&text);
+        let whole = consent(json!({"type": "permit", "provision": [{"type": "deny"}]})).to_string();
+        let cut: String = whole.chars().take(cut).collect();
+        prop_assert_eq!(check(&cut).is_ok(), cut.len() == whole.len());
+    }
+}

@@ -1,0 +1,167 @@
+//! The demo's gateway and receiver, started for real.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+
+use openssl::pkey::PKey;
+use openssl::x509::X509;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::error::Error;
+use super::files::{self, Readers};
+use super::receiver::Receiver;
+use super::settings::{self, Layout};
+use super::{pki, world};
+use crate::client::{self, Client};
+use crate::clock::{SystemClock, SystemRandom};
+use crate::config::{self, Config};
+use crate::ingest::Report;
+use crate::server::{self, Identity, Server};
+
+/// A demo that is up.
+#[derive(Debug)]
+pub struct Stage {
+    /// Where its files are.
+    pub layout: Layout,
+    /// `https://127.0.0.1:port`.
+    pub url: String,
+    /// Health and metrics, `http://127.0.0.1:port`.
+    pub management_url: String,
+    /// Where audit records arrive.
+    pub receiver: Receiver,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Stage {
+    /// Makes or reuses the world in `directory`, loads it, and only then opens the port; 0 takes a free one.
+    pub async fn set(directory: &Path, port: u16) -> Result<Self, Error> {
+        let layout = Layout::new(directory);
+        let partial = layout.ready();
+        if partial.exists() {
+            fs::remove_file(&partial).map_err(Error::file(&partial))?;
+        }
+        pki::create(&layout.pki(), pki::LIFETIME, &SystemClock, &SystemRandom)?;
+        world::data(&layout.data())?;
+
+        let received = layout.received();
+        let folder = received.parent().unwrap_or(directory);
+        fs::create_dir_all(folder).map_err(Error::file(folder))?;
+        let acceptor =
+            server::acceptor(&identity(&layout, "receiver/tls")?, &[authority(&layout)?])?;
+        let receiver =
+            Receiver::start(acceptor, &received).await.map_err(Error::file(&received))?;
+        let listen = free(port)?;
+        settings::write(&layout, listen, free(0)?, receiver.address())?;
+
+        let config = config::read(&layout.config())?;
+        let report = load(&config, &layout)?;
+        if !report.is_complete() {
+            return Err(Error::Load(report.refused.len()));
+        }
+        let opened = config.open()?;
+        let server = Server::bind(opened.server).await?;
+        let url = format!("https://{}", server.address());
+        let management_url = format!("http://{}", server.management_address());
+        let (stop, mut stopped) = watch::channel(false);
+        let served = server.serve(opened.gateway, opened.delivery, async move {
+            let _sender_gone = stopped.wait_for(|stop| *stop).await;
+        });
+        let server = tokio::spawn(served);
+        Ok(Self { layout, url, management_url, receiver, stop, server })
+    }
+
+    /// A client of a partner; `paths` hold its TLS certificate and key.
+    pub fn client(&self, partner: &str) -> Result<Client, Error> {
+        let read = |path: &Path| fs::read(path).map_err(Error::file(path));
+        let settings = client::Settings::at(
+            &self.url,
+            read(&self.layout.pki().join("ca.crt"))?,
+            read(&self.layout.partner(partner, "tls.crt"))?,
+            read(&self.layout.partner(partner, "tls.key"))?,
+        );
+        Ok(Client::new(&settings)?)
+    }
+
+    /// Writes `ready.json`, whole or not at all.
+    pub fn announce(&self) -> Result<(), Error> {
+        let ready = serde_json::json!({
+            "url": self.url,
+            "pid": std::process::id(),
+            "metrics": format!("{}/metrics", self.management_url),
+            "syslog": self.receiver.address().to_string(),
+        });
+        files::write(&self.layout.ready(), format!("{ready}\n").as_bytes(), Readers::All)
+    }
+
+    /// What a person may try next.
+    #[must_use]
+    pub fn invitation(&self) -> String {
+        let demo = self.layout.root().display();
+        let pki = self.layout.pki();
+        let riverside = pki.join("partners/riverside");
+        let (ca, cert, key) =
+            (pki.join("ca.crt"), riverside.join("tls.crt"), riverside.join("tls.key"));
+        format!(
+            "\nThe gateway stays up; Ctrl-C stops it. Try in another terminal:\n\n  \
+             glassgate query --demo {demo} --patient P-1002\n  \
+             glassgate query --demo {demo} --patient P-1002 --purpose BTG --role {physician}\n  \
+             glassgate retrieve --demo {demo} --out /tmp {document}\n  \
+             curl --cacert {ca} --cert {cert} --key {key} '{url}/xca/query?wsdl'\n  \
+             curl {management}/metrics\n  \
+             tail -f {received}\n",
+            physician = world::PHYSICIAN.0,
+            document = world::document_id(1001, 1),
+            ca = ca.display(),
+            cert = cert.display(),
+            key = key.display(),
+            url = self.url,
+            management = self.management_url,
+            received = self.layout.received().display(),
+        )
+    }
+
+    /// Stops the gateway; requests under way are finished.
+    pub async fn strike(self) {
+        self.stop.send_replace(true);
+        let _ended = self.server.await;
+    }
+}
+
+/// Loads the world's data off the async threads' sight: nothing is served yet.
+fn load(config: &Config, layout: &Layout) -> Result<Report, Error> {
+    let report =
+        tokio::task::block_in_place(|| config.load(&[layout.data()], "demo", &mut |_| ()))?;
+    for refused in &report.refused {
+        tracing::error!("{refused}");
+    }
+    Ok(report)
+}
+
+/// The port on 127.0.0.1, or a free one for 0.
+fn free(port: u16) -> Result<SocketAddr, Error> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    if port != 0 {
+        return Ok(address);
+    }
+    let taken = TcpListener::bind(address).and_then(|listener| listener.local_addr());
+    taken.map_err(Error::file(Path::new("127.0.0.1:0")))
+}
+
+fn authority(layout: &Layout) -> Result<X509, Error> {
+    let path = layout.pki().join("ca.crt");
+    Ok(X509::from_pem(&fs::read(&path).map_err(Error::file(&path))?)?)
+}
+
+fn identity(layout: &Layout, name: &str) -> Result<Identity, Error> {
+    let read = |kind: &str| {
+        let path = layout.pki().join(format!("{name}.{kind}"));
+        fs::read(&path).map_err(Error::file(&path))
+    };
+    Ok(Identity {
+        chain: X509::stack_from_pem(&read("crt")?)?,
+        key: PKey::private_key_from_pem(&read("key")?)?,
+    })
+}

@@ -1,0 +1,144 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use super::c14n::canonicalize;
+use super::reject::Reject;
+use super::shape::{allow_attributes, base64, elements, is, take};
+use super::signed_info::SignedInfo;
+use crate::xml::{Document, Node, attribute, ns, only_child, text};
+
+/// Where SAML of any version keeps its elements.
+const SAML_FAMILY: &str = "urn:oasis:names:tc:SAML:";
+
+/// An assertion whose place and signature have the one shape that is allowed; nothing is believed yet.
+pub struct Gated<'d, 'i> {
+    pub(super) assertion: Node<'d, 'i>,
+    pub(super) signed_info: SignedInfo<'d, 'i>,
+    pub(super) signature_value: Vec<u8>,
+    signature: Node<'d, 'i>,
+    id: &'d str,
+}
+
+/// Checks the structure of a whole SOAP message, before any cryptography.
+pub fn gate<'d, 'i>(document: &'d Document<'i>) -> Result<Gated<'d, 'i>, Reject> {
+    let (assertion, ids) = find_assertion(document.root())?;
+    let id = attribute(assertion, "ID").filter(|id| !id.trim().is_empty()).ok_or(Reject::NoId)?;
+    if ids.iter().filter(|other| other.trim() == id.trim()).count() != 1 {
+        return Err(Reject::DuplicateId);
+    }
+    let signature = find_signature(assertion)?;
+
+    allow_attributes(signature, "Signature", &["Id"])?;
+    let mut rest = elements(signature, "Signature")?;
+    let signed_info = SignedInfo::read(take(&mut rest, "SignedInfo", &["Id"])?, id)?;
+    let value = take(&mut rest, "SignatureValue", &["Id"])?;
+    match (rest.next(), rest.next()) {
+        (None, _) => {}
+        // never read: keys come from configuration
+        (Some(key_info), None) if is(key_info, ns::DSIG, "KeyInfo") => {}
+        _ => return Err(Reject::UnexpectedContent { inside: "Signature" }),
+    }
+    let signature_value = base64(value, "SignatureValue")?;
+    Ok(Gated { assertion, signed_info, signature_value, signature, id })
+}
+
+impl<'d> Gated<'d, '_> {
+    /// The Issuer as written, unverified: only to choose keys by, or to quote as unverified.
+    #[must_use]
+    pub fn claimed_issuer(&self) -> Cow<'d, str> {
+        only_child(self.assertion, ns::SAML, "Issuer").map_or(Cow::Borrowed(""), text)
+    }
+
+    /// The NameID as written, unverified, or nothing.
+    #[must_use]
+    pub fn claimed_subject(&self) -> Cow<'d, str> {
+        only_child(self.assertion, ns::SAML, "Subject")
+            .and_then(|subject| only_child(subject, ns::SAML, "NameID"))
+            .map_or(Cow::Borrowed(""), text)
+    }
+
+    /// The assertion's ID as written, unverified.
+    #[must_use]
+    pub fn claimed_id(&self) -> &'d str {
+        self.id
+    }
+
+    /// What both transforms leave of the assertion.
+    pub(super) fn canonical_assertion(&self) -> String {
+        let prefixes = &self.signed_info.assertion_prefixes;
+        canonicalize(self.assertion, prefixes, Some(self.signature.id()))
+    }
+}
+
+/// Shows nothing of the message.
+impl fmt::Debug for Gated<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gated").finish_non_exhaustive()
+    }
+}
+
+/// Finds the one assertion in its one place, and every value of the message that could serve as an id.
+fn find_assertion<'d, 'i>(root: Node<'d, 'i>) -> Result<(Node<'d, 'i>, Vec<&'d str>), Reject> {
+    if !is(root, ns::SOAP, "Envelope") {
+        return Err(Reject::NotEnvelope);
+    }
+    let (mut headers, mut securities, mut assertions) = (Vec::new(), Vec::new(), Vec::new());
+    let mut ids = Vec::new();
+    for node in root.descendants().filter(Node::is_element) {
+        let is_id = |name: &str| name.eq_ignore_ascii_case("id");
+        ids.extend(node.attributes().filter(|a| is_id(a.name())).map(|a| a.value()));
+        let namespace = node.tag_name().namespace().unwrap_or("");
+        match node.tag_name().name() {
+            "Header" if namespace == ns::SOAP => headers.push(node),
+            "Security" if namespace == ns::WSSE => securities.push(node),
+            "Assertion" if namespace == ns::SAML => assertions.push(node),
+            "Assertion" if namespace.starts_with(SAML_FAMILY) => {
+                return Err(Reject::ForeignAssertion);
+            }
+            "EncryptedAssertion" if namespace.starts_with(SAML_FAMILY) => {
+                return Err(Reject::EncryptedAssertion);
+            }
+            _ => {}
+        }
+    }
+
+    let header = only(&headers, Reject::NoHeader, Reject::SeveralHeaders)?;
+    if header.parent() != Some(root) {
+        return Err(Reject::MisplacedHeader);
+    }
+    let security = only(&securities, Reject::NoSecurity, Reject::SeveralSecurities)?;
+    if security.parent() != Some(header) {
+        return Err(Reject::MisplacedSecurity);
+    }
+    for assertion in &assertions {
+        if assertion.ancestors().skip(1).any(|outer| is(outer, ns::SAML, "Assertion")) {
+            return Err(Reject::NestedAssertion);
+        }
+        if assertion.parent() != Some(security) {
+            return Err(Reject::MisplacedAssertion);
+        }
+    }
+    Ok((only(&assertions, Reject::NoAssertion, Reject::SeveralAssertions)?, ids))
+}
+
+fn find_signature<'d, 'i>(assertion: Node<'d, 'i>) -> Result<Node<'d, 'i>, Reject> {
+    let signatures: Vec<_> =
+        assertion.descendants().filter(|node| is(*node, ns::DSIG, "Signature")).collect();
+    let signature = only(&signatures, Reject::Unsigned, Reject::SeveralSignatures)?;
+    if signature.parent() != Some(assertion) {
+        return Err(Reject::MisplacedSignature);
+    }
+    Ok(signature)
+}
+
+fn only<'d, 'i>(
+    found: &[Node<'d, 'i>],
+    none: Reject,
+    several: Reject,
+) -> Result<Node<'d, 'i>, Reject> {
+    match found {
+        [] => Err(none),
+        [one] => Ok(*one),
+        _ => Err(several),
+    }
+}

@@ -1,0 +1,30 @@
+//! XML signatures over SAML assertions: a strict gate, a verifier for one profile, and a signer (W3C xmldsig-core).
+//!
+//! [`gate`] checks the structure of a whole SOAP message, [`verify`] turns it into [`Signed`] octets. Whoever
+//! wants to know what the assertion says parses those octets, never the message around them.
+
+mod algorithm;
+mod c14n;
+mod cache;
+mod gate;
+mod key;
+mod reject;
+mod shape;
+mod sign;
+mod signed_info;
+mod verify;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod wrapping;
+
+pub use c14n::canonicalize;
+pub use cache::Cache;
+pub use gate::{Gated, gate};
+pub use key::{Key, KeyError};
+pub use reject::Reject;
+pub use sign::{SignError, SigningKey, sign};
+pub use verify::{Signed, verify};

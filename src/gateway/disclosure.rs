@@ -1,0 +1,157 @@
+//! From a wish to what may leave: patients, consents, candidates, and a decision for each.
+
+use std::sync::Arc;
+
+use super::Gateway;
+use super::failure::Failure;
+use crate::consent::{self, Denial, Permit};
+use crate::ids::PatientId;
+use crate::policy::Access;
+use crate::repository::{Criteria, Items, Released, Repository, Subject};
+
+/// What a request is after.
+#[derive(Debug, Clone)]
+pub(super) enum Wanted {
+    /// Documents of one patient.
+    Patient(PatientId, Criteria),
+    /// Documents by their ids, whosesoever they are.
+    Items(Items),
+}
+
+/// What may leave, and what audit must know of the rest.
+#[derive(Debug, Default)]
+pub(super) struct Disclosure {
+    /// Each with its permit, in the repository's order.
+    pub(super) released: Vec<Arc<Disclosed>>,
+    /// What was withheld, for audit alone.
+    pub(super) withheld: Vec<Withheld>,
+    /// Whether the assertion's resource-id named another patient.
+    pub(super) other_patient: bool,
+}
+
+/// One document that may leave.
+#[derive(Debug)]
+pub(super) struct Disclosed {
+    pub(super) permit: Permit,
+    pub(super) entry: Released,
+    pub(super) patient: PatientId,
+    /// Whether a consent of this patient forbids the break-glass that was declared.
+    pub(super) forbids_override: bool,
+}
+
+/// One document that stays.
+#[derive(Debug)]
+pub(super) struct Withheld {
+    pub(super) unique_id: String,
+    pub(super) patient: PatientId,
+    pub(super) why: String,
+}
+
+impl Gateway {
+    /// Decides in the threads that may block, off the async ones.
+    pub(super) async fn disclose(
+        self: &Arc<Self>,
+        access: &Access,
+        wanted: Wanted,
+    ) -> Result<Disclosure, Failure> {
+        let (gateway, access) = (Arc::clone(self), access.clone());
+        tokio::task::spawn_blocking(move || gateway.decide(&access, &wanted))
+            .await
+            .unwrap_or(Err(Failure::Internal("the decision was cut short")))
+    }
+
+    fn decide(&self, access: &Access, wanted: &Wanted) -> Result<Disclosure, Failure> {
+        let repository = &*self.repository;
+        let mut disclosure = Disclosure::default();
+        match wanted {
+            Wanted::Patient(patient, criteria) => {
+                if !speaks_of(access, std::slice::from_ref(patient)) {
+                    disclosure.other_patient = true;
+                } else if let Some(subject) = repository.patient(access, patient)? {
+                    self.decide_for(access, &subject, patient, criteria, &mut disclosure)?;
+                }
+            }
+            Wanted::Items(items) => {
+                for subject in repository.patients_of(access, items)? {
+                    let Some(patient) = subject.identifiers.first().cloned() else { continue };
+                    if speaks_of(access, &subject.identifiers) {
+                        let criteria = Criteria::Items(items.clone());
+                        self.decide_for(access, &subject, &patient, &criteria, &mut disclosure)?;
+                    } else {
+                        disclosure.other_patient = true;
+                    }
+                }
+            }
+        }
+        Ok(disclosure)
+    }
+
+    fn decide_for(
+        &self,
+        access: &Access,
+        subject: &Subject,
+        patient: &PatientId,
+        criteria: &Criteria,
+        disclosure: &mut Disclosure,
+    ) -> Result<(), Failure> {
+        let repository: &dyn Repository = &*self.repository;
+        let consents = repository.consents(access, subject.key)?;
+        let grant = consent::grant(
+            access,
+            subject.key,
+            &subject.references,
+            &consents,
+            &self.domain,
+            self.clock.now(),
+        );
+        let forbids_override = grant.break_glass_forbidden();
+        for candidate in repository.find(&grant, criteria)? {
+            match grant.decide(candidate.facts()).outcome() {
+                Ok(permit) => {
+                    if let Some(entry) = candidate.release(&permit) {
+                        let patient = patient.clone();
+                        let disclosed = Disclosed { permit, entry, patient, forbids_override };
+                        disclosure.released.push(Arc::new(disclosed));
+                    }
+                }
+                Err(denial) => disclosure.withheld.push(Withheld {
+                    unique_id: candidate.unique_id().to_owned(),
+                    patient: patient.clone(),
+                    why: reason(&denial),
+                }),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What denies, by consent, version, path and element, and why break-glass did not help.
+fn reason(denial: &Denial) -> String {
+    let basis = denial.basis();
+    let mut reason = match basis.consent() {
+        Some(id) => format!(
+            "withheld by Consent/{id}/_history/{}#{} ({})",
+            basis.version().unwrap_or("-"),
+            basis.path(),
+            basis.element()
+        ),
+        None => format!("withheld by the domain's policy ({})", basis.element()),
+    };
+    if let Some(bar) = denial.break_glass() {
+        reason.push_str(", break-glass barred: ");
+        reason.push_str(bar.code());
+    }
+    reason
+}
+
+/// Whether the assertion's resource-ids, where comparable, mean this patient.
+///
+/// Comparable is what carries an assigning authority that the patient has an identifier of.
+fn speaks_of(access: &Access, identifiers: &[PatientId]) -> bool {
+    let stated = &access.principal().claims().patients;
+    let mut comparable = stated
+        .iter()
+        .filter(|s| identifiers.iter().any(|id| id.authority() == s.authority()))
+        .peekable();
+    comparable.peek().is_none() || comparable.any(|s| identifiers.contains(s))
+}

@@ -1,0 +1,205 @@
+//! ITI-38, Cross Gateway Query (ITI TF-2 3.38).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tracing::info;
+
+use super::disclosure::{Disclosed, Disclosure, Wanted};
+use super::failure::Failure;
+use super::glass::Effect;
+use super::reply::{Reply, Unavailable};
+use super::visit::Visit;
+use super::{Arrival, Gateway, Transaction};
+use crate::audit::{Event, Outcome, Receipt};
+use crate::ids::HomeCommunityId;
+use crate::limits;
+use crate::policy::Access;
+use crate::repository::{Criteria, Items, Status};
+use crate::xds::{
+    self, Availability, Entry, ErrorCode, Ids, Query, QueryRequest, RegistryError, ReturnType,
+};
+use crate::xml::Node;
+
+/// Answers a query.
+pub(super) async fn answer(
+    gateway: &Arc<Gateway>,
+    arrival: &Arrival,
+) -> Result<Reply, Unavailable> {
+    let mut visit = Visit::begin(gateway, Transaction::Query, &arrival.peer)?;
+    match find(gateway, arrival, &mut visit).await {
+        Ok(found) => found.reply(gateway, &visit).await,
+        Err(failure) => gateway.fail(visit, failure).await,
+    }
+}
+
+/// The stages in their order.
+async fn find(
+    gateway: &Arc<Gateway>,
+    arrival: &Arrival,
+    visit: &mut Visit,
+) -> Result<Found, Failure> {
+    let (access, query) = gateway.admit(arrival, visit, note, xds::read_query)?;
+    gateway.known_home(&query)?;
+    let disclosure = match wanted(&query.query) {
+        Some(wanted) => gateway.disclose(&access, wanted).await?,
+        None => Disclosure::default(),
+    };
+    let matching = matching(&query, &disclosure)?;
+    one_patient(&query, &matching)?;
+    let effect = weigh(gateway, visit, &access, &matching, &disclosure);
+    Ok(Found::new(&gateway.settings.home, &query, &matching, effect))
+}
+
+/// What audit knows of the query, whatever becomes of it.
+fn note(body: Node<'_, '_>, visit: &mut Visit) {
+    let written = xds::as_written(body);
+    visit.query.id = written.id.unwrap_or_default();
+    visit.query.home = written.home;
+    visit.query.patient = written.patient;
+    visit.query.request =
+        body.document().input_text().get(body.range()).unwrap_or_default().to_owned();
+}
+
+fn wanted(query: &Query) -> Option<Wanted> {
+    match query {
+        Query::FindDocuments(find) => {
+            let criteria = Criteria::All {
+                statuses: find.statuses().iter().map(|status| stored(*status)).collect(),
+                created_from: find.created_from().map(str::to_owned),
+                created_to: find.created_to().map(str::to_owned),
+            };
+            Some(Wanted::Patient(find.patient().clone(), criteria))
+        }
+        Query::GetDocuments(get) => Some(Wanted::Items(match get.ids() {
+            Ids::EntryUuids(uuids) => Items::EntryUuids(uuids.clone()),
+            Ids::UniqueIds(ids) => Items::UniqueIds(ids.clone()),
+        })),
+        Query::Empty(_) => None,
+    }
+}
+
+fn stored(status: Availability) -> Status {
+    match status {
+        Availability::Approved => Status::Approved,
+        Availability::Deprecated => Status::Deprecated,
+    }
+}
+
+/// Of what may leave, what was asked for.
+fn matching(query: &QueryRequest, disclosure: &Disclosure) -> Result<Vec<Arc<Disclosed>>, Failure> {
+    let mut matching = Vec::new();
+    for disclosed in &disclosure.released {
+        let entry: Entry = serde_json::from_str(&disclosed.entry.attributes)
+            .map_err(|_| Failure::Internal("a stored entry cannot be read; load it again"))?;
+        let matches = match &query.query {
+            Query::FindDocuments(find) => find.matches(&entry),
+            Query::GetDocuments(get) => get.matches(&entry),
+            Query::Empty(_) => false,
+        };
+        if matches {
+            matching.push(Arc::clone(disclosed));
+        }
+    }
+    if matching.len() > limits::QUERY_ENTRIES {
+        let context = "more documents than one answer may hold; narrow the query";
+        return Err(RegistryError::new(ErrorCode::XDSTooManyResults, context).into());
+    }
+    Ok(matching)
+}
+
+/// Whole entries of several patients do not go into one answer (ITI TF-2 3.18.4.1.2.3.7).
+fn one_patient(query: &QueryRequest, matching: &[Arc<Disclosed>]) -> Result<(), Failure> {
+    let patients: BTreeSet<_> = matching.iter().map(|disclosed| &disclosed.patient).collect();
+    if query.return_type == ReturnType::LeafClass && patients.len() > 1 {
+        let context = "the documents belong to several patients; ask with returnType ObjectRef";
+        return Err(RegistryError::new(ErrorCode::XDSResultNotSinglePatient, context).into());
+    }
+    Ok(())
+}
+
+fn weigh(
+    gateway: &Gateway,
+    visit: &mut Visit,
+    access: &Access,
+    matching: &[Arc<Disclosed>],
+    disclosure: &Disclosure,
+) -> Effect {
+    if disclosure.other_patient {
+        visit.notes.push("the assertion's resource-id is another patient's".to_owned());
+    }
+    if !disclosure.withheld.is_empty() {
+        visit.notes.push(format!("{} withheld", disclosure.withheld.len()));
+    }
+    gateway.weigh(visit, access, matching, &disclosure.withheld)
+}
+
+/// An answer before it is recorded.
+struct Found {
+    body: String,
+    count: usize,
+    effect: Effect,
+}
+
+impl Found {
+    fn new(
+        home: &HomeCommunityId,
+        query: &QueryRequest,
+        matching: &[Arc<Disclosed>],
+        effect: Effect,
+    ) -> Self {
+        let warnings = effect.warning.as_slice();
+        let body = match query.return_type {
+            ReturnType::LeafClass => {
+                let entries = matching.iter().map(|d| d.entry.rendered.as_str());
+                xds::query_response(home, warnings, entries)
+            }
+            ReturnType::ObjectRef => {
+                let refs: Vec<String> =
+                    matching.iter().map(|d| xds::object_ref(&d.entry.entry_uuid, home)).collect();
+                xds::query_response(home, warnings, refs.iter().map(String::as_str))
+            }
+        };
+        Self { body, count: matching.len(), effect }
+    }
+
+    async fn reply(self, gateway: &Gateway, visit: &Visit) -> Result<Reply, Unavailable> {
+        // the transaction's own record comes last: who has seen it has seen all
+        let mut events = self.effect.events;
+        events.push(Event::query(&visit.transaction(), &visit.query, Outcome::success()));
+        let receipt = gateway.record(visit, events, "success").await?;
+        info!(
+            transaction = visit.transaction.name(),
+            partner = visit.partner_label(),
+            message_id = visit.message_id.as_deref().unwrap_or("-"),
+            entries = self.count,
+            "answered"
+        );
+        Ok(visit.answer(&receipt, &self.body))
+    }
+}
+
+/// A Failure in the transaction's own words.
+pub(super) fn failure(
+    gateway: &Gateway,
+    visit: &Visit,
+    receipt: &Receipt,
+    error: RegistryError,
+) -> Reply {
+    let home = &gateway.settings.home;
+    let body = xds::query_response(home, &[error.at(home)], std::iter::empty());
+    visit.answer(receipt, &body)
+}
+
+impl Gateway {
+    /// A query that names a community names ours.
+    fn known_home(&self, query: &QueryRequest) -> Result<(), Failure> {
+        match query.home() {
+            Some(home) if HomeCommunityId::parse(home).as_ref() != Ok(&self.settings.home) => {
+                let context = "home is not a community that is reached here";
+                Err(RegistryError::new(ErrorCode::XDSUnknownCommunity, context).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! ITI-39, Cross Gateway Retrieve (ITI TF-2 3.39).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tracing::info;
+
+use super::disclosure::{Disclosed, Disclosure, Wanted};
+use super::failure::Failure;
+use super::reply::{Reply, Unavailable};
+use super::transfer::{Piece, Progress, Transfer};
+use super::visit::Visit;
+use super::{Arrival, Gateway, Transaction};
+use crate::audit::{self, Event, Receipt, Retrieved};
+use crate::ids::{DocumentId, HomeCommunityId, PatientId, RepositoryId};
+use crate::metrics::PartnerLabels;
+use crate::repository::{Content, Items};
+use crate::soap;
+use crate::xds::{
+    self, DocumentRequest, DocumentResponse, ErrorCode, Placement, RegistryError, RetrieveRequest,
+};
+use crate::xml::Node;
+
+/// Answers a retrieve.
+pub(super) async fn answer(
+    gateway: &Arc<Gateway>,
+    arrival: &Arrival,
+) -> Result<Reply, Unavailable> {
+    let mut visit = Visit::begin(gateway, Transaction::Retrieve, &arrival.peer)?;
+    match fetch(gateway, arrival, &mut visit).await {
+        Ok(fetched) => fetched.reply(gateway, visit).await,
+        Err(failure) => gateway.fail(visit, failure).await,
+    }
+}
+
+/// The stages in their order.
+async fn fetch(
+    gateway: &Arc<Gateway>,
+    arrival: &Arrival,
+    visit: &mut Visit,
+) -> Result<Fetched, Failure> {
+    let (access, request) = gateway.admit(arrival, visit, note, xds::read_retrieve)?;
+    let disclosure = gateway.disclose(&access, wanted(gateway, &request)).await?;
+    if disclosure.other_patient {
+        visit.notes.push("the assertion's resource-id is another patient's".to_owned());
+    }
+    let results = gateway.settle(&request, &disclosure);
+    let delivered: Vec<_> = results.iter().filter_map(Settled::disclosed).collect();
+    let effect = gateway.weigh(visit, &access, &delivered, &disclosure.withheld);
+    let contents = gateway.open(delivered).await?;
+
+    // the transaction's own records come last: who has seen them has seen all
+    let mut events = effect.events;
+    let outcomes = retrieved(&results, &visit.documents, &disclosure);
+    events.extend(Event::retrieved(&visit.transaction(), &outcomes));
+    let mut errors: Vec<RegistryError> = Vec::new();
+    let mut documents = Vec::new();
+    let mut contents = contents.into_iter();
+    for (request, settled) in request.documents.into_iter().zip(results) {
+        match settled {
+            Settled::Delivered(disclosed) => {
+                let content = contents.next().flatten();
+                // a document whose bytes are gone is our failure, not a denial
+                let content = content.ok_or(Failure::Internal("a stored document has no bytes"))?;
+                let patient = disclosed.patient.clone();
+                let mime_type = disclosed.entry.mime_type.clone();
+                documents.push(Document { request, content, patient, mime_type });
+            }
+            Settled::Missing(error, _) => errors.push(error),
+        }
+    }
+    errors.extend(effect.warning);
+    Ok(Fetched { documents, errors, events })
+}
+
+/// What audit knows of the request, whatever becomes of it.
+fn note(body: Node<'_, '_>, visit: &mut Visit) {
+    let Ok(request) = xds::read_retrieve(body) else { return };
+    visit.documents = request.documents.iter().map(asked).collect();
+}
+
+fn asked(request: &DocumentRequest) -> audit::Document {
+    audit::Document {
+        unique_id: request.document.clone(),
+        repository: request.repository.clone(),
+        home: request.home.clone(),
+    }
+}
+
+/// The documents that are ours to look for.
+fn wanted(gateway: &Gateway, request: &RetrieveRequest) -> Wanted {
+    let ours = request.documents.iter().filter(|document| gateway.ours(document).is_ok());
+    let mut ids: Vec<_> = ours.filter_map(|d| DocumentId::parse(&d.document).ok()).collect();
+    ids.sort();
+    ids.dedup();
+    Wanted::Items(Items::UniqueIds(ids))
+}
+
+/// A Failure in the transaction's own words.
+pub(super) fn failure(
+    gateway: &Gateway,
+    visit: &Visit,
+    receipt: &Receipt,
+    error: RegistryError,
+) -> Reply {
+    let home = &gateway.settings.home;
+    visit.answer(receipt, &xds::retrieve_response(home, &[error.at(home)], &[]))
+}
+
+/// What becomes of one requested document.
+enum Settled {
+    /// It may leave.
+    Delivered(Arc<Disclosed>),
+    /// It may not, or is not here: what the sender hears, and the true reason.
+    Missing(RegistryError, String),
+}
+
+impl Settled {
+    fn disclosed(&self) -> Option<Arc<Disclosed>> {
+        match self {
+            Self::Delivered(disclosed) => Some(Arc::clone(disclosed)),
+            Self::Missing(..) => None,
+        }
+    }
+}
+
+impl Gateway {
+    /// Settles each requested document; withheld, foreign and unknown ones get the same error.
+    fn settle(&self, request: &RetrieveRequest, disclosure: &Disclosure) -> Vec<Settled> {
+        let released: HashMap<&str, &Arc<Disclosed>> =
+            disclosure.released.iter().map(|d| (d.entry.unique_id.as_str(), d)).collect();
+        let home = &self.settings.home;
+        let settle = |document: &DocumentRequest| {
+            if let Err(error) = self.ours(document) {
+                let reason = error.context.clone();
+                return Settled::Missing(error.at(home), reason);
+            }
+            let id = DocumentId::parse(&document.document).ok();
+            let found = id.as_ref().and_then(|id| released.get(id.as_str()));
+            if let Some(disclosed) = found {
+                return Settled::Delivered(Arc::clone(disclosed));
+            }
+            let withheld = id.as_ref().and_then(|id| {
+                disclosure.withheld.iter().find(|withheld| withheld.unique_id == id.as_str())
+            });
+            let reason = withheld.map_or("no such document for this request", |w| w.why.as_str());
+            let error = RegistryError::document_unavailable(&document.document, home);
+            Settled::Missing(error, reason.to_owned())
+        };
+        request.documents.iter().map(settle).collect()
+    }
+
+    /// Whether a request means our community and our repository.
+    fn ours(&self, document: &DocumentRequest) -> Result<(), RegistryError> {
+        if let Some(error) = document.incomplete() {
+            return Err(error);
+        }
+        let home = document.home.as_deref().map(HomeCommunityId::parse);
+        let repository = RepositoryId::parse(&document.repository);
+        let (code, context) = match (home, repository) {
+            (Some(Ok(home)), Ok(id))
+                if home == self.settings.home && id == self.settings.repository =>
+            {
+                return Ok(());
+            }
+            (Some(Ok(home)), _) if home == self.settings.home => {
+                (ErrorCode::XDSUnknownRepositoryId, "RepositoryUniqueId is not known here")
+            }
+            _ => (ErrorCode::XDSUnknownCommunity, "HomeCommunityId is not reached here"),
+        };
+        Err(RegistryError::new(code, context))
+    }
+
+    /// Opens the documents in the threads that may block, in the order given.
+    async fn open(
+        self: &Arc<Self>,
+        delivered: Vec<Arc<Disclosed>>,
+    ) -> Result<Vec<Option<Content>>, Failure> {
+        let repository = Arc::clone(&self.repository);
+        let open = move || delivered.iter().map(|d| repository.open(&d.permit)).collect();
+        let opened: Result<Vec<_>, _> = tokio::task::spawn_blocking(open)
+            .await
+            .map_err(|_| Failure::Internal("opening documents was cut short"))?;
+        Ok(opened?)
+    }
+}
+
+/// The outcome of each document as audit records it, with the patient where one is known here.
+fn retrieved(
+    results: &[Settled],
+    requested: &[audit::Document],
+    disclosure: &Disclosure,
+) -> Vec<Retrieved> {
+    requested
+        .iter()
+        .zip(results)
+        .map(|(document, settled)| {
+            let (patient, failure) = match settled {
+                Settled::Delivered(disclosed) => (Some(disclosed.patient.clone()), None),
+                Settled::Missing(_, reason) => {
+                    let mut withheld = disclosure.withheld.iter();
+                    let known = withheld.find(|w| w.unique_id == document.unique_id);
+                    (known.map(|w| w.patient.clone()), Some(reason.clone()))
+                }
+            };
+            Retrieved { document: document.clone(), patient, failure }
+        })
+        .collect()
+}
+
+/// A document that is about to leave.
+struct Document {
+    request: DocumentRequest,
+    content: Content,
+    patient: PatientId,
+    mime_type: String,
+}
+
+/// An answer before it is recorded.
+struct Fetched {
+    documents: Vec<Document>,
+    errors: Vec<RegistryError>,
+    events: Vec<Event>,
+}
+
+impl Fetched {
+    async fn reply(self, gateway: &Arc<Gateway>, visit: Visit) -> Result<Reply, Unavailable> {
+        let outcome = match (self.documents.is_empty(), self.errors.is_empty()) {
+            (_, true) => "success",
+            (false, false) => "partial",
+            (true, false) => "document-unavailable",
+        };
+        let receipt = gateway.record(&visit, self.events, outcome).await?;
+        let labels = PartnerLabels { partner: visit.partner_label() };
+        let count = u64::try_from(self.documents.len()).unwrap_or(u64::MAX);
+        gateway.metrics.documents.get_or_create(&labels).inc_by(count);
+        info!(
+            transaction = visit.transaction.name(),
+            partner = visit.partner_label(),
+            message_id = visit.message_id.as_deref().unwrap_or("-"),
+            documents = count,
+            errors = self.errors.len(),
+            "answered"
+        );
+        Ok(assemble(gateway, visit, &receipt, self.documents, &self.errors))
+    }
+}
+
+/// The envelope, and the documents as parts of it or in base64 inside it.
+fn assemble(
+    gateway: &Arc<Gateway>,
+    visit: Visit,
+    receipt: &Receipt,
+    documents: Vec<Document>,
+    errors: &[RegistryError],
+) -> Reply {
+    // a fresh UUID, so no request can hold it: the envelope is cut where it stands
+    let place = |n: usize| match visit.multipart {
+        true => Placement::Part(visit.mime.href(n)),
+        false => Placement::Text(visit.mime.content_id(n)),
+    };
+    let responses: Vec<DocumentResponse<'_>> = documents
+        .iter()
+        .enumerate()
+        .map(|(n, document)| DocumentResponse {
+            request: &document.request,
+            mime_type: &document.mime_type,
+            placement: place(n),
+        })
+        .collect();
+    let body = xds::retrieve_response(&gateway.settings.home, errors, &responses);
+    if documents.is_empty() {
+        return visit.answer(receipt, &body);
+    }
+    let action = visit.transaction.response_action();
+    let envelope = soap::envelope(action, visit.message_id.as_deref(), &body);
+    let aborted = aborted(gateway, &visit, &documents);
+    if visit.multipart {
+        let mut pieces = vec![Piece::Bytes(visit.mime.root(&envelope))];
+        for (n, document) in documents.into_iter().enumerate() {
+            pieces.push(Piece::Bytes(visit.mime.part_head(n, &document.mime_type)));
+            pieces.push(Piece::Raw(document.content));
+        }
+        pieces.push(Piece::Bytes(visit.mime.end()));
+        let content_type = visit.mime.content_type(action);
+        return Reply::stream(receipt, content_type, Transfer::new(pieces, aborted));
+    }
+    let mut pieces = Vec::new();
+    let mut rest = envelope.as_str();
+    for (n, document) in documents.into_iter().enumerate() {
+        let Some((before, after)) = rest.split_once(&visit.mime.content_id(n)) else { break };
+        pieces.push(Piece::Bytes(Bytes::from(before.to_owned())));
+        pieces.push(Piece::Base64(document.content));
+        rest = after;
+    }
+    pieces.push(Piece::Bytes(Bytes::from(rest.to_owned())));
+    Reply::stream(receipt, soap::SIMPLE_CONTENT_TYPE.to_owned(), Transfer::new(pieces, aborted))
+}
+
+/// What happens when the transfer breaks off: a record for each patient, after the one of the answer.
+fn aborted(
+    gateway: &Arc<Gateway>,
+    visit: &Visit,
+    documents: &[Document],
+) -> impl FnOnce(Progress) + Send + Sync + 'static {
+    let gateway = Arc::clone(gateway);
+    let mut transaction = visit.transaction();
+    let mut patients: BTreeMap<PatientId, Vec<audit::Document>> = BTreeMap::new();
+    for document in documents {
+        patients.entry(document.patient.clone()).or_default().push(asked(&document.request));
+    }
+    move |progress| {
+        transaction.at = gateway.clock.now();
+        let events = patients.iter().flat_map(|(patient, documents)| {
+            let Progress { sent, length } = progress;
+            Event::transfer_failed(&transaction, Some(patient), documents, sent, length)
+        });
+        gateway.metrics.transfers_aborted.inc();
+        gateway.report_later(events.collect());
+    }
+}

@@ -1,0 +1,200 @@
+//! The transactions: each stage in order, each record durable before its answer.
+
+mod disclosure;
+mod failure;
+mod glass;
+mod iti38;
+mod iti39;
+mod record;
+mod reply;
+mod report;
+mod request;
+mod transfer;
+mod visit;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::audit::{self, Journal};
+use crate::clock::{Clock, Random};
+use crate::consent::Domain;
+use crate::dsig;
+use crate::ids::{HomeCommunityId, RepositoryId};
+use crate::metrics::Metrics;
+use crate::policy;
+use crate::repository::Repository;
+use crate::saml::{Peer, Trust};
+use crate::soap::{action, wsdl};
+
+pub use failure::Refused;
+pub use reply::{Reply, ReplyBody, Unavailable};
+pub use transfer::Transfer;
+
+/// Who we are and how the transactions behave.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Our community as people call it.
+    pub name: String,
+    /// Our community.
+    pub home: HomeCommunityId,
+    /// Our repository.
+    pub repository: RepositoryId,
+    /// Where partners reach us, `https://host:port` without a slash at its end.
+    pub public_url: String,
+    /// The host of that address.
+    pub host: String,
+    /// Partners that must pack each transaction as ITI TF-2 V.8 says.
+    pub strict_packaging: BTreeSet<String>,
+}
+
+/// What a gateway is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Who we are.
+    pub settings: Settings,
+    /// Who may ask, and what proves it.
+    pub trust: Trust,
+    /// What partners agreed to.
+    pub policy: policy::Settings,
+    /// The implicit policy and the ceiling of break-glass.
+    pub domain: Domain,
+    /// Where documents are.
+    pub repository: Arc<dyn Repository>,
+    /// Where records become durable.
+    pub journal: Journal,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+}
+
+/// A responding gateway (ITI TF-1 18.1.1.2).
+pub struct Gateway {
+    settings: Settings,
+    trust: Trust,
+    signatures: dsig::Cache,
+    policy: policy::Settings,
+    domain: Domain,
+    repository: Arc<dyn Repository>,
+    journal: Journal,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+/// The two transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transaction {
+    /// ITI-38, Cross Gateway Query.
+    Query,
+    /// ITI-39, Cross Gateway Retrieve.
+    Retrieve,
+}
+
+/// A request as the server received it.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The TLS client.
+    pub peer: Peer,
+    /// The Content-Type header.
+    pub content_type: Option<String>,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+impl Gateway {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            settings: parts.settings,
+            trust: parts.trust,
+            signatures: dsig::Cache::new(),
+            policy: parts.policy,
+            domain: parts.domain,
+            repository: parts.repository,
+            journal: parts.journal,
+            metrics: parts.metrics,
+            clock: parts.clock,
+            random: parts.random,
+        }
+    }
+
+    /// Answers one request, whatever it is.
+    pub async fn answer(
+        self: &Arc<Self>,
+        transaction: Transaction,
+        arrival: Arrival,
+    ) -> Result<Reply, Unavailable> {
+        match transaction {
+            Transaction::Query => iti38::answer(self, &arrival).await,
+            Transaction::Retrieve => iti39::answer(self, &arrival).await,
+        }
+    }
+
+    /// The transaction's WSDL with our address in it.
+    #[must_use]
+    pub fn wsdl(&self, transaction: Transaction) -> String {
+        let address = self.endpoint(transaction).uri;
+        match transaction {
+            Transaction::Query => wsdl::query(&address),
+            Transaction::Retrieve => wsdl::retrieve(&address),
+        }
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    fn endpoint(&self, transaction: Transaction) -> audit::Endpoint {
+        let uri = format!("{}{}", self.settings.public_url, transaction.path());
+        audit::Endpoint { uri, host: self.settings.host.clone() }
+    }
+}
+
+impl Transaction {
+    /// Where it is posted to.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Query => "/xca/query",
+            Self::Retrieve => "/xca/retrieve",
+        }
+    }
+
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Query => "ITI-38",
+            Self::Retrieve => "ITI-39",
+        }
+    }
+
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Query => action::QUERY,
+            Self::Retrieve => action::RETRIEVE,
+        }
+    }
+
+    const fn response_action(self) -> &'static str {
+        match self {
+            Self::Query => action::QUERY_RESPONSE,
+            Self::Retrieve => action::RETRIEVE_RESPONSE,
+        }
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,61 @@
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::transfer::Transfer;
+use crate::audit::Receipt;
+
+/// An answer whose audit record is durable; without a [`Receipt`] there is none.
+///
+/// ```compile_fail
+/// // private fields: nobody but `gateway` builds one, and `gateway` needs a receipt
+/// let _ = glassgate::gateway::Reply { status: 200 };
+/// ```
+pub struct Reply {
+    status: u16,
+    content_type: String,
+    length: u64,
+    body: ReplyBody,
+}
+
+/// The bytes of an answer.
+#[derive(Debug)]
+pub enum ReplyBody {
+    /// All at once.
+    Whole(Bytes),
+    /// Documents, read while they are sent.
+    Stream(Box<Transfer>),
+}
+
+/// The record could not be made durable, so nothing may be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unavailable;
+
+impl Reply {
+    /// An answer in one piece.
+    pub(super) fn whole(_: &Receipt, status: u16, content_type: String, body: Bytes) -> Self {
+        let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        Self { status, content_type, length, body: ReplyBody::Whole(body) }
+    }
+
+    /// An answer with documents.
+    pub(super) fn stream(_: &Receipt, content_type: String, transfer: Transfer) -> Self {
+        let length = transfer.length();
+        Self { status: 200, content_type, length, body: ReplyBody::Stream(Box::new(transfer)) }
+    }
+
+    /// HTTP status, Content-Type, Content-Length and body.
+    #[must_use]
+    pub fn into_parts(self) -> (u16, String, u64, ReplyBody) {
+        (self.status, self.content_type, self.length, self.body)
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,150 @@
+use bytes::BytesMut;
+use tracing::error;
+
+use crate::audit::{self, Receipt};
+use crate::clock::{self, Timestamp};
+use crate::ids::Coded;
+use crate::principal::Principal;
+use crate::saml::{Peer, Untrusted};
+use crate::soap::{self, Multipart};
+
+use super::reply::{Reply, Unavailable};
+use super::{Gateway, Transaction};
+
+/// What audit must know of one request, filled in as the request is understood.
+pub(super) struct Visit {
+    pub(super) transaction: Transaction,
+    pub(super) at: Timestamp,
+    /// The partner, once its certificate was recognised.
+    pub(super) partner: Option<String>,
+    /// wsa:MessageID, as far as it could be read.
+    pub(super) message_id: Option<String>,
+    /// The purposes as stated, once a signature covers them.
+    pub(super) purposes: Vec<Coded>,
+    /// What the decision is worth noting for.
+    pub(super) notes: Vec<String>,
+    /// ITI-38: the query, as far as it could be read.
+    pub(super) query: audit::Query,
+    /// ITI-39: the documents, as far as they could be read.
+    pub(super) documents: Vec<audit::Document>,
+    /// Whether the request came as MTOM, so that the answer does too.
+    pub(super) multipart: bool,
+    /// Boundary and content ids of an answer in MTOM.
+    pub(super) mime: Multipart,
+    requestor: Option<audit::Requestor>,
+    peer: audit::Peer,
+    endpoint: audit::Endpoint,
+}
+
+impl Visit {
+    /// Fails only where there is no randomness to be had.
+    pub(super) fn begin(
+        gateway: &Gateway,
+        transaction: Transaction,
+        peer: &Peer,
+    ) -> Result<Self, Unavailable> {
+        let uuid = clock::uuid(&*gateway.random).map_err(|error| {
+            error!(%error, "no boundary, so no answer");
+            Unavailable
+        })?;
+        Ok(Self {
+            transaction,
+            at: gateway.clock.now(),
+            partner: gateway.trust.partner(&peer.fingerprint).map(|partner| partner.name.clone()),
+            message_id: None,
+            purposes: Vec::new(),
+            notes: Vec::new(),
+            query: audit::Query::default(),
+            documents: Vec::new(),
+            multipart: false,
+            requestor: None,
+            peer: audit::Peer { id: peer.subject.clone(), address: peer.address },
+            endpoint: gateway.endpoint(transaction),
+            mime: Multipart::new(&uuid),
+        })
+    }
+
+    /// A trusted signature covers the user.
+    pub(super) fn recognise(&mut self, principal: &Principal) {
+        let claims = principal.claims();
+        self.purposes = claims.purposes.coded.clone();
+        self.requestor = Some(audit::Requestor {
+            user_id: claims.subject.clone(),
+            user_name: principal.user_name(),
+            roles: claims.roles.clone(),
+            assertion_id: claims.assertion_id.clone(),
+        });
+    }
+
+    /// What all of this request's records share.
+    pub(super) fn transaction(&self) -> audit::Transaction {
+        audit::Transaction {
+            at: self.at,
+            requestor: self.requestor.clone(),
+            peer: self.peer.clone(),
+            endpoint: self.endpoint.clone(),
+            purposes: self.purposes.clone(),
+            message_id: self.message_id.clone(),
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// The record of an assertion that was not believed.
+    pub(super) fn authentication_failure(
+        &self,
+        untrusted: &Untrusted,
+    ) -> audit::AuthenticationFailure {
+        audit::AuthenticationFailure {
+            at: self.at,
+            peer: self.peer.clone(),
+            endpoint: self.endpoint.clone(),
+            requestor: untrusted.verified_subject.as_ref().map(|user| audit::Requestor {
+                user_id: user.subject.clone(),
+                user_name: user.user_name.clone(),
+                roles: Vec::new(),
+                assertion_id: claimed_id(untrusted),
+            }),
+            claimed: untrusted.claimed.as_ref().map(|claimed| audit::Claimed {
+                issuer: claimed.issuer.clone(),
+                subject: claimed.subject.clone(),
+                assertion_id: claimed.id.clone(),
+            }),
+            reason: untrusted.reason.to_string(),
+            message_id: self.message_id.clone(),
+        }
+    }
+
+    /// An answer in the transaction's own words.
+    pub(super) fn answer(&self, receipt: &Receipt, body: &str) -> Reply {
+        let action = self.transaction.response_action();
+        let envelope = soap::envelope(action, self.message_id.as_deref(), body);
+        self.pack(receipt, 200, action, envelope)
+    }
+
+    /// An envelope packed as the request was, faults too (ITI TF-2 V.8).
+    pub(super) fn pack(
+        &self,
+        receipt: &Receipt,
+        status: u16,
+        action: &str,
+        envelope: String,
+    ) -> Reply {
+        if !self.multipart {
+            let content_type = soap::SIMPLE_CONTENT_TYPE.to_owned();
+            return Reply::whole(receipt, status, content_type, envelope.into());
+        }
+        let mut entity = BytesMut::from(self.mime.root(&envelope));
+        entity.extend_from_slice(&self.mime.end());
+        Reply::whole(receipt, status, self.mime.content_type(action), entity.freeze())
+    }
+
+    /// The partner as metrics name it.
+    pub(super) fn partner_label(&self) -> String {
+        self.partner.clone().unwrap_or_else(|| "-".to_owned())
+    }
+}
+
+/// Where the signature verified, the claimed id is the signed one.
+fn claimed_id(untrusted: &Untrusted) -> String {
+    untrusted.claimed.as_ref().map(|claimed| claimed.id.clone()).unwrap_or_default()
+}

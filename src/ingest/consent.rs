@@ -1,0 +1,40 @@
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::parcel::Item;
+use super::{Error, Settings, patient};
+use crate::consent::{Unenforceable, check};
+use crate::fhir;
+use crate::ids::PatientId;
+use crate::repository::Change;
+use crate::repository::embedded::Batch;
+
+/// A consent that is stored.
+pub(super) struct Loaded {
+    pub(super) patient: PatientId,
+    pub(super) change: Change,
+    /// Why it denies everything, where it cannot be enforced.
+    pub(super) unenforceable: Option<Unenforceable>,
+}
+
+/// Stores a Consent as it is, but for the reference to its patient, which becomes `Patient/id`.
+///
+/// Only its patient must be readable: a consent that cannot be enforced is stored too, so that it denies.
+pub(super) fn load(
+    batch: &mut Batch<'_>,
+    settings: &Settings,
+    item: &Item,
+) -> Result<Loaded, Error> {
+    let mut value = item.value.clone();
+    // R5 calls the patient subject
+    let named = if value.get("patient").is_some() { "patient" } else { "subject" };
+    let field = value.get_mut(named).ok_or(Error::NoPatient)?;
+    let reference = fhir::Reference::deserialize(&*field).map_err(Error::Shape)?;
+    let (subject, home) = patient::resolve(batch, settings, &reference)?;
+    if let (Value::Object(field), Some(local)) = (field, subject.references.first()) {
+        field.insert("reference".to_owned(), Value::String(local.clone()));
+    }
+    let json = value.to_string();
+    let change = batch.put_consent(&item.id, subject.key, &json)?;
+    Ok(Loaded { patient: home, change, unenforceable: check(&json).err() })
+}

@@ -1,0 +1,56 @@
+use serde::Deserialize;
+
+use super::attachment::{self, Source};
+use super::facts::facts;
+use super::parcel::Item;
+use super::{Error, Settings, patient};
+use crate::fhir::DocumentReference;
+use crate::ids::{DocumentId, EntryUuid, PatientId};
+use crate::repository::embedded::Batch;
+use crate::repository::{Change, Draft, Status};
+use crate::xds::{Availability, Entry, EntryContext, EntryError};
+
+/// Stores a DocumentReference as a rendered entry, and its bytes; one entered in error is hidden instead.
+pub(super) fn load(
+    batch: &mut Batch<'_>,
+    settings: &Settings,
+    item: &Item,
+    source: &Source<'_>,
+) -> Result<(PatientId, Change), Error> {
+    let reference = DocumentReference::deserialize(&item.value).map_err(Error::Shape)?;
+    let (subject, home) = patient::resolve(batch, settings, &reference.subject)?;
+    if reference.status.as_deref() == Some("entered-in-error") {
+        let hidden = batch.hide_document(&item.id, subject.key)?;
+        return Ok((home, hidden.ok_or(Error::NothingToHide)?));
+    }
+    let [content] = reference.content.as_slice() else {
+        return Err(Error::Contents(reference.content.len()));
+    };
+    let blob = attachment::store(batch, &content.attachment, source)?;
+    let context = EntryContext {
+        patient: home.clone(),
+        repository: settings.repository.clone(),
+        size: blob.size(),
+        sha1_hex: blob.sha1_hex(),
+    };
+    let entry = Entry::from_fhir(&reference, &context)?;
+    let draft = Draft {
+        resource_id: item.id.clone(),
+        patient: subject.key,
+        unique_id: DocumentId::parse(&entry.unique_id)
+            .map_err(|_| EntryError::Invalid("masterIdentifier"))?,
+        entry_uuid: EntryUuid::parse(&entry.entry_uuid)
+            .map_err(|_| EntryError::Invalid("identifier"))?,
+        status: match entry.status {
+            Availability::Approved => Status::Approved,
+            Availability::Deprecated => Status::Deprecated,
+        },
+        created: entry.creation_time.clone().unwrap_or_default(),
+        mime_type: entry.mime_type.clone(),
+        facts: facts(&reference, &item.name(), &entry, subject.key),
+        attributes: serde_json::to_string(&entry).map_err(Error::Attributes)?,
+        rendered: entry.extrinsic_object(&settings.home),
+    };
+    let change = batch.put_document(&draft, &blob)?;
+    Ok((home, change))
+}

@@ -1,0 +1,196 @@
+//! Loads FHIR R4 resources into the embedded store, so that they can be found as document entries.
+//!
+//! Patients come first, then consents, then documents: what a consent withholds is never visible before it.
+
+mod attachment;
+mod consent;
+mod document;
+mod error;
+mod facts;
+mod parcel;
+mod patient;
+mod report;
+mod survey;
+
+use std::path::PathBuf;
+
+use crate::ids::{HomeCommunityId, Oid, RepositoryId};
+use crate::repository::embedded::{Batch, Store};
+use parcel::{Item, Kind, Parcel};
+use survey::{Survey, Unit};
+
+pub use error::Error;
+pub use report::{Counts, Place, Refused, Report, Warning};
+
+/// Transactions end after this many bundles or resources: one durable write for all of them.
+const BATCH_UNITS: usize = 500;
+
+/// Whose documents are loaded.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The home community that entries name.
+    pub home: HomeCommunityId,
+    /// The repository that holds the documents.
+    pub repository: RepositoryId,
+    /// The authority that every patient needs an identifier of.
+    pub patient_authority: Oid,
+}
+
+/// How far a load has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bundles and single resources done.
+    pub done: usize,
+    /// All there are.
+    pub total: usize,
+}
+
+/// Loads files and folders of resources, Bundles (`.json`) and lines of these (`.ndjson`).
+///
+/// A Bundle is loaded whole or not at all. What is refused spoils nothing else and is reported; only a store
+/// that fails stops the load, and what was committed by then is reported too.
+pub fn load(
+    store: &Store,
+    settings: &Settings,
+    paths: &[PathBuf],
+    progress: &mut dyn FnMut(Progress),
+) -> Report {
+    let (survey, mut report) = Survey::of(paths);
+    let total = survey.units().len();
+    let mut loader = Loader { store, settings, survey: &survey, report: &mut report };
+    let mut pending = survey.units().to_vec();
+    while !pending.is_empty() {
+        let before = total - pending.len();
+        let waiting = match loader.pass(&pending, &mut |done| {
+            progress(Progress { done: before + done, total });
+        }) {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                report.stopped = Some(error);
+                return report;
+            }
+        };
+        // who waits for a patient waits in vain once a whole pass brought nobody
+        if waiting.len() == pending.len() {
+            report.refused.extend(waiting.into_iter().map(|(_, refused)| refused));
+            break;
+        }
+        pending = waiting.into_iter().map(|(unit, _)| unit).collect();
+    }
+    progress(Progress { done: total, total });
+    report
+}
+
+struct Loader<'l> {
+    store: &'l Store,
+    settings: &'l Settings,
+    survey: &'l Survey,
+    report: &'l mut Report,
+}
+
+impl Loader<'_> {
+    /// Loads what can be loaded; gives back what refers to a patient who is not known yet.
+    fn pass(
+        &mut self,
+        units: &[Unit],
+        done: &mut dyn FnMut(usize),
+    ) -> Result<Vec<(Unit, Refused)>, Error> {
+        let mut waiting = Vec::new();
+        let mut count = 0;
+        for chunk in units.chunks(BATCH_UNITS) {
+            let mut batch = self.store.begin()?;
+            let mut loaded = Report::default();
+            for unit in chunk {
+                match batch.attempt(|batch| self.load(batch, *unit)) {
+                    Ok(part) => {
+                        loaded.absorb(part);
+                        count += 1;
+                        done(count);
+                    }
+                    Err(Spoiled { reason: Error::Store(error), .. }) => return Err(error.into()),
+                    Err(spoiled) => {
+                        let waits = matches!(spoiled.reason, Error::UnknownPatient(_));
+                        let refused = spoiled.at(self.survey.place(*unit));
+                        if waits {
+                            waiting.push((*unit, refused));
+                        } else {
+                            loaded.refused.push(refused);
+                            count += 1;
+                            done(count);
+                        }
+                    }
+                }
+            }
+            batch.commit()?;
+            self.report.absorb(loaded);
+        }
+        Ok(waiting)
+    }
+
+    fn load(&self, batch: &mut Batch<'_>, unit: Unit) -> Result<Report, Spoiled> {
+        let parcel = Parcel::open(self.survey.read(unit)?)?;
+        let mut report = Report::default();
+        for item in &parcel.items {
+            self.load_item(batch, unit, &parcel, item, &mut report).map_err(|reason| Spoiled {
+                entry: item.entry,
+                resource: item.name(),
+                reason,
+            })?;
+        }
+        for kind in parcel.ignored {
+            *report.ignored.entry(kind).or_default() += 1;
+        }
+        Ok(report)
+    }
+
+    fn load_item(
+        &self,
+        batch: &mut Batch<'_>,
+        unit: Unit,
+        parcel: &Parcel,
+        item: &Item,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let (patient, change) = match item.kind {
+            Kind::Patient => patient::load(batch, self.settings, item)?,
+            Kind::Consent => {
+                let loaded = consent::load(batch, self.settings, item)?;
+                report.warnings.extend(loaded.unenforceable.map(|reason| Warning {
+                    at: self.survey.place(unit).entry(item.entry),
+                    resource: item.name(),
+                    reason,
+                }));
+                (loaded.patient, loaded.change)
+            }
+            Kind::DocumentReference => {
+                let source = attachment::Source { parcel, survey: self.survey, unit };
+                document::load(batch, self.settings, item, &source)?
+            }
+        };
+        report.patients.insert(patient);
+        report.counts.entry(item.kind.as_str()).or_default().add(change);
+        Ok(())
+    }
+}
+
+/// A bundle or resource that is not loaded, and the first thing that is wrong with it.
+struct Spoiled {
+    entry: Option<usize>,
+    resource: String,
+    reason: Error,
+}
+
+impl Spoiled {
+    fn at(self, place: Place) -> Refused {
+        Refused { at: place.entry(self.entry), resource: self.resource, reason: self.reason }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Spoiled {
+    fn from(reason: E) -> Self {
+        Self { entry: None, resource: String::new(), reason: reason.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

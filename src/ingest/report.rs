@@ -1,0 +1,138 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+use super::Error;
+use crate::consent::Unenforceable;
+use crate::ids::PatientId;
+use crate::repository::Change;
+
+/// What a load did, for its operator and for audit.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Whose records were loaded, changed or not, by the home authority's identifier.
+    pub patients: BTreeSet<PatientId>,
+    /// How many of `Patient`, `Consent` and `DocumentReference`.
+    pub counts: BTreeMap<&'static str, Counts>,
+    /// How many of the types that are not loaded.
+    pub ignored: BTreeMap<String, u64>,
+    /// What was not loaded.
+    pub refused: Vec<Refused>,
+    /// What was loaded and yet needs attention.
+    pub warnings: Vec<Warning>,
+    /// What stopped the load before its end.
+    pub stopped: Option<Error>,
+}
+
+impl Report {
+    /// Whether everything was loaded.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.refused.is_empty() && self.stopped.is_none()
+    }
+
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.patients.extend(other.patients);
+        for (kind, counts) in other.counts {
+            let sum = self.counts.entry(kind).or_default();
+            sum.added += counts.added;
+            sum.updated += counts.updated;
+            sum.unchanged += counts.unchanged;
+        }
+        for (kind, count) in other.ignored {
+            *self.ignored.entry(kind).or_default() += count;
+        }
+        self.refused.extend(other.refused);
+        self.warnings.extend(other.warnings);
+    }
+}
+
+/// How many resources of a type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// They were not there.
+    pub added: u64,
+    /// They were there with other content.
+    pub updated: u64,
+    /// They were there just so.
+    pub unchanged: u64,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, change: Change) {
+        *match change {
+            Change::Added => &mut self.added,
+            Change::Updated => &mut self.updated,
+            Change::Unchanged => &mut self.unchanged,
+        } += 1;
+    }
+}
+
+/// Where a resource stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as it was named.
+    pub file: PathBuf,
+    /// The line of an NDJSON file, from 1.
+    pub line: Option<usize>,
+    /// The entry of a Bundle, from 1.
+    pub entry: Option<usize>,
+}
+
+impl Place {
+    pub(super) fn entry(self, entry: Option<usize>) -> Self {
+        Self { entry, ..self }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        self.line.map_or(Ok(()), |line| write!(f, ", line {line}"))?;
+        self.entry.map_or(Ok(()), |entry| write!(f, ", entry {entry}"))
+    }
+}
+
+/// Something that was not loaded; of a Bundle, the entry that spoiled it.
+#[derive(Debug)]
+pub struct Refused {
+    /// Where it stands.
+    pub at: Place,
+    /// Its type and id, empty where it has none.
+    pub resource: String,
+    /// Why, and what to do.
+    pub reason: Error,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(f, &self.at, &self.resource, &self.reason)
+    }
+}
+
+/// A consent that was loaded and denies everything, since it cannot be enforced.
+#[derive(Debug)]
+pub struct Warning {
+    /// Where it stands.
+    pub at: Place,
+    /// Its type and id.
+    pub resource: String,
+    /// Why it cannot be enforced.
+    pub reason: Unenforceable,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(f, &self.at, &self.resource, &self.reason)
+    }
+}
+
+fn show(
+    f: &mut fmt::Formatter<'_>,
+    at: &Place,
+    resource: &str,
+    reason: &dyn fmt::Display,
+) -> fmt::Result {
+    let separator = if resource.is_empty() { "" } else { ": " };
+    write!(f, "{at}{separator}{resource}: {reason}")
+}

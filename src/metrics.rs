@@ -1,0 +1,158 @@
+//! Counters for `/metrics`, by partner and outcome, never by patient.
+
+use std::fmt;
+use std::sync::Mutex;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// All counters of one gateway.
+pub struct Metrics {
+    /// Finished transactions.
+    pub transactions: Family<TransactionLabels, Counter>,
+    /// How requests were packed.
+    pub packagings: Family<PackagingLabels, Counter>,
+    /// Documents and bytes that left.
+    pub documents: Family<PartnerLabels, Counter>,
+    /// Break-glass declarations by what came of them.
+    pub break_glass: Family<BreakGlassLabels, Counter>,
+    /// TLS handshakes that failed.
+    pub handshake_failures: Counter,
+    /// Connections open now.
+    pub connections: Gauge,
+    /// Transfers that broke off.
+    pub transfers_aborted: Counter,
+    /// Audit records that a target has not been sent yet.
+    pub audit_backlog: Family<TargetLabels, Gauge>,
+    registry: Mutex<Registry>,
+}
+
+/// One transaction's labels.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TransactionLabels {
+    /// `ITI-38` or `ITI-39`.
+    pub transaction: &'static str,
+    /// The partner's name, `-` where none was recognised.
+    pub partner: String,
+    /// `success`, `partial`, or the reason of a refusal.
+    pub outcome: &'static str,
+}
+
+/// How a request was packed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PackagingLabels {
+    /// `ITI-38` or `ITI-39`.
+    pub transaction: &'static str,
+    /// The partner's name.
+    pub partner: String,
+    /// `simple` or `mtom`.
+    pub packaging: &'static str,
+}
+
+/// A partner.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PartnerLabels {
+    /// The partner's name.
+    pub partner: String,
+}
+
+/// What came of a break-glass declaration.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct BreakGlassLabels {
+    /// The partner's name.
+    pub partner: String,
+    /// `override`, `no-effect` or `not-honoured`.
+    pub effect: &'static str,
+}
+
+/// An audit target.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TargetLabels {
+    /// The target's name.
+    pub target: String,
+}
+
+impl Metrics {
+    /// New counters, all zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let metrics = Self {
+            transactions: Family::default(),
+            packagings: Family::default(),
+            documents: Family::default(),
+            break_glass: Family::default(),
+            handshake_failures: Counter::default(),
+            connections: Gauge::default(),
+            transfers_aborted: Counter::default(),
+            audit_backlog: Family::default(),
+            registry: Mutex::new(Registry::with_prefix("glassgate")),
+        };
+        if let Ok(mut registry) = metrics.registry.lock() {
+            let r = &mut *registry;
+            r.register("transactions", "Finished transactions", metrics.transactions.clone());
+            r.register("packagings", "How requests were packed", metrics.packagings.clone());
+            r.register("documents", "Documents delivered", metrics.documents.clone());
+            r.register("break_glass", "Break-glass declarations", metrics.break_glass.clone());
+            r.register(
+                "handshake_failures",
+                "TLS handshakes that failed",
+                metrics.handshake_failures.clone(),
+            );
+            r.register("connections", "Open connections", metrics.connections.clone());
+            r.register(
+                "transfers_aborted",
+                "Transfers that broke off",
+                metrics.transfers_aborted.clone(),
+            );
+            r.register(
+                "audit_backlog",
+                "Audit records not yet sent to a target",
+                metrics.audit_backlog.clone(),
+            );
+        }
+        metrics
+    }
+
+    /// The counters in OpenMetrics text, which Prometheus reads.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let registry = self.registry.lock().map_err(|_| fmt::Error)?;
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_show_with_their_labels() {
+        let metrics = Metrics::new();
+        let labels = TransactionLabels {
+            transaction: "ITI-38",
+            partner: "riverside".to_owned(),
+            outcome: "success",
+        };
+        metrics.transactions.get_or_create(&labels).inc();
+        let text = metrics.encode().unwrap();
+        assert!(text.contains(
+            r#"glassgate_transactions_total{transaction="ITI-38",partner="riverside",outcome="success"} 1"#
+        ));
+    }
+}

@@ -1,0 +1,9 @@
+//! Organisation policy: what each partner agreed to, and who may break glass.
+
+mod access;
+mod admit;
+mod agreement;
+
+pub use access::{Access, BreakGlass, Declared, NotHonoured};
+pub use admit::{Refusal, admit};
+pub use agreement::{Agreement, Etreat, Settings};

@@ -1,0 +1,47 @@
+use crate::consent::{Facts, PatientKey};
+use crate::ids::{DocumentId, EntryUuid};
+
+use super::Status;
+
+/// A document's metadata as `ingest` makes them; size and hash come with the bytes.
+#[derive(Clone)]
+pub struct Draft {
+    /// The DocumentReference's id, under which it is found again when loaded again.
+    pub resource_id: String,
+    /// Whose document it is.
+    pub patient: PatientKey,
+    /// The uniqueId, which no other document may have.
+    pub unique_id: DocumentId,
+    /// The entryUUID, which no other document may have.
+    pub entry_uuid: EntryUuid,
+    /// Its status.
+    pub status: Status,
+    /// creationTime, a DTM in UTC; empty where unknown.
+    pub created: String,
+    /// The MIME type.
+    pub mime_type: String,
+    /// What consent decides on.
+    pub facts: Facts,
+    /// The entry's attributes as JSON, for the stored queries.
+    pub attributes: String,
+    /// The entry as an ExtrinsicObject.
+    pub rendered: String,
+}
+
+/// Drafts speak of patients, so `Debug` shows the document's id alone.
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Draft").field("resource_id", &self.resource_id).finish_non_exhaustive()
+    }
+}
+
+/// What writing a resource changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It was not there.
+    Added,
+    /// It was there, with other content.
+    Updated,
+    /// It was there, the same.
+    Unchanged,
+}

@@ -1,0 +1,307 @@
+use std::fmt;
+use std::sync::MutexGuard;
+
+use openssl::sha::Sha256;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::blobs::{Blob, BlobWriter, Blobs};
+use super::{Conflict, Error, read, schema};
+use crate::consent::PatientKey;
+use crate::ids::PatientId;
+use crate::repository::{Change, Draft, Subject};
+
+/// One transaction of the single writer; dropped without [`Batch::commit`], it never was.
+pub struct Batch<'s> {
+    connection: MutexGuard<'s, Connection>,
+    blobs: &'s Blobs,
+    committed: bool,
+}
+
+impl<'s> Batch<'s> {
+    pub(super) fn begin(
+        connection: MutexGuard<'s, Connection>,
+        blobs: &'s Blobs,
+    ) -> Result<Self, Error> {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        Ok(Self { connection, blobs, committed: false })
+    }
+
+    /// Makes all that was written durable and visible at once.
+    pub fn commit(mut self) -> Result<(), Error> {
+        self.connection.execute_batch("COMMIT")?;
+        self.committed = true;
+        Ok(())
+    }
+
+    /// Does several writes wholly or, after an error, not at all; the rest of the batch stays.
+    pub fn attempt<T, E: From<Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.run("SAVEPOINT attempt")?;
+        let result = work(self);
+        if result.is_err() {
+            self.run("ROLLBACK TO attempt")?;
+        }
+        self.run("RELEASE attempt")?;
+        result
+    }
+
+    /// Takes one document's bytes; they are stored by [`BlobWriter::finish`] and [`Batch::put_document`].
+    pub fn blob(&mut self) -> BlobWriter<'_> {
+        self.blobs.writer()
+    }
+
+    /// The patient whose resource has this id, with what this batch wrote.
+    pub fn patient_by_id(&self, resource_id: &str) -> Result<Option<Subject>, Error> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT number FROM patient WHERE resource_id = ?1")?;
+        let number = statement.query_row([resource_id], |row| row.get(0)).optional()?;
+        number.map_or(Ok(None), |number| read::subject(&self.connection, PatientKey(number)))
+    }
+
+    /// The patient who has this identifier, with what this batch wrote.
+    pub fn patient_by_identifier(&self, id: &PatientId) -> Result<Option<Subject>, Error> {
+        read::patient(&self.connection, id)
+    }
+
+    /// Writes a patient and all his identifiers, the home authority's first; those that he has no more
+    /// are forgotten.
+    pub fn put_patient(
+        &mut self,
+        resource_id: &str,
+        json: &str,
+        identifiers: &[PatientId],
+    ) -> Result<(PatientKey, Change), Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT number, json FROM patient WHERE resource_id = ?1")?;
+        let stored: Option<(i64, String)> =
+            statement.query_row([resource_id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let (number, change) = match stored {
+            Some((number, stored)) if stored == json => {
+                return Ok((PatientKey(number), Change::Unchanged));
+            }
+            Some((number, _)) => {
+                self.write(
+                    "UPDATE patient SET json = ?2 WHERE number = ?1",
+                    params![number, json],
+                )?;
+                (number, Change::Updated)
+            }
+            None => {
+                self.write(
+                    "INSERT INTO patient (resource_id, json) VALUES (?1, ?2)",
+                    params![resource_id, json],
+                )?;
+                (self.connection.last_insert_rowid(), Change::Added)
+            }
+        };
+        self.write("DELETE FROM identifier WHERE patient = ?1", [number])?;
+        for (position, id) in identifiers.iter().enumerate() {
+            self.claim(number, position, id)?;
+        }
+        Ok((PatientKey(number), change))
+    }
+
+    /// Writes a consent, even one that cannot be enforced, as it must deny.
+    pub fn put_consent(
+        &mut self,
+        resource_id: &str,
+        patient: PatientKey,
+        json: &str,
+    ) -> Result<Change, Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT patient, json FROM consent WHERE resource_id = ?1")?;
+        let stored: Option<(i64, String)> =
+            statement.query_row([resource_id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        match stored {
+            Some((holder, _)) if holder != patient.0 => Err(Conflict::OtherPatient.into()),
+            Some((_, stored)) if stored == json => Ok(Change::Unchanged),
+            Some(_) => {
+                self.write(
+                    "UPDATE consent SET json = ?2, version = version + 1 WHERE resource_id = ?1",
+                    params![resource_id, json],
+                )?;
+                Ok(Change::Updated)
+            }
+            None => {
+                self.write(
+                    "INSERT INTO consent (resource_id, patient, version, json) VALUES (?1, ?2, 1, ?3)",
+                    params![resource_id, patient.0, json],
+                )?;
+                Ok(Change::Added)
+            }
+        }
+    }
+
+    /// Writes a document with its bytes.
+    pub fn put_document(&mut self, draft: &Draft, blob: &Blob) -> Result<Change, Error> {
+        self.check_unique(draft)?;
+        let facts = serde_json::to_string(&draft.facts).map_err(Error::Facts)?;
+        let digest = digest(draft, &facts, blob);
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id, digest FROM document WHERE resource_id = ?1")?;
+        let stored: Option<(i64, Vec<u8>)> = statement
+            .query_row([&draft.resource_id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (rowid, change) = match stored {
+            Some((rowid, _)) if schema::patient_of(rowid) != draft.patient => {
+                return Err(Conflict::OtherPatient.into());
+            }
+            Some((_, stored)) if stored == digest => return Ok(Change::Unchanged),
+            Some((rowid, _)) => (rowid, Change::Updated),
+            None => (self.next_rowid(draft.patient)?, Change::Added),
+        };
+        self.write(
+            "INSERT INTO document (id, status, created, resource_id, unique_id, entry_uuid,
+               mime_type, size, sha1, sha256, inline, digest, facts, attributes, rendered)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+             ON CONFLICT (id) DO UPDATE SET status = ?2, created = ?3, unique_id = ?5,
+               entry_uuid = ?6, mime_type = ?7, size = ?8, sha1 = ?9, sha256 = ?10, inline = ?11,
+               digest = ?12, facts = ?13, attributes = ?14, rendered = ?15",
+            params![
+                rowid,
+                draft.status.as_str(),
+                draft.created,
+                draft.resource_id,
+                draft.unique_id.as_str(),
+                draft.entry_uuid.as_str(),
+                draft.mime_type,
+                blob.size().cast_signed(),
+                blob.sha1_hex(),
+                blob.sha256_hex(),
+                blob.small().is_some(),
+                digest,
+                facts,
+                draft.attributes,
+                draft.rendered
+            ],
+        )?;
+        if let Some(bytes) = blob.small() {
+            self.write("INSERT OR REPLACE INTO bytes VALUES (?1, ?2)", params![rowid, bytes])?;
+        } else {
+            self.write("DELETE FROM bytes WHERE document = ?1", [rowid])?;
+        }
+        Ok(change)
+    }
+
+    /// Hides a document that was entered in error; nothing where there is none.
+    pub fn hide_document(
+        &mut self,
+        resource_id: &str,
+        patient: PatientKey,
+    ) -> Result<Option<Change>, Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id, status = 'hidden' FROM document WHERE resource_id = ?1")?;
+        let stored: Option<(i64, bool)> =
+            statement.query_row([resource_id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        match stored {
+            None => Ok(None),
+            Some((rowid, _)) if schema::patient_of(rowid) != patient => {
+                Err(Conflict::OtherPatient.into())
+            }
+            Some((_, true)) => Ok(Some(Change::Unchanged)),
+            Some((_, false)) => {
+                // without its digest it counts as changed when it is loaded again
+                self.write(
+                    "UPDATE document SET status = 'hidden', digest = x'' WHERE resource_id = ?1",
+                    [resource_id],
+                )?;
+                Ok(Some(Change::Updated))
+            }
+        }
+    }
+
+    /// Gives an identifier to a patient, unless another one has it.
+    fn claim(&self, patient: i64, position: usize, id: &PatientId) -> Result<(), Error> {
+        let holder = self.patient_by_identifier(id)?.filter(|holder| holder.key.0 != patient);
+        if let Some(reference) = holder.and_then(|holder| holder.references.into_iter().next()) {
+            let holder = reference.trim_start_matches("Patient/").to_owned();
+            return Err(Conflict::Identifier { holder }.into());
+        }
+        self.write(
+            "INSERT OR IGNORE INTO identifier (authority, value, patient, position)
+             VALUES (?1, ?2, ?3, ?4)",
+            params![id.authority().as_str(), id.id(), patient, position.cast_signed()],
+        )
+    }
+
+    fn check_unique(&self, draft: &Draft) -> Result<(), Error> {
+        let holder = |column: &str, value: &str| {
+            let mut statement = self.connection.prepare_cached(&format!(
+                "SELECT resource_id FROM document WHERE {column} = ?1 AND resource_id <> ?2"
+            ))?;
+            statement.query_row([value, &draft.resource_id], |row| row.get(0)).optional()
+        };
+        if let Some(holder) = holder("unique_id", draft.unique_id.as_str())? {
+            return Err(Conflict::UniqueId { holder }.into());
+        }
+        match holder("entry_uuid", draft.entry_uuid.as_str())? {
+            Some(holder) => Err(Conflict::EntryUuid { holder }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The rowid after the patient's last.
+    fn next_rowid(&self, patient: PatientKey) -> Result<i64, Error> {
+        let (first, last) = schema::rowids(patient);
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT max(id) FROM document WHERE id BETWEEN ?1 AND ?2")?;
+        let used: Option<i64> = statement.query_row([first, last], |row| row.get(0))?;
+        match used {
+            None => Ok(first),
+            Some(used) if used < last => Ok(used + 1),
+            Some(_) => Err(Conflict::Full.into()),
+        }
+    }
+
+    fn write(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Error> {
+        self.connection.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    fn run(&self, sql: &str) -> Result<(), Error> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        if !self.committed {
+            // a failed ROLLBACK leaves the transaction open and the next BEGIN says so
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+impl fmt::Debug for Batch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Batch")
+    }
+}
+
+/// Tells whether a document is stored already just as it would be written.
+fn digest(draft: &Draft, facts: &str, blob: &Blob) -> Vec<u8> {
+    let parts = [
+        draft.status.as_str(),
+        &draft.created,
+        draft.unique_id.as_str(),
+        draft.entry_uuid.as_str(),
+        &draft.mime_type,
+        blob.sha256_hex(),
+        facts,
+        &draft.attributes,
+        &draft.rendered,
+    ];
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(&(part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finish().to_vec()
+}

@@ -1,0 +1,125 @@
+//! The store that needs no server: SQLite for metadata, consents and small documents, files for large ones.
+
+mod batch;
+mod blobs;
+mod error;
+mod pool;
+mod read;
+mod schema;
+
+use std::fmt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use rusqlite::Connection;
+
+use super::{Candidate, Items, Subject};
+use super::{Content, Criteria, Repository};
+use crate::consent::{Grant, PatientKey, Permit, Stored};
+use crate::ids::PatientId;
+use crate::policy::Access;
+use blobs::Blobs;
+use pool::Pool;
+
+pub use batch::Batch;
+pub use blobs::{Blob, BlobWriter};
+pub use error::{Conflict, Error};
+
+/// Where the store lies and how many may read at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The folder of `glassgate.db` and `blobs/`; made when it is not there.
+    pub directory: PathBuf,
+    /// Reading connections, at least one.
+    pub readers: usize,
+}
+
+impl Settings {
+    /// This folder, and as many readers as SQLite was measured to use well.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), readers: 4 }
+    }
+}
+
+/// One folder with patients, consents and documents.
+pub struct Store {
+    directory: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Pool,
+    blobs: Blobs,
+}
+
+impl Store {
+    /// Opens the folder's store, and makes it where there is none.
+    pub fn open(settings: &Settings) -> Result<Self, Error> {
+        let directory = settings.directory.clone();
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&directory)
+            .map_err(|source| Error::File { path: directory.clone(), source })?;
+        let database = directory.join("glassgate.db");
+        let writer = Connection::open(&database)?;
+        schema::prepare(&writer)?;
+        Ok(Self {
+            writer: Mutex::new(writer),
+            readers: Pool::new(database, settings.readers),
+            blobs: Blobs::open(&directory)?,
+            directory,
+        })
+    }
+
+    /// Begins a transaction; it waits for another one to end, and undoes all unless committed.
+    pub fn begin(&self) -> Result<Batch<'_>, Error> {
+        Batch::begin(self.writer.lock().map_err(|_| Error::Poisoned)?, &self.blobs)
+    }
+
+    /// Writes and removes a file, as only that shows that the folder takes one.
+    fn probe(&self) -> Result<(), Error> {
+        let path = self.directory.join("probe");
+        match std::fs::write(&path, b"").and_then(|()| std::fs::remove_file(&path)) {
+            // another probe was faster
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && self.directory.is_dir() => Ok(()),
+            result => result.map_err(|source| Error::File { path, source }),
+        }
+    }
+}
+
+impl Repository for Store {
+    fn patient(&self, _: &Access, id: &PatientId) -> Result<Option<Subject>, super::Error> {
+        Ok(self.readers.read(|connection| read::patient(connection, id))?)
+    }
+
+    fn patients_of(&self, _: &Access, items: &Items) -> Result<Vec<Subject>, super::Error> {
+        Ok(self.readers.read(|connection| read::patients_of(connection, items))?)
+    }
+
+    fn consents(&self, _: &Access, patient: PatientKey) -> Result<Vec<Stored>, super::Error> {
+        Ok(self.readers.read(|connection| read::consents(connection, patient))?)
+    }
+
+    fn find(&self, grant: &Grant, criteria: &Criteria) -> Result<Vec<Candidate>, super::Error> {
+        Ok(self.readers.read(|connection| read::find(connection, grant.patient(), criteria))?)
+    }
+
+    fn open(&self, permit: &Permit) -> Result<Option<Content>, super::Error> {
+        Ok(self.readers.read(|connection| read::open(connection, &self.blobs, permit.item()))?)
+    }
+
+    fn ready(&self) -> Result<(), super::Error> {
+        self.readers
+            .read(|c| Ok(c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?))?;
+        Ok(self.probe()?)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

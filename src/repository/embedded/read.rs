@@ -1,0 +1,184 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::blobs::Blobs;
+use super::{Error, schema};
+use crate::consent::{Facts, ItemKey, PatientKey, Stored};
+use crate::ids::{DocumentId, EntryUuid, Oid, PatientId};
+use crate::repository::{
+    Candidate, Content, ContentBytes, Criteria, Damage, Items, Released, Status, Subject,
+};
+
+/// What a candidate is made of; `hidden` documents were entered in error.
+const CANDIDATE: &str = "SELECT id, created, unique_id, entry_uuid, mime_type, size, sha1, facts,
+  attributes, rendered FROM document WHERE id BETWEEN ?1 AND ?2 AND status <> 'hidden'";
+
+pub(super) fn patient(connection: &Connection, id: &PatientId) -> Result<Option<Subject>, Error> {
+    let mut statement = connection
+        .prepare_cached("SELECT patient FROM identifier WHERE authority = ?1 AND value = ?2")?;
+    let number = statement
+        .query_row(params![id.authority().as_str(), id.id()], |row| row.get(0))
+        .optional()?;
+    number.map_or(Ok(None), |number| subject(connection, PatientKey(number)))
+}
+
+pub(super) fn subject(connection: &Connection, key: PatientKey) -> Result<Option<Subject>, Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT resource_id FROM patient WHERE number = ?1")?;
+    let resource_id = statement.query_row([key.0], |row| row.get::<_, String>(0)).optional()?;
+    let Some(resource_id) = resource_id else { return Ok(None) };
+    let mut statement = connection.prepare_cached(
+        "SELECT authority, value FROM identifier WHERE patient = ?1 ORDER BY position",
+    )?;
+    let mut identifiers = Vec::new();
+    let mut rows = statement.query([key.0])?;
+    while let Some(row) = rows.next()? {
+        let (authority, value): (String, String) = (row.get(0)?, row.get(1)?);
+        // both were read as such before they were written
+        identifiers.extend(Oid::parse(&authority).and_then(|oid| PatientId::new(&value, oid)).ok());
+    }
+    Ok(Some(Subject { key, references: vec![format!("Patient/{resource_id}")], identifiers }))
+}
+
+pub(super) fn patients_of(connection: &Connection, items: &Items) -> Result<Vec<Subject>, Error> {
+    let (column, names) = named(items);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT id FROM document WHERE {column} = ?1 AND status <> 'hidden'"
+    ))?;
+    let mut subjects = BTreeMap::new();
+    for name in names {
+        let rowid: Option<i64> = statement.query_row([name], |row| row.get(0)).optional()?;
+        let Some(key) = rowid.map(schema::patient_of) else { continue };
+        if !subjects.contains_key(&key) {
+            subjects.extend(subject(connection, key)?.map(|subject| (key, subject)));
+        }
+    }
+    Ok(subjects.into_values().collect())
+}
+
+pub(super) fn consents(connection: &Connection, patient: PatientKey) -> Result<Vec<Stored>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT resource_id, version, json FROM consent WHERE patient = ?1 ORDER BY resource_id",
+    )?;
+    let rows = statement.query_map([patient.0], |row| {
+        let version: i64 = row.get(1)?;
+        Ok(Stored { id: row.get(0)?, version: version.to_string(), json: row.get(2)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn find(
+    connection: &Connection,
+    patient: PatientKey,
+    criteria: &Criteria,
+) -> Result<Vec<Candidate>, Error> {
+    let (first, last) = schema::rowids(patient);
+    let mut found = BTreeMap::new();
+    match criteria {
+        Criteria::All { statuses, created_from, created_to } => {
+            // a creation time of less than full precision is compared as the span that it may mean
+            let mut statement = connection.prepare_cached(&format!(
+                "{CANDIDATE} AND (?3 OR status = ?4 OR status = ?5)
+                 AND (?6 IS NULL OR substr(created || '99999999999999', 1, 14) >= substr(?6, 1, 14))
+                 AND (?7 IS NULL OR substr(created, 1, length(?7)) <= ?7)"
+            ))?;
+            let wanted = |status: Status| statuses.contains(&status).then_some(status.as_str());
+            let mut rows = statement.query(params![
+                first,
+                last,
+                statuses.is_empty(),
+                wanted(Status::Approved),
+                wanted(Status::Deprecated),
+                created_from,
+                created_to
+            ])?;
+            while let Some(row) = rows.next()? {
+                found.extend([candidate(row, patient)?]);
+            }
+        }
+        Criteria::Items(items) => {
+            let (column, names) = named(items);
+            let mut statement =
+                connection.prepare_cached(&format!("{CANDIDATE} AND {column} = ?3"))?;
+            for name in names {
+                let mut rows = statement.query(params![first, last, name])?;
+                while let Some(row) = rows.next()? {
+                    found.extend([candidate(row, patient)?]);
+                }
+            }
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+pub(super) fn open(
+    connection: &Connection,
+    blobs: &Blobs,
+    item: ItemKey,
+) -> Result<Option<Content>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT size, mime_type, sha1, sha256, inline FROM document
+         WHERE id = ?1 AND status <> 'hidden'",
+    )?;
+    let row = statement
+        .query_row([item.0], |row| {
+            Ok((
+                row.get::<_, i64>(0)?.cast_unsigned(),
+                row.get(1)?,
+                row.get(2)?,
+                row.get::<_, String>(3)?,
+                row.get(4)?,
+            ))
+        })
+        .optional()?;
+    let Some((size, mime_type, sha1_hex, sha256_hex, inline)) = row else { return Ok(None) };
+    let place = if inline {
+        let mut statement =
+            connection.prepare_cached("SELECT content FROM bytes WHERE document = ?1")?;
+        let bytes: Option<Vec<u8>> = statement.query_row([item.0], |row| row.get(0)).optional()?;
+        bytes.map(|bytes| (bytes.len() as u64, ContentBytes::Inline(Bytes::from(bytes))))
+    } else {
+        blobs.read(&sha256_hex)?.map(|(length, file)| (length, ContentBytes::File(file)))
+    };
+    match place {
+        Some((found, bytes)) if found == size => {
+            Ok(Some(Content { size, mime_type, sha1_hex, bytes }))
+        }
+        Some((found, _)) => {
+            Err(Error::Damaged { item, damage: Damage::Size { stated: size, found } })
+        }
+        None => Err(Error::Damaged { item, damage: Damage::Missing }),
+    }
+}
+
+/// The column that names these documents, and the names.
+fn named(items: &Items) -> (&'static str, Vec<&str>) {
+    match items {
+        Items::UniqueIds(ids) => ("unique_id", ids.iter().map(DocumentId::as_str).collect()),
+        Items::EntryUuids(ids) => ("entry_uuid", ids.iter().map(EntryUuid::as_str).collect()),
+    }
+}
+
+/// The newest first, equals by key.
+type Place = (std::cmp::Reverse<String>, ItemKey);
+
+fn candidate(row: &Row<'_>, patient: PatientKey) -> Result<(Place, Candidate), Error> {
+    let key = ItemKey(row.get(0)?);
+    let facts: Facts =
+        serde_json::from_str(row.get_ref(7)?.as_str().map_err(rusqlite::Error::from)?)
+            .map_err(|_| Error::Damaged { item: key, damage: Damage::Unreadable("facts") })?;
+    let entry = Released {
+        key,
+        unique_id: row.get(2)?,
+        entry_uuid: row.get(3)?,
+        mime_type: row.get(4)?,
+        size: row.get::<_, i64>(5)?.cast_unsigned(),
+        sha1_hex: row.get(6)?,
+        attributes: row.get(8)?,
+        rendered: row.get(9)?,
+    };
+    let candidate = Candidate::new(Facts { key, patient, ..facts }, entry);
+    Ok(((std::cmp::Reverse(row.get(1)?), key), candidate))
+}

@@ -1,0 +1,107 @@
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::Error;
+use crate::consent::PatientKey;
+
+/// The schema that this program reads and writes.
+const VERSION: i64 = 1;
+
+/// Bits of a document's rowid that number the documents of one patient; the rest is the patient's number.
+const SEQUENCE_BITS: u32 = 20;
+
+/// Connections wait as long as this for another process's write.
+const BUSY_MILLISECONDS: u32 = 10_000;
+
+/// KiB of page cache of one connection (`facts/performance.md` 2).
+const CACHE_KIB: u32 = 65_536;
+
+/// Metadata rows are clustered by patient; bytes lie in a table of their own so that these rows stay dense.
+const TABLES: &str = "
+CREATE TABLE patient (
+  number INTEGER PRIMARY KEY,
+  resource_id TEXT NOT NULL UNIQUE,
+  json TEXT NOT NULL
+);
+CREATE TABLE identifier (
+  authority TEXT NOT NULL,
+  value TEXT NOT NULL,
+  patient INTEGER NOT NULL REFERENCES patient,
+  position INTEGER NOT NULL,
+  PRIMARY KEY (authority, value)
+) WITHOUT ROWID;
+CREATE INDEX identifier_of_patient ON identifier (patient);
+CREATE TABLE consent (
+  number INTEGER PRIMARY KEY,
+  resource_id TEXT NOT NULL UNIQUE,
+  patient INTEGER NOT NULL REFERENCES patient,
+  version INTEGER NOT NULL,
+  json TEXT NOT NULL
+);
+CREATE INDEX consent_of_patient ON consent (patient);
+CREATE TABLE document (
+  id INTEGER PRIMARY KEY,
+  status TEXT NOT NULL,
+  created TEXT NOT NULL,
+  resource_id TEXT NOT NULL UNIQUE,
+  unique_id TEXT NOT NULL UNIQUE,
+  entry_uuid TEXT NOT NULL UNIQUE,
+  mime_type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  sha1 TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  inline INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  facts TEXT NOT NULL,
+  attributes TEXT NOT NULL,
+  rendered TEXT NOT NULL
+);
+CREATE TABLE bytes (
+  document INTEGER PRIMARY KEY REFERENCES document,
+  content BLOB NOT NULL
+);
+";
+
+/// Sets the writing connection up, and makes the tables where there are none.
+pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
+    connection.execute_batch(&format!(
+        "PRAGMA busy_timeout = {BUSY_MILLISECONDS}; PRAGMA page_size = 16384;"
+    ))?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Error::NoWriteAheadLog { mode });
+    }
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{CACHE_KIB};"
+    ))?;
+    let transaction =
+        rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    match found {
+        0 => {
+            transaction.execute_batch(TABLES)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        VERSION => {}
+        _ => return Err(Error::Newer { found, known: VERSION }),
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Sets a reading connection up; it can write nothing.
+pub(super) fn prepare_reader(connection: &Connection) -> Result<(), Error> {
+    Ok(connection.execute_batch(&format!(
+        "PRAGMA busy_timeout = {BUSY_MILLISECONDS}; PRAGMA query_only = ON;
+         PRAGMA cache_size = -{CACHE_KIB};"
+    ))?)
+}
+
+/// The first and the last rowid that documents of a patient can have.
+pub(super) fn rowids(patient: PatientKey) -> (i64, i64) {
+    let first = patient.0 << SEQUENCE_BITS;
+    (first, first | ((1 << SEQUENCE_BITS) - 1))
+}
+
+/// Whose document a rowid is.
+pub(super) fn patient_of(rowid: i64) -> PatientKey {
+    PatientKey(rowid >> SEQUENCE_BITS)
+}

@@ -1,0 +1,91 @@
+use std::fmt;
+
+use crate::consent::{Facts, ItemKey, PatientKey, Permit};
+use crate::ids::PatientId;
+
+/// A patient as the store knows him.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The store's key.
+    pub key: PatientKey,
+    /// What resources call him: `Patient/p1002`.
+    pub references: Vec<String>,
+    /// Every identifier he has, the home authority's first.
+    pub identifiers: Vec<PatientId>,
+}
+
+/// Identifiers stay out of logs.
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// A document that may be released, once a permit for it is there.
+pub struct Candidate {
+    facts: Facts,
+    entry: Released,
+}
+
+impl Candidate {
+    /// Joins facts and entry of one row; back ends alone may.
+    pub(super) fn new(facts: Facts, entry: Released) -> Self {
+        Self { facts, entry }
+    }
+
+    /// What consent decides on.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The uniqueId, for audit of what stays.
+    #[must_use]
+    pub fn unique_id(&self) -> &str {
+        &self.entry.unique_id
+    }
+
+    /// The entry, in exchange for the permit for just this document.
+    #[must_use]
+    pub fn release(self, permit: &Permit) -> Option<Released> {
+        (permit.item() == self.entry.key).then_some(self.entry)
+    }
+}
+
+/// What is not released is not shown.
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Candidate").field("key", &self.entry.key).finish_non_exhaustive()
+    }
+}
+
+/// A document entry that a permit released.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Released {
+    /// The store's key.
+    pub key: ItemKey,
+    /// The uniqueId, as XDS writes it.
+    pub unique_id: String,
+    /// The entryUUID with `urn:uuid:`.
+    pub entry_uuid: String,
+    /// The MIME type.
+    pub mime_type: String,
+    /// Bytes.
+    pub size: u64,
+    /// The bytes' SHA-1 in lower-case hexadecimal.
+    pub sha1_hex: String,
+    /// The entry's attributes as JSON.
+    pub attributes: String,
+    /// The entry as an ExtrinsicObject.
+    pub rendered: String,
+}
+
+/// Entries speak of patients, so `Debug` shows the document's ids alone.
+impl fmt::Debug for Released {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Released")
+            .field("key", &self.key)
+            .field("unique_id", &self.unique_id)
+            .finish_non_exhaustive()
+    }
+}

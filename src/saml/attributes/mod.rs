@@ -1,0 +1,119 @@
+//! Reads the attributes of an assertion, in every shape seen in the field, into [`Claims`] (ITI TF-2 3.40.4.1.2).
+//!
+//! A value that cannot be read never vanishes where it could matter: an unreadable purpose stays as plain text,
+//! which no table knows, an unreadable patient is counted, an unreadable home community stays to be refused.
+
+mod coded;
+mod identifier;
+mod value;
+
+use crate::ids::HomeCommunityId;
+use crate::principal::Claims;
+use crate::xml::{self, Node, ns};
+
+use super::element::{Malformed, stated};
+use value::Value;
+
+/// Attribute values of one assertion: the richest seen has 33, and each is compared with its kin.
+const VALUES: usize = 1_000;
+
+/// What an attribute speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Purpose,
+    Role,
+    Patient,
+    Name,
+    Organization,
+    OrganizationId,
+    ProviderId,
+    HomeCommunity,
+}
+
+impl Kind {
+    fn of(name: &str) -> Option<Self> {
+        // senders write purposeofuse, purposeOfUse, PurposeOfUse
+        let last = name.rsplit(':').next().unwrap_or(name);
+        if last.eq_ignore_ascii_case("purposeofuse") {
+            return Some(Self::Purpose);
+        }
+        Some(match name {
+            "urn:oasis:names:tc:xacml:2.0:action:purpose" => Self::Purpose,
+            "urn:oasis:names:tc:xacml:2.0:subject:role"
+            | "urn:oasis:names:tc:xspa:1.0:subject:role" => Self::Role,
+            "urn:oasis:names:tc:xacml:2.0:resource:resource-id"
+            | "urn:oasis:names:tc:xacml:1.0:resource:resource-id" => Self::Patient,
+            "urn:oasis:names:tc:xspa:1.0:subject:subject-id"
+            | "urn:oasis:names:tc:xacml:1.0:subject:subject-id" => Self::Name,
+            "urn:oasis:names:tc:xspa:1.0:subject:organization" => Self::Organization,
+            "urn:oasis:names:tc:xspa:1.0:subject:organization-id"
+            | "urn:oasis:names:tc:xspa:1.0:subject:child-organization" => Self::OrganizationId,
+            "urn:oasis:names:tc:xspa:1.0:subject:npi"
+            | "urn:oasis:names:tc:xspa:2.0:subject:npi"
+            | "urn:ihe:iti:xua:2017:subject:provider-identifier" => Self::ProviderId,
+            "urn:ihe:iti:xca:2010:homeCommunityId"
+            | "urn:nhin:names:saml:homeCommunityId"
+            | "urn:no:ehelse:saml:1.0:subject:homeCommunityId" => Self::HomeCommunity,
+            _ => return None,
+        })
+    }
+}
+
+/// Adds to the claims what all AttributeStatements of an assertion say; gives every homeCommunityId as written.
+pub(super) fn read(assertion: Node<'_, '_>, claims: &mut Claims) -> Result<Vec<String>, Malformed> {
+    let mut homes = Vec::new();
+    let mut count = 0_usize;
+    for statement in xml::children(assertion, ns::SAML, "AttributeStatement") {
+        if xml::child(statement, ns::SAML, "EncryptedAttribute").is_some() {
+            return Err(Malformed::Unreadable("EncryptedAttribute"));
+        }
+        for attribute in xml::children(statement, ns::SAML, "Attribute") {
+            let Some(kind) = stated(attribute, "Name").and_then(Kind::of) else { continue };
+            for node in xml::children(attribute, ns::SAML, "AttributeValue") {
+                // an empty value is no value, whether or not it says `xsi:nil`
+                let Some(value) = Value::read(node) else { continue };
+                count = count.saturating_add(value.elements.len().max(1));
+                if count > VALUES {
+                    return Err(Malformed::TooManyValues { limit: VALUES });
+                }
+                take(kind, value, claims, &mut homes);
+            }
+        }
+    }
+    claims.home_community = homes.iter().find_map(|home| HomeCommunityId::parse(home).ok());
+    Ok(homes)
+}
+
+fn take(kind: Kind, value: Value, claims: &mut Claims, homes: &mut Vec<String>) {
+    match kind {
+        Kind::Purpose => {
+            coded::add_purposes(&value, &mut claims.purposes.coded, &mut claims.purposes.plain);
+        }
+        Kind::Role => coded::add_roles(&value, &mut claims.roles),
+        Kind::Patient => match identifier::patient(&value) {
+            Some(patient) => push_new(&mut claims.patients, patient),
+            None => claims.unreadable_patients = claims.unreadable_patients.saturating_add(1),
+        },
+        Kind::Name => keep_first(&mut claims.name, value.text),
+        Kind::Organization => keep_first(&mut claims.organization, value.text),
+        Kind::OrganizationId => push_new(&mut claims.organization_ids, identifier::of(&value)),
+        Kind::ProviderId => push_new(&mut claims.provider_ids, identifier::of(&value)),
+        Kind::HomeCommunity if value.text.is_empty() => homes.push(value.raw),
+        Kind::HomeCommunity => homes.push(value.text),
+    }
+}
+
+fn keep_first(claim: &mut Option<String>, text: String) {
+    if claim.is_none() && !text.is_empty() {
+        *claim = Some(text);
+    }
+}
+
+fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if !list.contains(&item) {
+        list.push(item);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! SAML 2.0 assertions: who is trusted, what an assertion must say to be believed, and what it claims (ITI TF-2 3.40).
+//!
+//! [`verify`] is the only way to a [`Verified`]: the TLS client names a partner, the partner lists the issuer, the
+//! issuer's key made the signature, and every rule then holds on an assertion parsed from the signed octets alone.
+
+mod assertion;
+mod conditions;
+mod confirmation;
+mod element;
+mod rules;
+mod trust;
+mod untrusted;
+mod verify;
+
+pub mod attributes;
+pub mod issue;
+
+#[cfg(test)]
+mod fixture;
+
+pub use assertion::Assertion;
+pub use confirmation::Unconfirmed;
+pub use element::Malformed;
+pub use trust::{Issuer, Partner, Peer, Settings, Trust};
+pub use untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
+pub use verify::{Verified, verify};

@@ -1,0 +1,113 @@
+//! Listeners, TLS, routes, health and shutdown.
+
+mod connection;
+mod management;
+mod routes;
+mod tls;
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openssl::ssl::SslAcceptor;
+use tokio::net::TcpListener;
+
+use crate::audit::delivery::Delivery;
+use crate::gateway::Gateway;
+
+pub use tls::{Identity, TlsError, acceptor};
+
+/// How long the last records may take to be sent; the rest waits in the journal for the next start.
+const DELIVERY_TIME: Duration = Duration::from_secs(5);
+
+/// Where the gateway listens.
+#[derive(Clone)]
+pub struct Settings {
+    /// Partners connect here, by mutual TLS.
+    pub listen: SocketAddr,
+    /// `/healthz`, `/readyz` and `/metrics`, in plain HTTP; a loopback address.
+    pub management: SocketAddr,
+    /// The gateway's certificate and the CAs whose clients may connect.
+    pub acceptor: SslAcceptor,
+    /// Open connections at once.
+    pub connections: usize,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("listen", &self.listen)
+            .field("management", &self.management)
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why the server cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A port is taken or not ours to take.
+    #[error(
+        "cannot listen on {address}: {source}; is another gateway running, or is the port below 1024?"
+    )]
+    Bind {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// Bound listeners; nothing is accepted before [`Server::serve`].
+#[derive(Debug)]
+pub struct Server {
+    settings: Settings,
+    partners: TcpListener,
+    management: TcpListener,
+}
+
+impl Server {
+    /// Takes the ports.
+    pub async fn bind(settings: Settings) -> Result<Self, Error> {
+        let partners = listen(settings.listen).await?;
+        let management = listen(settings.management).await?;
+        Ok(Self { settings, partners, management })
+    }
+
+    /// Where partners connect; tells the port where `:0` was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.partners.local_addr().unwrap_or(self.settings.listen)
+    }
+
+    /// Where health and metrics are.
+    #[must_use]
+    pub fn management_address(&self) -> SocketAddr {
+        self.management.local_addr().unwrap_or(self.settings.management)
+    }
+
+    /// Serves until `stop` resolves, then finishes the requests under way and sends what is recorded.
+    pub async fn serve(
+        self,
+        gateway: Arc<Gateway>,
+        delivery: Arc<Delivery>,
+        stop: impl Future<Output = ()> + Send,
+    ) {
+        gateway.report_start().await;
+        let state = management::State { gateway: Arc::clone(&gateway), delivery };
+        let management = tokio::spawn(management::serve(self.management, state.clone()));
+        connection::accept(self.partners, &self.settings, &gateway, stop).await;
+        gateway.report_stop().await;
+        management.abort();
+        let _ended = management.await;
+        if let Some(delivery) = Arc::into_inner(state.delivery) {
+            delivery.shutdown(DELIVERY_TIME).await;
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })
+}

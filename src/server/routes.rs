@@ -1,0 +1,114 @@
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use axum::{Extension, Router};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use tokio::time::timeout;
+
+use crate::gateway::{Arrival, Gateway, Refused, Reply, ReplyBody, Transaction, Unavailable};
+use crate::limits;
+use crate::saml::Peer;
+use crate::soap::{self, Fault, FaultKind};
+
+/// The transactions' paths; all else is not found.
+pub(super) fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route(Transaction::Query.path(), any(query))
+        .route(Transaction::Retrieve.path(), any(retrieve))
+        .with_state(gateway)
+}
+
+async fn query(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(peer): Extension<Arc<Peer>>,
+    request: Request,
+) -> Response {
+    transact(&gateway, Transaction::Query, &peer, request).await
+}
+
+async fn retrieve(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(peer): Extension<Arc<Peer>>,
+    request: Request,
+) -> Response {
+    transact(&gateway, Transaction::Retrieve, &peer, request).await
+}
+
+async fn transact(
+    gateway: &Arc<Gateway>,
+    transaction: Transaction,
+    peer: &Peer,
+    request: Request,
+) -> Response {
+    let wsdl = request.uri().query().is_some_and(|q| q.eq_ignore_ascii_case("wsdl"));
+    if wsdl && request.method() == Method::GET {
+        let content_type = [(header::CONTENT_TYPE, "text/xml; charset=UTF-8")];
+        return (content_type, gateway.wsdl(transaction)).into_response();
+    }
+    let refuse = |refused| gateway.refuse(transaction, peer, refused);
+    let reply = if request.method() == Method::POST {
+        let content_type = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        match timeout(limits::BODY_TIME, read_body(request.into_body())).await {
+            Ok(Ok(body)) => {
+                gateway
+                    .answer(transaction, Arrival { peer: peer.clone(), content_type, body })
+                    .await
+            }
+            Ok(Err(refused)) => refuse(refused).await,
+            Err(_) => refuse(Refused::TooSlow).await,
+        }
+    } else {
+        refuse(Refused::Method).await
+    };
+    match reply {
+        Ok(reply) => respond(reply),
+        Err(Unavailable) => unavailable(),
+    }
+}
+
+/// Reads at most [`limits::REQUEST_BYTES`].
+async fn read_body(body: Body) -> Result<Bytes, Refused> {
+    let mut chunks = body.into_data_stream();
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Refused::Broken)?;
+        if whole.len().saturating_add(chunk.len()) > limits::REQUEST_BYTES {
+            return Err(Refused::TooLarge);
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.freeze())
+}
+
+fn respond(reply: Reply) -> Response {
+    let (status, content_type, length, body) = reply.into_parts();
+    let body = match body {
+        ReplyBody::Whole(bytes) => Body::from(bytes),
+        ReplyBody::Stream(transfer) => Body::from_stream(transfer),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&content_type) {
+        headers.insert(header::CONTENT_TYPE, value);
+    }
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+/// The journal cannot record: nothing of the transaction may be said.
+fn unavailable() -> Response {
+    let fault = Fault::from(FaultKind::Receiver).envelope(None);
+    let content_type = [(header::CONTENT_TYPE, soap::SIMPLE_CONTENT_TYPE)];
+    (StatusCode::SERVICE_UNAVAILABLE, content_type, fault).into_response()
+}

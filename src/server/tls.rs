@@ -1,0 +1,85 @@
+use std::fmt;
+
+use openssl::error::ErrorStack;
+use openssl::pkey::{PKey, Private};
+use openssl::ssl::{SslAcceptor, SslMethod, SslVerifyMode, SslVersion};
+use openssl::stack::Stack;
+use openssl::x509::store::X509StoreBuilder;
+use openssl::x509::{X509, X509NameRef};
+
+/// A certificate with its chain and key.
+pub struct Identity {
+    /// The certificate first, then its issuers.
+    pub chain: Vec<X509>,
+    /// The private key.
+    pub key: PKey<Private>,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity")
+    }
+}
+
+/// Why TLS cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// No certificate was given.
+    #[error("the certificate file holds no certificate")]
+    NoCertificate,
+    /// No CA was given, so no client could ever connect.
+    #[error("the client CA file holds no certificate")]
+    NoClientCa,
+    /// OpenSSL refuses, for example when key and certificate are no pair.
+    #[error("TLS set-up failed: {0}")]
+    OpenSsl(#[from] ErrorStack),
+}
+
+/// TLS 1.2 and 1.3 with a required client certificate from these CAs and no others.
+///
+/// The suites are Mozilla's intermediate list, which holds the four that ATNA names (ITI TF-2 3.19.6.2.3).
+pub fn acceptor(identity: &Identity, client_cas: &[X509]) -> Result<SslAcceptor, TlsError> {
+    let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
+    builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    let (leaf, issuers) = identity.chain.split_first().ok_or(TlsError::NoCertificate)?;
+    builder.set_certificate(leaf)?;
+    for issuer in issuers {
+        builder.add_extra_chain_cert(issuer.clone())?;
+    }
+    builder.set_private_key(&identity.key)?;
+    builder.check_private_key()?;
+
+    if client_cas.is_empty() {
+        return Err(TlsError::NoClientCa);
+    }
+    // a store of our own: the defaults of OpenSSL and its environment add nothing
+    let mut store = X509StoreBuilder::new()?;
+    let mut names = Stack::new()?;
+    for ca in client_cas {
+        store.add_cert(ca.clone())?;
+        names.push(ca.subject_name().to_owned()?)?;
+    }
+    builder.set_verify_cert_store(store.build())?;
+    builder.set_client_ca_list(names);
+    builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+    // without a context OpenSSL refuses to resume sessions of verified clients
+    builder.set_session_id_context(b"glassgate")?;
+    Ok(builder.build())
+}
+
+/// A subject in one line, `CN=riverside, O=Riverside Hospital`.
+pub(super) fn subject_line(name: &X509NameRef) -> String {
+    let mut line = String::new();
+    for entry in name.entries() {
+        if !line.is_empty() {
+            line.push_str(", ");
+        }
+        line.push_str(entry.object().nid().short_name().unwrap_or("OID"));
+        line.push('=');
+        match entry.data().to_string() {
+            Ok(value) => line.push_str(&value),
+            Err(_) => line.push('?'),
+        }
+    }
+    line
+}
