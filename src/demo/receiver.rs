@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use openssl::ssl::{Ssl, SslAcceptor};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio_openssl::SslStream;
@@ -101,7 +101,8 @@ async fn receive(stream: TcpStream, acceptor: &SslAcceptor, shared: &Shared) -> 
     loop {
         let count = stream.read(&mut buffer).await?;
         let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
-            return Ok(());
+            // our close_notify tells the sender that all has arrived (RFC 5425 4.4)
+            return stream.shutdown().await;
         };
         decoder.push(bytes);
         while let Some(message) = decoder.next_message().map_err(io::Error::other)? {

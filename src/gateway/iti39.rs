@@ -243,14 +243,14 @@ impl Fetched {
             errors = self.errors.len(),
             "answered"
         );
-        Ok(assemble(gateway, visit, &receipt, self.documents, &self.errors))
+        Ok(assemble(gateway, &visit, &receipt, self.documents, &self.errors))
     }
 }
 
 /// The envelope, and the documents as parts of it or in base64 inside it.
 fn assemble(
     gateway: &Arc<Gateway>,
-    visit: Visit,
+    visit: &Visit,
     receipt: &Receipt,
     documents: Vec<Document>,
     errors: &[RegistryError],
@@ -275,7 +275,7 @@ fn assemble(
     }
     let action = visit.transaction.response_action();
     let envelope = soap::envelope(action, visit.message_id.as_deref(), &body);
-    let aborted = aborted(gateway, &visit, &documents);
+    let aborted = aborted(gateway, visit, &documents);
     if visit.multipart {
         let mut pieces = vec![Piece::Bytes(visit.mime.root(&envelope))];
         for (n, document) in documents.into_iter().enumerate() {

@@ -16,15 +16,15 @@ pub(super) fn load(
     let patient = fhir::Patient::deserialize(&item.value).map_err(Error::Shape)?;
     let mut identifiers: Vec<_> = patient.identifier.iter().filter_map(read_identifier).collect();
     let foreign = |id: &PatientId| *id.authority() != settings.patient_authority;
-    identifiers.sort_by_key(foreign);
+    // his entries carry the one that he was loaded with, and who asks by it must go on finding them
+    let known = batch.patient_by_id(&item.id)?.and_then(|known| home_identifier(&known, settings));
+    if known.as_ref().is_some_and(|known| !identifiers.contains(known)) {
+        return Err(Error::HomeIdentifierGone);
+    }
+    identifiers.sort_by_key(|id| (foreign(id), known.as_ref() != Some(id)));
     let home = identifiers.first().filter(|id| !foreign(id)).cloned().ok_or_else(|| {
         Error::NoHomeIdentifier { authority: settings.patient_authority.to_string() }
     })?;
-    // his entries carry it, and who asks by it must go on finding them
-    let before = batch.patient_by_id(&item.id)?;
-    if before.is_some_and(|known| home_identifier(&known, settings).is_some_and(|id| id != home)) {
-        return Err(Error::HomeIdentifierGone);
-    }
     let (_, change) = batch.put_patient(&item.id, &item.value.to_string(), &identifiers)?;
     Ok((home, change))
 }

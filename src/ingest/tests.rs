@@ -98,7 +98,7 @@ fn patient(number: &str) -> Value {
         "identifier": [{"system": "urn:oid:2.999.1.3", "value": number}]})
 }
 
-fn document(number: &str, id: u32, attachment: Value) -> Value {
+fn document(number: &str, id: u32, attachment: &Value) -> Value {
     let confidentiality = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
     let mut value = json!({"resourceType": "DocumentReference", "id": format!("d{id}"), "status": "current",
         "masterIdentifier": {"system": URI, "value": format!("urn:oid:2.999.1.4.{number}.{id}")},
@@ -141,7 +141,7 @@ fn only_reason(report: &Report) -> &Error {
 #[test]
 fn loading_again_changes_nothing() {
     let world = World::new();
-    let resources = [document("1", 1, inline(b"bytes")), opt_out("1"), patient("1"), patient("2")];
+    let resources = [document("1", 1, &inline(b"bytes")), opt_out("1"), patient("1"), patient("2")];
     world.write("all.json", bundle(&resources));
     let report = world.load_all();
     assert!(report.is_complete() && report.warnings.is_empty(), "{report:?}");
@@ -161,11 +161,11 @@ fn loading_again_changes_nothing() {
 #[test]
 fn one_bad_entry_refuses_its_bundle_and_nothing_else() {
     let world = World::new();
-    let mut bad = document("1", 2, inline(b"bytes"));
+    let mut bad = document("1", 2, &inline(b"bytes"));
     bad["content"][0]["attachment"]["size"] = 17.into();
-    let spoiled = bundle(&[patient("1"), document("1", 1, inline(b"bytes")), bad]);
+    let spoiled = bundle(&[patient("1"), document("1", 1, &inline(b"bytes")), bad]);
     world.write("a.json", spoiled);
-    world.write("b.json", bundle(&[patient("2"), document("2", 3, inline(b"bytes"))]));
+    world.write("b.json", bundle(&[patient("2"), document("2", 3, &inline(b"bytes"))]));
     let report = world.load_all();
     assert!(matches!(only_reason(&report), Error::Size { stated: 17, computed: 5 }));
     let shown = report.refused[0].to_string();
@@ -180,10 +180,10 @@ fn one_bad_entry_refuses_its_bundle_and_nothing_else() {
 fn a_bad_line_spoils_no_other() {
     let world = World::new();
     let lines = [
-        document("1", 1, inline(b"one")).to_string(),
+        document("1", 1, &inline(b"one")).to_string(),
         "{ not json".to_owned(),
         String::new(),
-        document("1", 2, json!({"data": "not base64!"})).to_string(),
+        document("1", 2, &json!({"data": "not base64!"})).to_string(),
         bundle(&[patient("1"), opt_out("1")]),
         json!({"resourceType": "Patient", "id": "stranger"}).to_string(),
         json!({"resourceType": "Observation", "id": "o"}).to_string(),
@@ -209,13 +209,13 @@ fn a_bad_line_spoils_no_other() {
 #[test]
 fn order_among_files_does_not_matter() {
     let world = World::new();
-    world.write("a.json", document("1", 1, json!({"url": "Binary/b1"})).to_string());
+    world.write("a.json", document("1", 1, &json!({"url": "Binary/b1"})).to_string());
     world.write("b.json", opt_out("2").to_string());
-    let chain = [document("3", 3, inline(b"three")), patient("1")];
+    let chain = [document("3", 3, &inline(b"three")), patient("1")];
     world.write("c.json", bundle(&chain));
     let binary = json!({"resourceType": "Binary", "id": "b1", "data": STANDARD.encode(b"binary")});
     world.write("sub/d.ndjson", format!("{}\n{binary}\n", patient("2")));
-    world.write("sub/e.json", bundle(&[document("1", 2, inline(b"two")), patient("3")]));
+    world.write("sub/e.json", bundle(&[document("1", 2, &inline(b"two")), patient("3")]));
     let report = world.load_all();
     // c waits for e and e for c: each is atomic, so neither can be first
     assert_eq!(report.refused.len(), 3);
@@ -234,7 +234,7 @@ fn a_bundles_own_names_hold() {
         ("urn:uuid:0b2b3f6e-0f55-4a3c-9d6e-0c5d1c1d1a11", "https://ehr.example/Binary/9");
     let mut person = patient("1");
     person.as_object_mut().unwrap().remove("id");
-    let mut reference = document("1", 1, json!({"url": what}));
+    let mut reference = document("1", 1, &json!({"url": what}));
     reference["subject"] = json!({"reference": who});
     let mut consent = opt_out("1");
     consent["patient"] = json!({"reference": who});
@@ -254,12 +254,12 @@ fn a_bundles_own_names_hold() {
 fn subjects_are_known_by_identifier_too() {
     let world = World::new();
     let identifier = json!({"system": "urn:oid:2.999.1.3", "value": "1"});
-    let mut by_identifier = document("1", 1, inline(b"one"));
+    let mut by_identifier = document("1", 1, &inline(b"one"));
     by_identifier["subject"] = json!({"identifier": identifier});
     let mut consent = opt_out("1");
     consent["patient"] =
         json!({"identifier": identifier, "reference": "https://ehr.example/Patient/7"});
-    let mut torn = document("2", 2, inline(b"two"));
+    let mut torn = document("2", 2, &inline(b"two"));
     torn["subject"]["identifier"] = identifier;
     world.write("a.json", bundle(&[patient("1"), by_identifier, consent]));
     world.write("b.json", bundle(&[patient("2"), torn]));
@@ -279,7 +279,7 @@ fn files_are_taken_from_the_loaded_folder_alone() {
     world.write("patient.json", patient("1").to_string());
     world.write("files/note.txt", "a note");
     let refusal = |url: &str| {
-        world.write("sub/document.json", document("1", 1, json!({"url": url})).to_string());
+        world.write("sub/document.json", document("1", 1, &json!({"url": url})).to_string());
         let report = world.load_all();
         report.refused.into_iter().next().map(|refused| refused.reason)
     };
@@ -307,7 +307,7 @@ fn a_large_file_is_stored_bit_for_bit() {
     let hash = STANDARD.encode(openssl::sha::sha1(&bytes));
     world.write("scan.pdf", &bytes);
     let attachment = json!({"url": "scan.pdf", "size": bytes.len(), "hash": hash});
-    world.write("a.json", bundle(&[patient("1"), document("1", 1, attachment.clone())]));
+    world.write("a.json", bundle(&[patient("1"), document("1", 1, &attachment)]));
     assert!(world.load_all().is_complete());
     assert!(world.bytes("1") == bytes);
     assert!(world.directory.path().join("store/blobs").read_dir().unwrap().next().is_some());
@@ -315,7 +315,7 @@ fn a_large_file_is_stored_bit_for_bit() {
     world.write("scan.pdf", "replaced");
     let mut attachment = attachment;
     attachment.as_object_mut().unwrap().remove("size");
-    world.write("a.json", bundle(&[patient("1"), document("1", 1, attachment)]));
+    world.write("a.json", bundle(&[patient("1"), document("1", 1, &attachment)]));
     assert!(matches!(only_reason(&world.load_all()), Error::Hash { .. }));
     assert!(world.bytes("1") == bytes, "what was stored stays");
 }
@@ -325,7 +325,7 @@ fn an_unenforceable_consent_is_stored_and_denies() {
     let world = World::new();
     let mut consent = opt_out("1");
     consent["provision"] = "whatever".into();
-    world.write("a.json", bundle(&[patient("1"), document("1", 1, inline(b"one")), consent]));
+    world.write("a.json", bundle(&[patient("1"), document("1", 1, &inline(b"one")), consent]));
     let report = world.load_all();
     assert!(report.is_complete());
     assert_eq!(report.warnings.len(), 1);
@@ -340,8 +340,8 @@ fn documents_are_no_resources() {
     let smuggled = bundle(&[patient("9")]);
     world.write("files/smuggled.json", &smuggled);
     world.write("files/plain.json", "{\"temperature\": 39}");
-    let one = document("1", 1, json!({"url": "../files/smuggled.json"}));
-    let two = document("2", 2, json!({"url": "../files/plain.json"}));
+    let one = document("1", 1, &json!({"url": "../files/smuggled.json"}));
+    let two = document("2", 2, &json!({"url": "../files/plain.json"}));
     world.write("sub/a.json", bundle(&[patient("1"), patient("2"), one, two]));
     let report = world.load_all();
     assert!(report.is_complete(), "{report:?}");
@@ -352,9 +352,9 @@ fn documents_are_no_resources() {
 #[test]
 fn a_document_entered_in_error_disappears() {
     let world = World::new();
-    world.write("a.json", bundle(&[patient("1"), document("1", 1, inline(b"one"))]));
+    world.write("a.json", bundle(&[patient("1"), document("1", 1, &inline(b"one"))]));
     assert!(world.load_all().is_complete());
-    let mut wrong = document("1", 1, inline(b"one"));
+    let mut wrong = document("1", 1, &inline(b"one"));
     wrong["status"] = "entered-in-error".into();
     let path = world.write("b.json", wrong.to_string());
     assert_eq!(counts(&world.load(&path), "DocumentReference"), (0, 1, 0));
@@ -367,9 +367,9 @@ fn a_document_entered_in_error_disappears() {
 #[test]
 fn ids_that_are_taken_are_refused() {
     let world = World::new();
-    world.write("a.json", bundle(&[patient("1"), document("1", 1, inline(b"one"))]));
+    world.write("a.json", bundle(&[patient("1"), document("1", 1, &inline(b"one"))]));
     assert!(world.load_all().is_complete());
-    let mut other = document("1", 1, inline(b"other"));
+    let mut other = document("1", 1, &inline(b"other"));
     other["id"] = "d2".into();
     let path = world.write("b.json", other.to_string());
     assert!(matches!(only_reason(&world.load(&path)), Error::Conflict(_)));
@@ -377,6 +377,14 @@ fn ids_that_are_taken_are_refused() {
     renumbered["id"] = "p1".into();
     let path = world.write("c.json", renumbered.to_string());
     assert!(matches!(only_reason(&world.load(&path)), Error::HomeIdentifierGone));
+    let mut second = patient("0");
+    second["id"] = "p1".into();
+    let kept = patient("1")["identifier"][0].clone();
+    second["identifier"].as_array_mut().unwrap().push(kept);
+    let path = world.write("c.json", second.to_string());
+    assert!(world.load(&path).is_complete());
+    let first = &subject(&world.store, "0").unwrap().identifiers[0];
+    assert_eq!(first.id(), "1", "his entries carry this one");
     assert_eq!(world.released("1"), ["2.999.1.4.1.1"]);
 }
 
@@ -388,7 +396,7 @@ fn a_binary_that_is_there_twice_is_nobodys() {
     };
     world.write("a.json", binary(b"one"));
     world.write("b.json", binary(b"two"));
-    world.write("c.json", bundle(&[patient("1"), document("1", 1, json!({"url": "Binary/b"}))]));
+    world.write("c.json", bundle(&[patient("1"), document("1", 1, &json!({"url": "Binary/b"}))]));
     assert!(matches!(only_reason(&world.load_all()), Error::AmbiguousBinary(_)));
     fs::remove_file(world.folder().join("b.json")).unwrap();
     assert!(world.load_all().is_complete());

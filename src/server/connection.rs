@@ -147,6 +147,7 @@ enum Handshake {
 
 /// OpenSSL's reasons without its file names and lines.
 fn reasons(stack: &openssl::error::ErrorStack) -> String {
-    let reasons: Vec<&str> = stack.errors().iter().filter_map(|e| e.reason()).collect();
+    let reasons: Vec<&str> =
+        stack.errors().iter().filter_map(openssl::error::Error::reason).collect();
     if reasons.is_empty() { "TLS handshake failed".to_owned() } else { reasons.join("; ") }
 }

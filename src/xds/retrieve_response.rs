@@ -98,8 +98,11 @@ mod tests {
             document: "a<b^&c".to_owned(),
         };
         let mime_type = "text/plain";
-        let documents =
-            [DocumentResponse { request: &request, mime_type, href: "cid:1@x".to_owned() }];
+        let documents = [DocumentResponse {
+            request: &request,
+            mime_type,
+            placement: Placement::Part("cid:1@x".to_owned()),
+        }];
         let errors = [RegistryError::document_unavailable("9", &home)];
         let answer = retrieve_response(&home, &errors, &documents);
         let document = xml::parse(&answer, xml::Bounds::REQUEST).unwrap();
