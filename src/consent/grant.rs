@@ -269,7 +269,11 @@ fn stance(consent: &Weighed, item: &Item<'_>) -> Stance {
     let found = match plan.decide(View::BreakGlass, item) {
         Verdict::Silent => return Stance::Aside,
         Verdict::Permit(found) if plan.names_break_glass(found) => return Stance::Permits(found),
-        Verdict::Permit(_) => return Stance::Aside,
+        // an exception to what denies emergencies permits only what treatment gets as well
+        Verdict::Permit(_) => match plan.decide(View::Treatment, item) {
+            Verdict::Permit(_) | Verdict::Silent => return Stance::Aside,
+            Verdict::Deny(found) | Verdict::Closed(found) => found,
+        },
         Verdict::Deny(found) | Verdict::Closed(found) => found,
     };
     match (plan.tree.base, plan.forbids_break_glass(item)) {

@@ -120,7 +120,7 @@ impl Plan {
         item: &Item<'_>,
         counts: impl Fn(&Rule) -> bool,
     ) -> Option<(Effect, Found)> {
-        let (mut denied, mut permitted) = (None, None);
+        let (mut denied, mut permitted) = (None, None::<(bool, usize)>);
         // from the back: what is nested in a rule comes before it, and the last one found is the next in line
         let mut next = usize::MAX;
         for (at, rule) in self.tree.rules.iter().enumerate().rev() {
@@ -130,7 +130,12 @@ impl Plan {
             if next >= rule.end {
                 match rule.effect {
                     Effect::Deny => denied = Some(at),
-                    Effect::Permit => permitted = Some(at),
+                    // a permit that names BTG tells more than its siblings
+                    Effect::Permit => {
+                        let before =
+                            permitted.filter(|(names, _)| *names && !rule.names_break_glass);
+                        permitted = before.or(Some((rule.names_break_glass, at)));
+                    }
                 }
             }
             next = at;
@@ -139,7 +144,7 @@ impl Plan {
             |at: usize| Found { rule: Some(at), element: self.met(at, view, Some(item)).element };
         match (denied, permitted) {
             (Some(at), _) => Some((Effect::Deny, found(at))),
-            (None, Some(at)) => Some((Effect::Permit, found(at))),
+            (None, Some((_, at))) => Some((Effect::Permit, found(at))),
             (None, None) => None,
         }
     }

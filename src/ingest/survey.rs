@@ -215,3 +215,25 @@ fn walk(given: &Path, found: &mut BTreeMap<PathBuf, SourceFile>) -> io::Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consents_come_before_documents_and_patients_before_both() {
+        let directory = tempfile::tempdir().unwrap();
+        let lines = ["DocumentReference", "Consent", "Patient", "Observation", "Consent"]
+            .map(|kind| format!("{{\"resourceType\": \"{kind}\"}}\n"));
+        fs::write(directory.path().join("b.ndjson"), lines.concat()).unwrap();
+        let both = serde_json::json!({"resourceType": "Bundle", "entry": [
+            {"resource": {"resourceType": "Consent"}}, {"resource": {"resourceType": "Patient"}}]});
+        fs::write(directory.path().join("a.json"), both.to_string()).unwrap();
+        fs::write(directory.path().join(".hidden.json"), "{").unwrap();
+        fs::write(directory.path().join("notes.txt"), "{").unwrap();
+        let (survey, report) = Survey::of(&[directory.path().to_owned()]);
+        assert!(report.is_complete());
+        let lines: Vec<_> = survey.units().iter().map(|unit| unit.line).collect();
+        assert_eq!(lines, [Some(4), Some(3), None, Some(2), Some(5), Some(1)]);
+    }
+}

@@ -257,6 +257,7 @@ fn subjects_are_known_by_identifier_too() {
     let mut by_identifier = document("1", 1, &inline(b"one"));
     by_identifier["subject"] = json!({"identifier": identifier});
     let mut consent = opt_out("1");
+    consent["policyRule"]["coding"][0]["code"] = "OPTIN".into();
     consent["patient"] =
         json!({"identifier": identifier, "reference": "https://ehr.example/Patient/7"});
     let mut torn = document("2", 2, &inline(b"two"));
@@ -265,8 +266,8 @@ fn subjects_are_known_by_identifier_too() {
     world.write("b.json", bundle(&[patient("2"), torn]));
     let report = world.load_all();
     assert!(matches!(only_reason(&report), Error::TwoPatients));
-    assert_eq!(world.stored(), 1);
-    assert!(world.released("1").is_empty());
+    // were the consent thought to speak of somebody else, it would deny
+    assert_eq!(world.released("1"), ["2.999.1.4.1.1"]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-use crate::{limits, xml};
+use crate::limits;
+use crate::xml;
 
 use super::fault::{Fault, FaultKind, Flaw};
 

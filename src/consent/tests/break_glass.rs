@@ -121,7 +121,19 @@ fn an_opt_out_is_lifted_by_nothing_but_its_own_permit_for_break_glass() {
     let named = opted_out(json!({"type": "permit", "purpose": purpose("BTG"), "actor": ours}));
     // the patient's own permit knows no ceiling
     assert_eq!(outcomes(std::slice::from_ref(&named), &item("V")), ("deny", "override"));
-    assert_eq!(granted(&access(&["BTG"]), &[named]).break_glass_bar(), None);
+    assert_eq!(granted(&access(&["BTG"]), std::slice::from_ref(&named)).break_glass_bar(), None);
+    // a denial of emergencies denies this one too
+    let mut torn = named.clone();
+    torn["provision"]["provision"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"type": "deny", "purpose": purpose("ETREAT")}));
+    assert_eq!(outcomes(&[torn], &item("N")), ("deny", "opt-out"));
+    // an exception to that denial is no permit for break-glass
+    let within = opted_out(json!({
+        "type": "deny", "purpose": purpose("ETREAT"), "provision": [{"type": "permit"}]
+    }));
+    assert_eq!(outcomes(&[within], &item("N")), ("deny", "opt-out"));
     // PCF, ex-dissent-intermediate-break-glass: a group that we cannot resolve is nobody
     let group = actor("IRCP", json!({"reference": "Group/ex-privilegedUsers"}));
     let dissent = opted_out(json!({"type": "permit", "purpose": purpose("BTG"), "actor": group}));
@@ -157,6 +169,24 @@ fn a_nested_permit_for_break_glass_reaches_beyond_its_roots_labels() {
     assert_eq!(outcomes(std::slice::from_ref(&pcf), &item("V")), ("deny", "ceiling"));
     let permit = granted(&access(&["BTG"]), &[pcf]).decide(&item("R")).outcome().unwrap();
     assert_eq!(permit.path(), "provision.provision[0]");
+}
+
+#[test]
+fn a_permit_for_break_glass_counts_beside_others() {
+    let except = consent(json!({
+        "type": "permit",
+        "provision": [
+            {"type": "permit", "purpose": purpose("TREAT")},
+            {
+                "type": "deny",
+                "securityLabel": label("R"),
+                "provision": [{"type": "permit", "purpose": purpose("BTG")}]
+            }
+        ]
+    }));
+    assert_eq!(outcomes(std::slice::from_ref(&except), &item("V")), ("deny", "override"));
+    let permit = granted(&access(&["BTG"]), &[except]).decide(&item("V")).outcome().unwrap();
+    assert_eq!(permit.path(), "provision.provision[1].provision[0]");
 }
 
 #[test]
