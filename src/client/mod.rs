@@ -5,7 +5,6 @@ mod ask;
 mod connection;
 mod error;
 mod fault;
-mod mime;
 mod multipart;
 mod query;
 mod retrieve;

@@ -1,5 +1,4 @@
-use crate::xds::{Availability, ReturnType, StoredQuery, write_list, write_string};
-use crate::xml::{self, ns};
+use crate::xds::{Availability, ReturnType, StoredQuery, query_request, write_list, write_string};
 
 /// Characters of one Value: `LongName` of the ebRIM schema.
 const VALUE_CHARS: usize = 256;
@@ -92,36 +91,7 @@ impl Query {
     /// The `AdhocQueryRequest`.
     #[must_use]
     pub fn body(&self) -> String {
-        let mut out = format!(
-            "<query:AdhocQueryRequest xmlns:query=\"{}\" xmlns:rim=\"{}\"><query:ResponseOption \
-             returnComposedObjects=\"true\" returnType=\"{}\"/><rim:AdhocQuery id=\"{}\"",
-            ns::QUERY,
-            ns::RIM,
-            match self.return_type {
-                ReturnType::LeafClass => "LeafClass",
-                ReturnType::ObjectRef => "ObjectRef",
-            },
-            self.stored.id()
-        );
-        if let Some(home) = &self.home {
-            out.push_str(" home=\"");
-            xml::escape_attribute(&mut out, home);
-            out.push('"');
-        }
-        out.push('>');
-        for (name, values) in &self.slots {
-            out.push_str("<rim:Slot name=\"");
-            xml::escape_attribute(&mut out, name);
-            out.push_str("\"><rim:ValueList>");
-            for value in values {
-                out.push_str("<rim:Value>");
-                xml::escape_text(&mut out, value);
-                out.push_str("</rim:Value>");
-            }
-            out.push_str("</rim:ValueList></rim:Slot>");
-        }
-        out.push_str("</rim:AdhocQuery></query:AdhocQueryRequest>");
-        out
+        query_request(self.stored, self.home.as_deref(), self.return_type, &self.slots)
     }
 }
 
@@ -136,7 +106,7 @@ impl std::fmt::Debug for Query {
 mod tests {
     use super::*;
     use crate::xds::read_query;
-    use crate::xml::{Bounds, Document, attribute, children, only_child, parse, text};
+    use crate::xml::{Bounds, Document, attribute, children, ns, only_child, parse, text};
 
     fn values(document: &Document<'_>, name: &str) -> Vec<String> {
         let query = only_child(document.root(), ns::RIM, "AdhocQuery").unwrap();

@@ -12,10 +12,9 @@ use super::ENVELOPE_BYTES;
 use super::answer::{Answer, Outcome, read_envelope};
 use super::connection::{Raw, content_type, whole};
 use super::error::Error;
-use super::mime::{parameter, same_id};
 use super::multipart::{Event, PartHead, Reader};
 use super::sink::{Received, Sink};
-use crate::soap::Message;
+use crate::soap::{ContentType, Message, same_content_id};
 use crate::xds::{ReportedError, RetrievedContent, Status, read_retrieve_response};
 
 /// What a retrieve gave; the bytes themselves went to the sink.
@@ -161,9 +160,9 @@ enum Part {
 
 impl<'s> Transfer<'s> {
     fn new(content_type: &str, sink: &'s mut dyn Sink) -> Result<Self, Error> {
-        let boundary = parameter(content_type, "boundary").ok_or(Error::Boundary)?;
-        let start =
-            parameter(content_type, "start").map(|start| start.trim_matches(['<', '>']).to_owned());
+        let content_type = ContentType::parse(content_type).map_err(|_| Error::Boundary)?;
+        let boundary = content_type.boundary.ok_or(Error::Boundary)?;
+        let start = content_type.start.map(|start| start.trim_matches(['<', '>']).to_owned());
         Ok(Self {
             reader: Reader::new(&boundary),
             sink,
@@ -194,7 +193,8 @@ impl<'s> Transfer<'s> {
                 false => Ok(()),
             };
         };
-        let found = self.awaited.iter().position(|a| same_id(&a.content_id, &head.content_id));
+        let found =
+            self.awaited.iter().position(|a| same_content_id(&a.content_id, &head.content_id));
         let awaited = found.map(|found| self.awaited.remove(found));
         self.part = match (awaited, outcome) {
             (Some(Awaited { index, .. }), Outcome::Answered(answer)) => {

@@ -16,11 +16,9 @@ impl Config {
     ) -> Result<Report, OpenError> {
         let journal = Journal::open(self.journal.clone(), &SystemRandom)?;
         let store = Store::open(&self.repository)?;
-        let report = ingest::load(&store, &self.ingest, paths, progress);
-        let now = SystemClock.now();
         let from: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        let imported = |patient| Import {
-            at: now,
+        let import = |patient, outcome| Import {
+            at: SystemClock.now(),
             from: from.join(" "),
             operator: operator.to_owned(),
             endpoint: Endpoint {
@@ -30,15 +28,17 @@ impl Config {
             patient,
             documents: Vec::new(),
             resources: Vec::new(),
-            outcome: outcome(&report),
+            outcome,
         };
-        let mut imports: Vec<Import> =
-            report.patients.iter().cloned().map(|patient| imported(Some(patient))).collect();
-        if imports.is_empty() {
-            imports.push(imported(None));
-        }
-        let events: Vec<Event> = imports.iter().flat_map(Event::import).collect();
-        let _durable = journal.record_blocking(now, &events)?;
+        // the intent first: a load that is cut short is on record all the same
+        let intent = Event::import(&import(None, Outcome::success().noting("load begins")));
+        let _begun = journal.record_blocking(SystemClock.now(), &intent)?;
+        let report = ingest::load(&store, &self.ingest, paths, progress);
+        let patients = report.patients.iter().cloned().map(Some).chain([None]);
+        let events: Vec<Event> = patients
+            .flat_map(|patient| Event::import(&import(patient, outcome(&report))))
+            .collect();
+        let _ended = journal.record_blocking(SystemClock.now(), &events)?;
         Ok(report)
     }
 }
@@ -46,7 +46,7 @@ impl Config {
 fn outcome(report: &Report) -> Outcome {
     match (&report.stopped, report.refused.len()) {
         (Some(error), _) => Outcome::major(error.to_string()),
-        (None, 0) => Outcome::success(),
+        (None, 0) => Outcome::success().noting("load ends"),
         (None, refused) => Outcome::minor(format!("{refused} bundles or resources refused")),
     }
 }

@@ -15,7 +15,7 @@ mod problem;
 mod saml;
 mod server;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -132,8 +132,9 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
         .enumerate()
         .filter_map(|(at, partner)| partner::read(partner, at, check))
         .collect();
-    unique_partners(&raw.partner, check);
-    let (partners, agreements) = read.into_iter().unzip();
+    unique_names(&raw.partner, check);
+    let (partners, agreements): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    unique_certificates(&partners, check);
     let strict_packaging: BTreeSet<String> =
         raw.partner.iter().filter(|p| p.strict_packaging).map(|p| p.name.clone()).collect();
     if !(1..=64).contains(&raw.repository.readers) {
@@ -178,8 +179,23 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
     })
 }
 
-/// A partner is found by its name in agreements, and by its certificate at the door.
-fn unique_partners(partners: &[partner::Raw], check: &mut Check<'_>) {
+/// A partner is found by its certificate at the door.
+fn unique_certificates(partners: &[crate::saml::Partner], check: &mut Check<'_>) {
+    let mut owners = BTreeMap::new();
+    for (at, partner) in partners.iter().enumerate() {
+        for fingerprint in &partner.tls_fingerprints {
+            let owner = owners.insert(fingerprint, &partner.name);
+            if let Some(owner) = owner.filter(|owner| **owner != partner.name) {
+                let what = format!("a certificate is `{owner}`'s too, so it would name nobody");
+                let mend = "give each partner a TLS certificate of its own";
+                check.problem(&format!("partner[{at}].tls_certificates"), what, mend);
+            }
+        }
+    }
+}
+
+/// A partner is found by its name in agreements.
+fn unique_names(partners: &[partner::Raw], check: &mut Check<'_>) {
     let mut names = BTreeSet::new();
     for (at, partner) in partners.iter().enumerate() {
         if !names.insert(partner.name.as_str()) {

@@ -63,6 +63,9 @@ async fn fetch(
                 let content = contents.next().flatten();
                 // a document whose bytes are gone is our failure, not a denial
                 let content = content.ok_or(Failure::Internal("a stored document has no bytes"))?;
+                if content.sha1_hex != disclosed.entry.sha1_hex {
+                    return Err(Failure::Internal("a document changed while it was decided on"));
+                }
                 let patient = disclosed.patient.clone();
                 let mime_type = disclosed.entry.mime_type.clone();
                 documents.push(Document { request, content, patient, mime_type });

@@ -2,11 +2,13 @@ use super::error::{Error, quote};
 
 /// A Content-Type header taken apart; only what packaging depends on is kept (RFC 2045 5.1).
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct ContentType {
+pub struct ContentType {
     /// `type/subtype` in lower case.
     pub(super) media_type: String,
-    pub(super) boundary: Option<String>,
-    pub(super) start: Option<String>,
+    /// What parts a multipart's parts.
+    pub boundary: Option<String>,
+    /// The Content-ID of its root, with or without brackets.
+    pub start: Option<String>,
     /// The `type` parameter: the media type of a multipart's root.
     pub(super) root_type: Option<String>,
     charset: Option<String>,
@@ -14,7 +16,7 @@ pub(super) struct ContentType {
 
 impl ContentType {
     /// Reads a header value; other parameters (`action`, `start-info`) must be well-formed only.
-    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+    pub fn parse(text: &str) -> Result<Self, Error> {
         let (media_type, mut rest) = text.split_once(';').unwrap_or((text, ""));
         let media_type = media_type.trim().to_ascii_lowercase();
         if !is_media_type(&media_type) {

@@ -14,9 +14,11 @@ pub mod wsdl;
 #[cfg(test)]
 mod fixtures;
 
+pub use content_type::ContentType;
 pub use envelope::{Asking, SIMPLE_CONTENT_TYPE, envelope};
 pub use error::Error;
 pub use fault::{Fault, FaultKind, Flaw};
 pub use message::{Message, Packaging};
+pub use multipart::same_content_id;
 pub use outgoing::Multipart;
 pub use request::{ReplyTo, Request, message_id};

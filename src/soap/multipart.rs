@@ -60,6 +60,12 @@ pub(super) fn find(parts: &[Part], id: &str) -> Option<usize> {
         .or_else(|| parts.iter().position(|part| percent_decode(&part.content_id) == decoded))
 }
 
+/// Whether an `href` without `cid:` names a Content-ID; either may be percent-encoded (RFC 2392).
+#[must_use]
+pub fn same_content_id(href: &str, content_id: &str) -> bool {
+    href == content_id || percent_decode(href) == percent_decode(content_id)
+}
+
 /// A Content-ID without white space and angle brackets around it.
 pub(super) fn bare_id(text: &str) -> &str {
     let text = text.trim();

@@ -61,6 +61,7 @@ fn find(stored: StoredQuery, more: &[(&str, &str)]) -> FindDocuments {
     };
     slots.push(("$XDSDocumentEntryStatus", write_list(&[approved])));
     slots.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    let slots: Vec<_> = slots.into_iter().map(|(name, value)| (name, vec![value])).collect();
     let body = query_request(stored, None, ReturnType::LeafClass, &slots);
     match read(&body).unwrap().query {
         Query::FindDocuments(find) => *find,
@@ -168,7 +169,7 @@ fn get_documents_takes_ids_of_either_kind() {
         ("$XDSDocumentEntryEntryUUID", "('0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0')", false),
     ] {
         let stored = StoredQuery::GetDocumentsAndAssociations;
-        let slots = [(name, value.to_owned())];
+        let slots = [(name, vec![value.to_owned()])];
         let body = query_request(stored, Some("urn:oid:2.999.1"), ReturnType::ObjectRef, &slots);
         let request = read(&body).unwrap();
         assert_eq!(request.home(), Some("urn:oid:2.999.1"));

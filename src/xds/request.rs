@@ -3,7 +3,7 @@ use super::retrieve::DocumentRequest;
 use super::stored::StoredQuery;
 use crate::xml;
 
-/// Writes an `AdhocQueryRequest`; each slot is a parameter's name with a Value from [`write_string`] or [`write_list`].
+/// Writes an `AdhocQueryRequest`; each slot is a parameter's name with Values from [`write_string`] or [`write_list`].
 ///
 /// A parameter of which several slots must hold stands several times.
 ///
@@ -14,7 +14,7 @@ pub fn query_request(
     stored: StoredQuery,
     home: Option<&str>,
     return_type: ReturnType,
-    slots: &[(&str, String)],
+    slots: &[(impl AsRef<str>, Vec<String>)],
 ) -> String {
     let mut out = String::from(concat!(
         "<query:AdhocQueryRequest xmlns:query=\"urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0\"",
@@ -31,12 +31,16 @@ pub fn query_request(
         xml::escape_attribute(&mut out, home);
     }
     out.push_str("\">");
-    for (name, value) in slots {
+    for (name, values) in slots {
         out.push_str("<rim:Slot name=\"");
-        xml::escape_attribute(&mut out, name);
-        out.push_str("\"><rim:ValueList><rim:Value>");
-        xml::escape_text(&mut out, value);
-        out.push_str("</rim:Value></rim:ValueList></rim:Slot>");
+        xml::escape_attribute(&mut out, name.as_ref());
+        out.push_str("\"><rim:ValueList>");
+        for value in values {
+            out.push_str("<rim:Value>");
+            xml::escape_text(&mut out, value);
+            out.push_str("</rim:Value>");
+        }
+        out.push_str("</rim:ValueList></rim:Slot>");
     }
     out.push_str("</rim:AdhocQuery></query:AdhocQueryRequest>");
     out
