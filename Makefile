@@ -20,7 +20,7 @@ setup-test: ## install what testing needs
 
 python: setup-test
 	@test -x $(PYTHON_ENV)/bin/python || python3 -m venv $(PYTHON_ENV)
-	@$(PYTHON_ENV)/bin/python -c 'import signxml' 2>/dev/null || $(PYTHON_ENV)/bin/pip -q install 'signxml==4.2.0'
+	@$(PYTHON_ENV)/bin/python -c 'import signxml' 2>/dev/null || $(PYTHON_ENV)/bin/pip -q install 'signxml==5.2.0'
 
 test: setup-test python ## set up and run the whole test suite
 	cargo fmt --all --check

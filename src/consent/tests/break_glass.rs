@@ -144,6 +144,8 @@ fn an_opt_out_is_lifted_by_nothing_but_its_own_permit_for_break_glass() {
 fn a_consent_for_other_purposes_is_not_lifted() {
     let research = consent(json!({"type": "permit", "purpose": purpose("HRESCH")}));
     assert_eq!(outcomes(&[research], &item("N")), ("deny", "other-purpose"));
+    let emergency = consent(json!({"type": "permit", "purpose": purpose("ETREAT")}));
+    assert_eq!(outcomes(&[emergency], &item("N")), ("deny", "other-purpose"));
     // one for other recipients permits exchange at large, and is
     let elsewhere = actor("IRCP", json!({"reference": "urn:oid:2.999.3"}));
     let elsewhere = consent(json!({"type": "permit", "actor": elsewhere}));

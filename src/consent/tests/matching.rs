@@ -249,6 +249,10 @@ fn the_deepest_rule_wins_along_a_branch_and_a_denial_among_siblings() {
         {"type": "deny"},
         {"type": "deny", "purpose": purpose("HRESCH"), "provision": [{"type": "permit"}]}
     ])));
+    // nor is anything permitted within what may speak of others
+    let group = actor("IRCP", json!({"reference": "Group/x"}));
+    let root = json!({"type": "permit", "actor": group, "provision": [{"type": "permit"}]});
+    assert!(!permits(&[consent(root)]));
     // what may be denied is not permitted by an exception within it
     assert!(!siblings(json!([
         {"type": "deny", "purpose": purpose("FooBar"), "provision": [{"type": "permit"}]}
