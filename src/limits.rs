@@ -24,8 +24,8 @@ pub const RETRIEVE_DOCUMENTS: usize = 100;
 pub const QUERY_ENTRIES: usize = 10_000;
 /// How long a TLS handshake may take.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
-/// How long an HTTP head may take to arrive.
-pub const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long a connection may wait for the head of its next request: nginx's `client_header_timeout`.
+pub const HEAD_TIME: Duration = Duration::from_secs(60);
 /// How long a request body may take to arrive: a sender gives up after 60 to 120 s.
 pub const BODY_TIME: Duration = Duration::from_secs(30);
 /// Open connections at once: 1,000 idle ones are a fact of life, this leaves room beside them.

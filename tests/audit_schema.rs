@@ -15,12 +15,27 @@ const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_123_456);
 /// What a hostile or careless sender may put into any text.
 const NASTY: &str = "a\"'<&>\n\r\t\u{1}\u{85}\u{2028}\u{ffff} é \u{1f512} ]]>";
 
+/// Audit messages by others, and the schema.
+fn foreign() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/foreign/atna")
+}
+
 fn schema() -> PathBuf {
-    let shared = std::env::var_os("GLASSGATE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let schema = shared.join("samples/atna/dicom2017c.xsd");
-    assert!(schema.exists(), "{} is missing; set GLASSGATE_SHARED", schema.display());
-    schema
+    foreign().join("dicom2017c.xsd")
+}
+
+#[test]
+fn messages_by_others_are_valid_and_read() {
+    let files = std::fs::read_dir(foreign()).unwrap().map(|file| file.unwrap().path());
+    let (messages, others): (Vec<_>, Vec<_>) =
+        files.partition(|file| file.extension().is_some_and(|e| e == "xml"));
+    assert_eq!((messages.len(), others.len()), (9, 3));
+    validate(&messages);
+    for message in messages {
+        let text = std::fs::read_to_string(&message).unwrap();
+        let document = glassgate::xml::parse(&text, glassgate::xml::Bounds::REQUEST).unwrap();
+        assert_eq!(document.root().tag_name().name(), "AuditMessage", "{}", message.display());
+    }
 }
 
 fn validate(files: &[PathBuf]) {
@@ -138,7 +153,7 @@ fn every_kind(text: &str) -> Vec<Event> {
     ];
     failure.requestor = transaction.requestor.clone();
     events.push(Event::user_authentication_failure(&failure));
-    events.extend(Event::query_partial(&transaction, &query, Outcome::major(text)));
+    events.push(Event::query(&transaction, &query, Outcome::major(text)));
     events.extend(Event::retrieved(&transaction, &[result(None), result(Some("withheld"))]));
     events.extend(Event::retrieve(&anonymous(), None, &[], &Outcome::minor("refused")));
     let sent = std::slice::from_ref(&document);

@@ -1,4 +1,4 @@
-//! Assertions by others, from `../shared/samples`: every attribute is read, no signature is believed as it stands,
+//! Assertions by others, from `fixtures/foreign`: every attribute is read, no signature is believed as it stands,
 //! and real national signatures verify once the indentation that broke them is taken out again.
 
 use std::collections::BTreeMap;
@@ -19,15 +19,10 @@ use openssl::rsa::Rsa;
 
 /// Every sample by its name; the texts are as the files hold them.
 fn samples() -> BTreeMap<String, String> {
-    let shared = std::env::var_os("GLASSGATE_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let foreign = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/foreign");
     let mut samples = BTreeMap::new();
     for folder in ["saml-norway", "saml-swiss"] {
-        let folder = shared.join("samples").join(folder);
-        let files = std::fs::read_dir(&folder).unwrap_or_else(|error| {
-            panic!("{}: {error}; set GLASSGATE_SHARED to the shared folder", folder.display())
-        });
-        for file in files {
+        for file in std::fs::read_dir(foreign.join(folder)).unwrap() {
             let file = file.unwrap();
             let name = file.file_name().into_string().unwrap();
             let bytes = std::fs::read(file.path()).unwrap();

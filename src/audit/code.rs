@@ -1,4 +1,4 @@
-//! Codes of the audit vocabulary (DICOM PS3.16 CID 400 to 405, ITI TF-2 3.20, `facts/atna.md` 1).
+//! Codes of the audit vocabulary (DICOM PS3.16 CID 400 to 405, ITI TF-2 3.20).
 
 /// A code of a fixed vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -75,15 +75,33 @@ pub(super) struct Gateway {
     /// Our TLS key, PEM.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// The community that is asked.
-    #[arg(long, value_name = "OID", default_value = world::HOME)]
-    pub(super) home: String,
+    /// The community that is asked, urn:oid:...
+    #[arg(long, value_name = "OID")]
+    home: Option<String>,
 }
 
 impl Who {
     /// The signed assertion.
     pub(super) fn assertion(&self) -> Result<String, Failed> {
         Ok(self.signer()?.sign(&self.order()?)?)
+    }
+
+    /// A patient id; a bare one is of the demo's authority.
+    pub(super) fn patient_id(&self, text: &str) -> Result<String, Failed> {
+        let bare = self.demo.is_some() && !text.contains('^');
+        let cx = if bare { format!("{text}^^^&{}&ISO", world::AUTHORITY) } else { text.to_owned() };
+        Ok(PatientId::parse(&cx)?.to_string())
+    }
+
+    /// What a flag gives, or the demo's.
+    pub(super) fn or_demo(
+        &self,
+        given: &Option<String>,
+        demo: &str,
+        flag: &str,
+    ) -> Result<String, Failed> {
+        let known = self.known()?.map(|_| demo.to_owned());
+        Ok(given.clone().or(known).ok_or_else(|| format!("give {flag}, or use --demo"))?)
     }
 
     /// The beginning of a request.
@@ -128,13 +146,21 @@ impl Who {
     fn file(&self, given: &Option<PathBuf>, name: &str, flag: &str) -> Result<PathBuf, Failed> {
         match (given, &self.demo) {
             (Some(path), _) => Ok(path.clone()),
-            (None, Some(demo)) => Ok(Layout::new(demo).partner(&self.partner, name)),
+            (None, Some(demo)) => {
+                self.known()?;
+                Ok(Layout::new(demo).partner(&self.partner, name))
+            }
             (None, None) => Err(format!("name a file with {flag}, or use --demo").into()),
         }
     }
 }
 
 impl Gateway {
+    /// The community that is asked.
+    pub(super) fn home(&self, who: &Who) -> Result<String, Failed> {
+        who.or_demo(&self.home, world::HOME, "--home")
+    }
+
     /// A client for the gateway.
     pub(super) fn client(&self, who: &Who) -> Result<Client, Failed> {
         let ca = match (&self.ca, &who.demo) {

@@ -1,14 +1,22 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::Args;
+
 use super::{ConfigFile, Failed, read, say};
 
 /// Checks the configuration and prints it with its defaults filled in.
 ///
 /// Keys and certificates are read and parsed; keys are shown by file name only. Each problem names the key, its line
 /// and what to do; the exit code is then 1.
-pub(super) fn run(file: &ConfigFile) -> Result<ExitCode, Failed> {
-    let config = read(&file.config)?;
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
+    let config = read(&options.file.config)?;
     for warning in &config.warnings {
         let _unseen = writeln!(io::stderr(), "warning: {warning}");
     }

@@ -32,8 +32,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Options),
-    Serve(ConfigFile),
-    Check(ConfigFile),
+    Serve(serve::Options),
+    Check(check::Options),
     Load(load::Options),
     Query(query::Options),
     Retrieve(retrieve::Options),
@@ -45,8 +45,8 @@ enum Command {
 pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
-        Command::Serve(file) => serve::run(&file),
-        Command::Check(file) => check::run(&file),
+        Command::Serve(options) => serve::run(&options),
+        Command::Check(options) => check::run(&options),
         Command::Load(options) => load::run(&options),
         Command::Query(options) => query::run(&options),
         Command::Retrieve(options) => retrieve::run(&options),
@@ -61,7 +61,6 @@ pub fn run() -> ExitCode {
 /// Whatever stops a command, as a person reads it.
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// The configuration file.
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// The configuration; relative paths in it are relative to it.

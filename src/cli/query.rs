@@ -7,8 +7,6 @@ use serde_json::json;
 use super::asking::{Gateway, Who};
 use super::{Failed, runtime, say};
 use crate::client::{Outcome, Query};
-use crate::demo::world;
-use crate::ids::PatientId;
 use crate::xds::{QueryAnswer, Status};
 
 /// Asks a gateway for a patient's documents (ITI-38) and prints a table.
@@ -16,7 +14,7 @@ use crate::xds::{QueryAnswer, Status};
 /// Try: glassgate query --demo ./glassgate-demo --patient P-1002 --purpose BTG --role 309343006
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The patient, id^^^&OID&ISO; the bare id counts as the demo's.
+    /// The patient, id^^^&OID&ISO; with --demo the bare id will do.
     #[arg(long, value_name = "CX", required_unless_present = "document")]
     patient: Option<String>,
     /// A document's unique id, instead of a patient; may be given again.
@@ -38,8 +36,8 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let client = options.gateway.client(&options.who)?;
     let ask = options.who.ask()?;
     let query = match &options.patient {
-        Some(patient) => Query::find_documents(&patient_id(patient)?),
-        None => Query::get_documents(&options.gateway.home, &options.document),
+        Some(patient) => Query::find_documents(&options.who.patient_id(patient)?),
+        None => Query::get_documents(&options.gateway.home(&options.who)?, &options.document),
     };
     let answer = runtime()?.block_on(client.query(&ask, &query))?;
     if options.raw {
@@ -50,22 +48,12 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
         Outcome::Answered(answer) => {
             if options.json {
                 lines(&answer);
-            } else if !options.raw {
+            } else if !options.raw && answer.status != Status::Failure {
                 table(&answer);
             }
             Ok(report(&answer))
         }
     }
-}
-
-/// A bare id is a patient of the demo's authority.
-fn patient_id(text: &str) -> Result<String, Failed> {
-    let cx = if text.contains('^') {
-        text.to_owned()
-    } else {
-        format!("{text}^^^&{}&ISO", world::AUTHORITY)
-    };
-    Ok(PatientId::parse(&cx)?.to_string())
 }
 
 fn lines(answer: &QueryAnswer) {

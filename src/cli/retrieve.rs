@@ -23,8 +23,8 @@ pub(super) struct Options {
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
     /// The repository that holds them.
-    #[arg(long, value_name = "OID", default_value = world::REPOSITORY)]
-    repository: String,
+    #[arg(long, value_name = "OID")]
+    repository: Option<String>,
     /// Print one JSON object a document.
     #[arg(long)]
     json: bool,
@@ -40,12 +40,14 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let client = options.gateway.client(&options.who)?;
     let ask = options.who.ask()?;
+    let home = options.gateway.home(&options.who)?;
+    let repository = options.who.or_demo(&options.repository, world::REPOSITORY, "--repository")?;
     let requests: Vec<DocumentRequest> = options
         .documents
         .iter()
         .map(|document| DocumentRequest {
-            home: Some(options.gateway.home.clone()),
-            repository: options.repository.clone(),
+            home: Some(home.clone()),
+            repository: repository.clone(),
             document: document.clone(),
         })
         .collect();

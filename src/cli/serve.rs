@@ -1,13 +1,22 @@
 use std::process::ExitCode;
 
+use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigFile, Failed, runtime};
 use crate::server::Server;
 
 /// Serves partners until SIGINT or SIGTERM, then finishes the requests under way.
-pub(super) fn run(file: &ConfigFile) -> Result<ExitCode, Failed> {
-    let config = file.read()?;
+///
+/// Try `glassgate check` first; health and metrics are on the management address.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
+    let config = options.file.read()?;
     runtime()?.block_on(async {
         let opened = config.open()?;
         let server = Server::bind(opened.server).await?;

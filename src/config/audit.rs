@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,13 @@ pub(super) fn read(raw: &mut Raw, home: &str, host: &str, check: &mut Check<'_>)
         host: host.to_owned(),
         process_id: std::process::id(),
     };
+    let mut names = BTreeSet::new();
+    for (at, target) in raw.target.iter().enumerate() {
+        if !names.insert(&target.name) {
+            let key = format!("audit.target[{at}].name");
+            check.problem(&key, "is taken by another target", "each name has a cursor of its own");
+        }
+    }
     let targets =
         raw.target.iter().enumerate().filter_map(|(at, t)| target(t, at, check)).collect();
     Some(Audit {

@@ -135,8 +135,12 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
     unique_names(&raw.partner, check);
     let (partners, agreements): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     unique_certificates(&partners, check);
-    let strict_packaging: BTreeSet<String> =
-        raw.partner.iter().filter(|p| p.strict_packaging).map(|p| p.name.clone()).collect();
+    let strict_packaging: BTreeSet<String> = raw
+        .partner
+        .iter()
+        .filter(|p| p.strict_packaging)
+        .map(|p| p.name.trim().to_owned())
+        .collect();
     if !(1..=64).contains(&raw.repository.readers) {
         check.problem("repository.readers", "is out of range", "write a number from 1 to 64");
     }
@@ -198,7 +202,7 @@ fn unique_certificates(partners: &[crate::saml::Partner], check: &mut Check<'_>)
 fn unique_names(partners: &[partner::Raw], check: &mut Check<'_>) {
     let mut names = BTreeSet::new();
     for (at, partner) in partners.iter().enumerate() {
-        if !names.insert(partner.name.as_str()) {
+        if !names.insert(partner.name.trim()) {
             let what = format!("`{}` is taken by another partner", partner.name);
             check.problem(&format!("partner[{at}].name"), what, "give each partner its own name");
         }

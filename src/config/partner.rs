@@ -157,8 +157,12 @@ fn issuers(raw: &Raw, at: usize, check: &mut Check<'_>) -> Vec<Issuer> {
             "add a [[partner.issuer]] with `name` and `certificates`",
         );
     }
-    let mut issuers = Vec::new();
+    let mut issuers: Vec<Issuer> = Vec::new();
     for (number, issuer) in raw.issuer.iter().enumerate() {
+        if issuers.iter().any(|other| other.name == issuer.name) {
+            let key = format!("partner[{at}].issuer[{number}].name");
+            check.problem(&key, "is named twice", "list all of its certificates in one place");
+        }
         let key = format!("partner[{at}].issuer[{number}].certificates");
         let mut keys = Vec::new();
         for path in &issuer.certificates {

@@ -11,7 +11,7 @@ use crate::server::{self, Identity};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Raw {
-    listen: SocketAddr,
+    listen: String,
     /// Partners reach us here; by default `https://` and `listen`.
     #[serde(default)]
     pub(super) public_url: Option<String>,
@@ -19,13 +19,13 @@ pub(super) struct Raw {
     key: PathBuf,
     client_ca: PathBuf,
     #[serde(default = "management")]
-    management: SocketAddr,
+    management: String,
     #[serde(default = "connections")]
     connections: usize,
 }
 
-fn management() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 9080))
+fn management() -> String {
+    "127.0.0.1:9080".to_owned()
 }
 
 fn connections() -> usize {
@@ -46,13 +46,12 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<server::Settings>
     if !raw.public_url().starts_with("https://") {
         check.problem("server.public_url", "is no https address", "write https:// and the host");
     }
-    if !raw.management.ip().is_loopback() {
+    let listen = address("server.listen", &raw.listen, check);
+    let management = address("server.management", &raw.management, check);
+    if management.is_some_and(|address| !address.ip().is_loopback()) {
         let what = format!("{} is reachable from outside", raw.management);
-        check.problem(
-            "server.management",
-            what,
-            "choose a loopback address such as 127.0.0.1:9080",
-        );
+        let mend = "choose a loopback address such as 127.0.0.1:9080";
+        check.problem("server.management", what, mend);
     }
     if raw.connections == 0 || raw.connections > limits::CONNECTIONS {
         let mend = format!("write a number from 1 to {}", limits::CONNECTIONS);
@@ -68,9 +67,13 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<server::Settings>
         "check that `server.key` belongs to the first certificate of `server.certificate`",
     );
     Some(server::Settings {
-        listen: raw.listen,
-        management: raw.management,
+        listen: listen?,
+        management: management?,
         acceptor: acceptor?,
         connections: raw.connections,
     })
+}
+
+fn address(key: &str, text: &str, check: &mut Check<'_>) -> Option<SocketAddr> {
+    check.parsed(key, text.parse(), "write an IP address and a port, as in 0.0.0.0:8443")
 }

@@ -229,7 +229,7 @@ impl Grant {
     }
 
     /// What break-glass lifts of an item that treatment does not get: withholding rules up to the ceiling, unless
-    /// a consent bars it (`facts/consent.md` 2.5).
+    /// a consent bars it.
     fn lifted(&self, item: &Item<'_>) -> Result<Basis, (Bar, Option<Basis>)> {
         let (mut permits, mut withholds, mut barred) = (None, None, None);
         for consent in &self.consents {

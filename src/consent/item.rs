@@ -45,7 +45,7 @@ impl<'f> Item<'f> {
             )
     }
 
-    /// A permit for R reaches down to what is lower, a denial of R up to what is higher (`facts/consent.md` 2.2, 6).
+    /// A permit for R reaches down to what is lower, a denial of R up to what is higher (FHIR R4 Consent.provision.securityLabel).
     fn label(&self, label: &Label, effect: Effect) -> Match {
         match (label, self.confidentiality) {
             (Label::Confidentiality(limit), Some(found)) => Match::from(match effect {

@@ -3,7 +3,7 @@ use crate::fhir::{CodeableConcept, Reference};
 use crate::ids::{HomeCommunityId, Oid};
 use crate::principal::Claims;
 
-/// Which side of a release an actor stands on (`facts/consent.md` 2.2, 4).
+/// Which side of a release an actor stands on (v3-ParticipationType).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     /// Who receives: IRCP, PRCP, GRANTEE.

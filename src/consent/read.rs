@@ -189,7 +189,7 @@ fn populated(part: Option<&Value>, path: &str) -> Result<(), Unenforceable> {
     Ok(())
 }
 
-/// Brings both R4 dialects into one form (`facts/consent.md` 2.1).
+/// Brings both R4 dialects into one form: the R4 text's and IHE PCF's.
 fn normalise(consent: &Consent) -> Result<(Tree, Option<Window>), Unenforceable> {
     let policy = consent.policy_rule.as_ref().map(opt).transpose()?;
     let provision = consent.provision.as_ref();

@@ -15,7 +15,7 @@ pub(super) struct Tree {
     pub(super) rules: Vec<Rule>,
 }
 
-/// Where the base decision stands (`facts/consent.md` 2.1).
+/// Where the base decision stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// FHIR R4's text: OPTIN or OPTOUT in `policyRule`, an untyped root provision is an exception to it.

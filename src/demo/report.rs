@@ -71,7 +71,7 @@ impl Report {
         let mark = if self.passed() { "ok  " } else { "FAIL" };
         let asked = match act {
             Act::Query => "finds the documents",
-            Act::QueryLikeNobody => "finds the documents, compared with a stranger to us",
+            Act::QueryLikeNobody => "finds the documents, in vain like for an unknown patient,",
             Act::RetrieveWithheld => "retrieves a withheld document",
             Act::RetrieveLarge => "retrieves 64 MiB",
             Act::Untrusted(Flaw::Tampered) => "asks with a tampered assertion",

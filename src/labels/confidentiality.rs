@@ -1,7 +1,7 @@
 use super::system::{CONFIDENTIALITY, canonical};
 use crate::ids::Coded;
 
-/// How confidential, in the order of v3-Confidentiality: U < L < M < N < R < V (DS4P, 2.4 of `facts/consent.md`).
+/// How confidential, in the order of v3-Confidentiality: U < L < M < N < R < V (HL7 DS4P).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Confidentiality {
     /// U

@@ -144,7 +144,7 @@ impl Error {
         }
     }
 
-    /// What the sender is told (`facts/xca.md` 1.6); constant but for names that he sent.
+    /// What the sender is told; constant but for names that he sent.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {

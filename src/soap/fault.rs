@@ -17,7 +17,7 @@ pub struct Fault {
     pub problem_action: Option<String>,
 }
 
-/// What kind of fault it is (`facts/xca.md` 1.6).
+/// What kind of fault it is (SOAP 1.2 Part 1, 5.4; WS-Addressing 1.0 SOAP Binding 6.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
     /// Not a SOAP 1.2 envelope.

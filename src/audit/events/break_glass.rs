@@ -1,4 +1,4 @@
-//! Break-glass: what it released, and who was not allowed to (ITI TF-2 3.20, `facts/atna.md` 1.5).
+//! Break-glass: what it released, and who was not allowed to (ITI TF-2 Table 3.20.4.1.1.1-1).
 
 use std::fmt;
 

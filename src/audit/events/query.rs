@@ -45,15 +45,6 @@ impl Event {
             objects,
         )
     }
-
-    /// Both records of a PartialSuccess (ITI TF-2 3.18.5.1).
-    #[must_use]
-    pub fn query_partial(transaction: &Transaction, query: &Query, failure: Outcome) -> [Self; 2] {
-        [
-            Self::query(transaction, query, Outcome::success()),
-            Self::query(transaction, query, failure),
-        ]
-    }
 }
 
 fn object(query: &Query) -> Object {

@@ -12,7 +12,7 @@ use crate::audit::Error;
 use crate::audit::delivery::syslog::Draft;
 use crate::clock::Timestamp;
 
-/// Orders in one commit: beyond this the sync is cheap beside the inserts (`facts/performance.md` 7).
+/// Orders in one commit: beyond this the sync is cheap beside the inserts.
 const BATCH: usize = 256;
 
 /// What the committer can be told to do.

@@ -91,6 +91,9 @@ fn create(connection: &Connection, name: &str) -> rusqlite::Result<()> {
 /// Records name patients, so nobody but the owner may read the file; its WAL takes the same mode.
 fn make_private(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::File { path: path.to_owned(), source: Arc::new(source) };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(file) => {
             file.sync_all().map_err(failed)?;

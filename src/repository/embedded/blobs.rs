@@ -6,7 +6,7 @@ use openssl::sha::{Sha1, Sha256};
 
 use super::Error;
 
-/// Documents up to this size lie in SQLite: 13 times faster there than in files (`facts/performance.md` 2).
+/// Documents up to this size lie in SQLite: 13 times faster there than in files.
 const INLINE_BYTES: usize = 64 * 1024;
 
 /// Files named by the SHA-256 of their bytes, `blobs/ab/cd/abcd...`; none is ever changed or removed.

@@ -12,7 +12,7 @@ const SEQUENCE_BITS: u32 = 20;
 /// Connections wait as long as this for another process's write.
 const BUSY_MILLISECONDS: u32 = 10_000;
 
-/// KiB of page cache of one connection (`facts/performance.md` 2).
+/// KiB of page cache of one connection.
 const CACHE_KIB: u32 = 65_536;
 
 /// Metadata rows are clustered by patient; bytes lie in a table of their own so that these rows stay dense.
