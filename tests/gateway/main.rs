@@ -1,4 +1,10 @@
 //! The running gateway, asked over the network: every path asserts status, body and audit record.
 
+mod asked;
+mod errors;
+mod find;
+mod get;
 mod iti38;
+mod record;
+mod shelf;
 mod world;
