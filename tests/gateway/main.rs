@@ -5,6 +5,8 @@ mod errors;
 mod find;
 mod get;
 mod iti38;
+mod iti39;
+mod packaging;
 mod record;
 mod shelf;
 mod world;
