@@ -1,6 +1,6 @@
 //! What a break-glass declaration came to, item by item.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Gateway;
@@ -57,7 +57,10 @@ impl Gateway {
     ) {
         let home = self.settings.home.to_string();
         let mut overridden: BTreeMap<&PatientId, Vec<audit::Released>> = BTreeMap::new();
-        for disclosed in released.iter().filter(|d| d.permit.is_override()) {
+        // a document may be asked for twice; it is released once
+        let mut named = BTreeSet::new();
+        let mut first = |d: &&Arc<Disclosed>| named.insert(d.permit.item());
+        for disclosed in released.iter().filter(|d| d.permit.is_override() && first(d)) {
             overridden.entry(&disclosed.patient).or_default().push(audit::Released {
                 document: audit::Document {
                     unique_id: disclosed.entry.unique_id.clone(),

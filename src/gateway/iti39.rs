@@ -52,7 +52,7 @@ async fn fetch(
 
     // the transaction's own records come last: who has seen them has seen all
     let mut events = effect.events;
-    let outcomes = retrieved(&results, &visit.documents, &disclosure);
+    let outcomes = retrieved(&results, &visit.documents);
     events.extend(Event::retrieved(&visit.transaction(), &outcomes));
     let mut errors: Vec<RegistryError> = Vec::new();
     let mut documents = Vec::new();
@@ -70,7 +70,7 @@ async fn fetch(
                 let mime_type = disclosed.entry.mime_type.clone();
                 documents.push(Document { request, content, patient, mime_type });
             }
-            Settled::Missing(error, _) => errors.push(error),
+            Settled::Missing { error, .. } => errors.push(error),
         }
     }
     errors.extend(effect.warning);
@@ -115,15 +115,15 @@ pub(super) fn failure(
 enum Settled {
     /// It may leave.
     Delivered(Arc<Disclosed>),
-    /// It may not, or is not here: what the sender hears, and the true reason.
-    Missing(RegistryError, String),
+    /// It may not, or is not here: what the sender hears, the true reason, and whose it is if it is withheld.
+    Missing { error: RegistryError, reason: String, patient: Option<PatientId> },
 }
 
 impl Settled {
     fn disclosed(&self) -> Option<Arc<Disclosed>> {
         match self {
             Self::Delivered(disclosed) => Some(Arc::clone(disclosed)),
-            Self::Missing(..) => None,
+            Self::Missing { .. } => None,
         }
     }
 }
@@ -137,7 +137,7 @@ impl Gateway {
         let settle = |document: &DocumentRequest| {
             if let Err(error) = self.ours(document) {
                 let reason = error.context.clone();
-                return Settled::Missing(error.at(home), reason);
+                return Settled::Missing { error: error.at(home), reason, patient: None };
             }
             let id = DocumentId::parse(&document.document).ok();
             let found = id.as_ref().and_then(|id| released.get(id.as_str()));
@@ -149,7 +149,8 @@ impl Gateway {
             });
             let reason = withheld.map_or("no such document for this request", |w| w.why.as_str());
             let error = RegistryError::document_unavailable(&document.document, home);
-            Settled::Missing(error, reason.to_owned())
+            let (reason, patient) = (reason.to_owned(), withheld.map(|w| w.patient.clone()));
+            Settled::Missing { error, reason, patient }
         };
         request.documents.iter().map(settle).collect()
     }
@@ -190,22 +191,14 @@ impl Gateway {
 }
 
 /// The outcome of each document as audit records it, with the patient where one is known here.
-fn retrieved(
-    results: &[Settled],
-    requested: &[audit::Document],
-    disclosure: &Disclosure,
-) -> Vec<Retrieved> {
+fn retrieved(results: &[Settled], requested: &[audit::Document]) -> Vec<Retrieved> {
     requested
         .iter()
         .zip(results)
         .map(|(document, settled)| {
             let (patient, failure) = match settled {
                 Settled::Delivered(disclosed) => (Some(disclosed.patient.clone()), None),
-                Settled::Missing(_, reason) => {
-                    let mut withheld = disclosure.withheld.iter();
-                    let known = withheld.find(|w| w.unique_id == document.unique_id);
-                    (known.map(|w| w.patient.clone()), Some(reason.clone()))
-                }
+                Settled::Missing { reason, patient, .. } => (patient.clone(), Some(reason.clone())),
             };
             Retrieved { document: document.clone(), patient, failure }
         })

@@ -1,4 +1,15 @@
 //! The running gateway, asked over the network: every path asserts status, body and audit record.
 
+mod asked;
+mod errors;
+mod find;
+mod get;
+mod glass;
 mod iti38;
+mod iti39;
+mod packaging;
+mod purposes;
+mod record;
+mod shelf;
+mod unseen;
 mod world;

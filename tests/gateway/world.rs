@@ -2,55 +2,78 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use glassgate::audit::Journal;
 use glassgate::client::{Ask, Client, Signer};
 use glassgate::clock::{SystemClock, SystemRandom};
-use glassgate::demo::{Stage, pki, world};
+use glassgate::config;
+use glassgate::demo::{Layout, Stage, pki, world};
 use glassgate::ids::HomeCommunityId;
 use glassgate::saml::issue::Order;
 use tokio::runtime::Runtime;
+
+use crate::shelf;
 
 /// How long an audit record may take to arrive; a failed test waits for it, a good one does not.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A gateway on a free port with the demo's data, its receiver, and a runtime to ask with.
-pub struct World {
-    pub stage: Stage,
-    pub runtime: Runtime,
+pub(crate) struct World {
+    pub(crate) stage: Stage,
+    pub(crate) runtime: Runtime,
+    /// The gateway's own journal, to be read.
+    pub(crate) journal: Journal,
+    /// What was read of it so far; record 1 stands first.
+    pub(crate) seen: Mutex<Vec<String>>,
+    clients: Vec<(&'static str, Client)>,
     _directory: tempfile::TempDir,
 }
 
 /// The world that all tests share; nothing in it may be changed.
-pub fn shared() -> &'static World {
+pub(crate) fn shared() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(World::new)
 }
 
 /// Runs a test's questions.
-pub fn run<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     shared().runtime.block_on(future)
 }
 
 impl World {
     /// A world of its own, for tests that change it.
-    pub fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("certs");
-        pki::copy(&certs, &directory.path().join("pki")).unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let stage = runtime.block_on(Stage::set(directory.path(), 0)).unwrap();
-        Self { stage, runtime, _directory: directory }
+    pub(crate) fn new() -> Self {
+        Self::with(|_| ())
     }
 
-    /// A partner's client.
-    pub fn client(&self, partner: &world::Partner) -> Client {
-        self.stage.client(partner.name).unwrap()
+    /// A world into whose data something is put beforehand; what is there is left as it is.
+    pub(crate) fn with(prepare: impl FnOnce(&Layout)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("certs");
+        let layout = Layout::new(directory.path());
+        pki::copy(&certs, &layout.pki()).unwrap();
+        shelf::write(&layout.data());
+        prepare(&layout);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let stage = runtime.block_on(Stage::set(directory.path(), 0)).unwrap();
+        let config = config::read(&layout.config()).unwrap();
+        let journal = Journal::open(config.journal, &SystemRandom).unwrap();
+        let client = |partner: world::Partner| (partner.name, stage.client(partner.name).unwrap());
+        let clients = world::PARTNERS.map(client).to_vec();
+        let seen = Mutex::default();
+        Self { stage, runtime, journal, seen, clients, _directory: directory }
+    }
+
+    /// A partner's client; its connections are kept.
+    pub(crate) fn client(&self, partner: &world::Partner) -> Client {
+        let (_, client) = self.clients.iter().find(|(name, _)| *name == partner.name).unwrap();
+        client.clone()
     }
 
     /// A key of the PKI, such as `partners/riverside/saml`.
-    pub fn signer(&self, name: &str) -> Signer {
+    pub(crate) fn signer(&self, name: &str) -> Signer {
         let read = |kind: &str| {
             let path: PathBuf = self.stage.layout.pki().join(format!("{name}.{kind}"));
             std::fs::read(path).unwrap()
@@ -60,12 +83,12 @@ impl World {
     }
 
     /// A request of a partner's user.
-    pub fn ask(&self, partner: &world::Partner, order: &Order) -> Ask {
+    pub(crate) fn ask(&self, partner: &world::Partner, order: &Order) -> Ask {
         self.signer(&format!("partners/{}/saml", partner.name)).ask(order).unwrap()
     }
 
     /// All records of one request; its own, an ITI-38, ITI-39 or 110122, arrives last.
-    pub async fn records(&self, ask: &Ask) -> Vec<String> {
+    pub(crate) async fn records(&self, ask: &Ask) -> Vec<String> {
         let complete = |records: &[String]| {
             let last = records.last().map(|record| event_type(record));
             last.is_some_and(|code| matches!(code.as_str(), "ITI-38" | "ITI-39" | "110122"))
@@ -75,7 +98,7 @@ impl World {
 }
 
 /// What a partner's physician says of himself; change what the test is about.
-pub fn order(partner: &world::Partner, purpose: &str) -> Order {
+pub(crate) fn order(partner: &world::Partner, purpose: &str) -> Order {
     Order {
         issuer: partner.issuer.to_owned(),
         subject: "user-7".to_owned(),
@@ -89,21 +112,22 @@ pub fn order(partner: &world::Partner, purpose: &str) -> Order {
 }
 
 /// The EventTypeCode of a record.
-pub fn event_type(record: &str) -> String {
+pub(crate) fn event_type(record: &str) -> String {
     between(record, "<EventTypeCode csd-code=\"", "\"").unwrap_or_default()
 }
 
 /// The EventOutcomeIndicator of a record.
-pub fn outcome(record: &str) -> String {
+pub(crate) fn outcome(record: &str) -> String {
     between(record, "EventOutcomeIndicator=\"", "\"").unwrap_or_default()
 }
 
 /// EventTypeCode and outcome of each record.
-pub fn kinds(records: &[String]) -> Vec<(String, String)> {
+pub(crate) fn kinds(records: &[String]) -> Vec<(String, String)> {
     records.iter().map(|record| (event_type(record), outcome(record))).collect()
 }
 
-fn between(text: &str, start: &str, end: &str) -> Option<String> {
+/// What stands between two texts, the first time.
+pub(crate) fn between(text: &str, start: &str, end: &str) -> Option<String> {
     let (_, rest) = text.split_once(start)?;
     rest.split_once(end).map(|(found, _)| found.to_owned())
 }
