@@ -1,10 +1,13 @@
 # Everything a newcomer needs: `make demo` and `make test`.
 SHELL := /bin/bash
 BUILD_PACKAGES := build-essential pkg-config libssl-dev
-TEST_PACKAGES := xmlsec1 libxml2-utils python3 python3-venv openssl curl
+# a Node that is there, from wherever, is used
+NODE_PACKAGES := $(if $(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null)),,nodejs npm)
+TEST_PACKAGES := xmlsec1 libxml2-utils python3 python3-venv openssl curl $(NODE_PACKAGES)
 PYTHON_ENV := target/python
+NODE_ENV := target/node
 
-.PHONY: demo test setup setup-test check fmt python help
+.PHONY: demo test setup setup-test check fmt python node help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -18,14 +21,24 @@ setup: ## install what building needs
 setup-test: ## install what testing needs
 	@.ci/install $(BUILD_PACKAGES) $(TEST_PACKAGES)
 
-python: setup-test
-	@test -x $(PYTHON_ENV)/bin/python || python3 -m venv $(PYTHON_ENV)
-	@$(PYTHON_ENV)/bin/python -c 'import signxml' 2>/dev/null || $(PYTHON_ENV)/bin/pip -q install 'signxml==5.2.0'
+python: $(PYTHON_ENV)/installed
 
-test: setup-test python ## set up and run the whole test suite
+$(PYTHON_ENV)/installed: tests/clients/requirements.txt | setup-test
+	python3 -m venv $(PYTHON_ENV)
+	$(PYTHON_ENV)/bin/pip -q install -r $<
+	@touch $@
+
+node: $(NODE_ENV)/installed
+
+$(NODE_ENV)/installed: tests/clients/package.json tests/clients/package-lock.json | setup-test
+	@mkdir -p $(NODE_ENV) && cp $^ $(NODE_ENV)
+	npm ci --loglevel=error --ignore-scripts --no-audit --no-fund --prefix $(NODE_ENV)
+	@touch $@
+
+test: setup-test python node ## set up and run the whole test suite
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
-	GLASSGATE_PYTHON=$(CURDIR)/$(PYTHON_ENV)/bin/python cargo test
+	GLASSGATE_PYTHON=$(CURDIR)/$(PYTHON_ENV)/bin/python GLASSGATE_NODE_MODULES=$(CURDIR)/$(NODE_ENV)/node_modules cargo test
 
 fmt: ## format the code
 	cargo fmt --all

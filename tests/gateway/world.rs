@@ -89,11 +89,16 @@ impl World {
 
     /// All records of one request; its own, an ITI-38, ITI-39 or 110122, arrives last.
     pub(crate) async fn records(&self, ask: &Ask) -> Vec<String> {
+        self.records_of(&ask.message_id).await
+    }
+
+    /// The same for a request that another client sent.
+    pub(crate) async fn records_of(&self, message_id: &str) -> Vec<String> {
         let complete = |records: &[String]| {
             let last = records.last().map(|record| event_type(record));
             last.is_some_and(|code| matches!(code.as_str(), "ITI-38" | "ITI-39" | "110122"))
         };
-        self.stage.receiver.wait(&ask.message_id, PATIENCE, complete).await
+        self.stage.receiver.wait(message_id, PATIENCE, complete).await
     }
 }
 
