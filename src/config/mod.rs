@@ -105,7 +105,16 @@ fn syntax(text: &str, error: &toml::de::Error) -> Problem {
     let at = error.span().map_or(0, |span| span.start);
     let line = text.bytes().take(at).filter(|b| *b == b'\n').count().saturating_add(1);
     let mend = "see docs/configuration.md for every key".to_owned();
-    Problem { key: String::new(), line, what: error.message().to_owned(), mend }
+    Problem { key: key_at(text, line), line, what: error.message().to_owned(), mend }
+}
+
+/// The key that a line is about: its own with its section's, or the section's.
+fn key_at(text: &str, line: usize) -> String {
+    let above: Vec<&str> = text.lines().take(line).map(str::trim).collect();
+    let section = above.iter().rev().find(|line| line.starts_with('['));
+    let section = section.map_or("", |line| line.trim_matches(['[', ']']));
+    let own = above.last().and_then(|line| line.split_once('=')).map_or("", |(key, _)| key.trim());
+    [section, own].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
 }
 
 fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {

@@ -124,6 +124,11 @@ pub(super) fn read(raw: &Raw, at: usize, check: &mut Check<'_>) -> Option<(Partn
     }
     let break_glass_roles: Vec<Coded> =
         raw.break_glass_roles.iter().map(|role| Coded::new(&role.code, &role.system)).collect();
+    if break_glass_roles.iter().any(|role| role.code.is_empty() || role.system.is_empty()) {
+        let mend =
+            "write both, as in { code = \"309343006\", system = \"2.16.840.1.113883.6.96\" }";
+        check.problem(&key("break_glass_roles"), "has a role without code or system", mend);
+    }
     if allowed.contains(&Purpose::BTG) && break_glass_roles.is_empty() {
         check.warnings.push(format!(
             "partner `{}` may declare break-glass, but no role may: see `{}`",

@@ -1,5 +1,6 @@
 //! The demo's audit record repository: syslog over mutual TLS into a file.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -17,6 +18,9 @@ use tracing::warn;
 
 use crate::audit::delivery::frame::Decoder;
 
+/// Messages kept in memory; the file has all.
+const REMEMBERED: usize = 10_000;
+
 /// Receives frames and keeps them, one message a line.
 #[derive(Debug, Clone)]
 pub struct Receiver {
@@ -27,7 +31,7 @@ pub struct Receiver {
 #[derive(Debug)]
 struct Shared {
     log: Mutex<File>,
-    messages: Mutex<Vec<String>>,
+    messages: Mutex<VecDeque<String>>,
     arrived: Notify,
 }
 
@@ -118,7 +122,12 @@ fn keep(shared: &Shared, message: &[u8]) -> io::Result<()> {
     let mut log = shared.log.lock().map_err(|_| poisoned())?;
     log.write_all(format!("{line}\n").as_bytes())?;
     log.flush()?;
-    shared.messages.lock().map_err(|_| poisoned())?.push(line);
+    let mut messages = shared.messages.lock().map_err(|_| poisoned())?;
+    messages.push_back(line);
+    if messages.len() > REMEMBERED {
+        messages.pop_front();
+    }
+    drop(messages);
     shared.arrived.notify_waiters();
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::steps::{Act, Flaw, Outcome, Step};
 pub struct Report {
     number: usize,
     step: Step,
-    outcome: Outcome,
+    outcome: Option<Outcome>,
     sight: Sight,
     millis: u128,
 }
@@ -31,7 +31,7 @@ impl Report {
     pub(super) fn new(
         number: usize,
         step: Step,
-        outcome: Outcome,
+        outcome: Option<Outcome>,
         sight: Sight,
         millis: u128,
     ) -> Self {
@@ -41,7 +41,7 @@ impl Report {
     /// Whether the step came to what it must come to.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.outcome == self.step.expected
+        self.outcome == Some(self.step.expected)
     }
 
     /// One JSON object in one line.
@@ -55,7 +55,7 @@ impl Report {
             "role": role,
             "patient": format!("P-{}", self.step.patient),
             "expected": self.step.expected.word(),
-            "outcome": self.outcome.word(),
+            "outcome": self.word(),
             "documents": self.sight.documents,
             "withheld_visible": self.sight.withheld_visible,
             "audit": self.sight.audit,
@@ -87,7 +87,7 @@ impl Report {
             self.released()
         );
         if !self.passed() {
-            line.push_str(&format!(" (expected {}, got {})", expected.word(), self.outcome.word()));
+            line.push_str(&format!(" (expected {}, got {})", expected.word(), self.word()));
         }
         for remark in &self.sight.remarks {
             line.push_str(&format!("\n         {remark}"));
@@ -104,7 +104,10 @@ impl Report {
     fn released(&self) -> String {
         let count = self.sight.documents.len();
         let documents = if count == 1 { "document" } else { "documents" };
-        match self.outcome {
+        let Some(outcome) = self.outcome else {
+            return format!("{count} {documents}, which is nothing that may come of it");
+        };
+        match outcome {
             Outcome::All => format!("all {count} {documents}"),
             Outcome::AsTreatment => format!("the {count} {documents} that treatment releases"),
             Outcome::Override => format!("all {count} {documents}, some by override"),
@@ -114,6 +117,15 @@ impl Report {
             Outcome::Delivered => "delivered, size and SHA-1 as the metadata say".to_owned(),
             Outcome::Fault => "SOAP fault, with one answer for every trust reason".to_owned(),
         }
+    }
+
+    /// What came where it has a name, and else a name that it must not have.
+    fn word(&self) -> &'static str {
+        let wrong = match self.step.expected {
+            Outcome::Fault => Outcome::All,
+            _ => Outcome::Fault,
+        };
+        self.outcome.unwrap_or(wrong).word()
     }
 
     fn transaction(&self) -> &'static str {

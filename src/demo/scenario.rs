@@ -1,5 +1,6 @@
 //! Plays the scenario through a real client over the network.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use crate::client::{Ask, Client, Discard, Outcome as Answered, Query, Signer};
 use crate::clock::{Clock, SystemClock, SystemRandom};
 use crate::ids::HomeCommunityId;
 use crate::saml::issue::Order;
-use crate::xds::{Availability, DocumentRequest, Status};
+use crate::xds::{Availability, DocumentRequest, Severity, Status, StoredQuery};
 
 /// How long audit records may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,6 +26,7 @@ const UNKNOWN: u32 = 9999;
 pub async fn play(stage: &Stage, mut tell: impl FnMut(&Report)) -> Result<bool, Error> {
     let mut all_passed = true;
     let mut clients = Vec::new();
+    let mut reasons = BTreeSet::new();
     for partner in world::PARTNERS {
         clients.push((partner, stage.client(partner.name)?));
     }
@@ -33,7 +35,11 @@ pub async fn play(stage: &Stage, mut tell: impl FnMut(&Report)) -> Result<bool, 
             continue;
         };
         let begun = Instant::now();
-        let (outcome, sight) = Player { stage, client, step }.act().await?;
+        let (mut outcome, sight) = Player { stage, client, step }.act().await?;
+        if outcome == Some(Outcome::Fault) && !reasons.insert(sight.remarks.clone()) {
+            // the same true reason twice: one of the flaws was not seen
+            outcome = None;
+        }
         let report = Report::new(number, step, outcome, sight, begun.elapsed().as_millis());
         all_passed &= report.passed();
         tell(&report);
@@ -49,7 +55,7 @@ struct Player<'s> {
 }
 
 impl Player<'_> {
-    async fn act(&self) -> Result<(Outcome, Sight), Error> {
+    async fn act(&self) -> Result<(Option<Outcome>, Sight), Error> {
         match self.step.act {
             Act::Query => self.query(self.ask(None)?).await,
             Act::Untrusted(flaw) => self.query(self.ask(Some(flaw))?).await,
@@ -59,7 +65,7 @@ impl Player<'_> {
         }
     }
 
-    async fn query(&self, ask: Ask) -> Result<(Outcome, Sight), Error> {
+    async fn query(&self, ask: Ask) -> Result<(Option<Outcome>, Sight), Error> {
         let patient = self.step.patient;
         let query = Query::find_documents(&world::patient_id(patient));
         let answer = self.client.query(&ask, &query).await?;
@@ -68,13 +74,9 @@ impl Player<'_> {
         let answer = match answer.outcome {
             Answered::Fault(fault) => {
                 sight.remarks.push(format!("the sender reads: {}", fault.reason));
-                sight.remarks.extend(
-                    records
-                        .iter()
-                        .filter_map(|r| judge::description(r))
-                        .map(|reason| format!("audit reads: {reason}")),
-                );
-                return Ok((Outcome::Fault, sight));
+                let reasons = records.iter().filter_map(|record| judge::reason(record));
+                sight.remarks.extend(reasons.map(|reason| format!("audit reads: {reason}")));
+                return Ok((self.audited(Some(Outcome::Fault), &records, false), sight));
             }
             Answered::Answered(answer) => answer,
         };
@@ -85,20 +87,21 @@ impl Player<'_> {
         sight.documents.sort();
         let outcome = match answer.status {
             Status::Success => judge::found(patient, &mut sight, &records),
-            Status::PartialSuccess | Status::Failure => Outcome::Refused,
+            Status::PartialSuccess | Status::Failure => Some(Outcome::Refused),
         };
-        Ok((outcome, sight))
+        let warned = answer.errors.iter().any(|error| error.severity == Severity::Warning.urn());
+        Ok((self.audited(outcome, &records, warned), sight))
     }
 
     /// The opted-out patient's answer must be, byte for byte, that for an unknown patient and for one without documents.
-    async fn query_like_nobody(&self) -> Result<(Outcome, Sight), Error> {
+    async fn query_like_nobody(&self) -> Result<(Option<Outcome>, Sight), Error> {
         let ask = self.ask(None)?;
         let id = world::patient_id(self.step.patient);
         let answer = self.client.query(&ask, &Query::find_documents(&id)).await?;
         let records = self.records(&ask).await;
         let unknown = Query::find_documents(&world::patient_id(UNKNOWN));
         let unknown = self.client.query(&ask, &unknown).await?;
-        let empty = Query::new(crate::xds::StoredQuery::FindDocuments)
+        let empty = Query::new(StoredQuery::FindDocuments)
             .text("$XDSDocumentEntryPatientId", &world::patient_id(1001))
             .list("$XDSDocumentEntryStatus", &[Availability::Deprecated.urn()]);
         let empty = self.client.query(&ask, &empty).await?;
@@ -114,11 +117,11 @@ impl Player<'_> {
         sight.withheld_visible = answered.is_none_or(|a| !a.documents.is_empty());
         let success = answered.is_some_and(|a| a.status == Status::Success);
         let absent = alike && success && !sight.withheld_visible;
-        Ok((if absent { Outcome::Absent } else { Outcome::Fault }, sight))
+        Ok((self.audited(absent.then_some(Outcome::Absent), &records, false), sight))
     }
 
     /// A withheld document's answer must be that for one that does not exist, but for the id that was asked.
-    async fn retrieve_withheld(&self) -> Result<(Outcome, Sight), Error> {
+    async fn retrieve_withheld(&self) -> Result<(Option<Outcome>, Sight), Error> {
         let ask = self.ask(None)?;
         let listed = documents::shelved(self.step.patient);
         let withheld = listed.iter().find(|(_, restricted)| *restricted);
@@ -132,10 +135,10 @@ impl Player<'_> {
         let alike = answer.xml.replace(&withheld, &nowhere) == other.xml;
         sight.remarks.push(format!("byte for byte like a document that does not exist: {alike}"));
         let absent = alike && answer.documents == 0 && answer.status == Some(Status::Failure);
-        Ok((if absent { Outcome::Absent } else { Outcome::Fault }, sight))
+        Ok((self.audited(absent.then_some(Outcome::Absent), &records, false), sight))
     }
 
-    async fn retrieve_large(&self) -> Result<(Outcome, Sight), Error> {
+    async fn retrieve_large(&self) -> Result<(Option<Outcome>, Sight), Error> {
         let ask = self.ask(None)?;
         let id = world::large_document_id();
         let found = self.client.query(&ask, &Query::get_documents(world::HOME, &[&id])).await?;
@@ -146,14 +149,14 @@ impl Player<'_> {
         let mut sight = Sight { audit: event_types(&records), ..Sight::default() };
         let received = answer.outcome.answered().and_then(|a| a.documents.first().cloned());
         let (Some(found), Some(received)) = (found, received) else {
-            return Ok((Outcome::Absent, sight));
+            return Ok((Some(Outcome::Absent), sight));
         };
         sight.documents.push(received.document.clone());
         let same = found.size == Some(received.size)
             && found.hash.as_deref() == Some(&received.sha1_hex)
             && received.size == world::LARGE_BYTES;
         sight.remarks.push(format!("{} bytes, SHA-1 {}", received.size, received.sha1_hex));
-        Ok((if same { Outcome::Delivered } else { Outcome::Fault }, sight))
+        Ok((self.audited(same.then_some(Outcome::Delivered), &records, false), sight))
     }
 
     async fn retrieve(&self, ask: &Ask, id: &str) -> Result<Retrieved, Error> {
@@ -164,6 +167,16 @@ impl Player<'_> {
             documents: body.map_or(0, |b| b.documents.len()),
             xml: answer.xml,
         })
+    }
+
+    /// The outcome, unless audit tells another story.
+    fn audited(
+        &self,
+        outcome: Option<Outcome>,
+        records: &[String],
+        warned: bool,
+    ) -> Option<Outcome> {
+        outcome.filter(|outcome| judge::audited(&self.step, *outcome, records, warned))
     }
 
     /// The records of one request: its own arrives last.

@@ -79,6 +79,11 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// Whether the purpose asks to break glass, as the partner means it.
+    pub(super) fn declares_break_glass(&self) -> bool {
+        self.purpose == "BTG" || (self.purpose == "ETREAT" && self.partner.etreat == "break-glass")
+    }
+
     const fn physician(purpose: &'static str, patient: u32, act: Act, expected: Outcome) -> Self {
         Self { partner: RIVERSIDE, purpose, role: PHYSICIAN, patient, act, expected }
     }

@@ -19,7 +19,12 @@ pub(super) struct Effect {
     pub(super) events: Vec<Event>,
     /// The constant warning, where the caller is told.
     pub(super) warning: Option<RegistryError>,
+    /// What came of it, for metrics.
+    name: &'static str,
 }
+
+/// Declared in vain: treatment releases everything already.
+const NO_EFFECT: &str = "no-effect";
 
 impl Gateway {
     /// Weighs what was released and what was not; notes on the visit what no event says.
@@ -33,31 +38,69 @@ impl Gateway {
         released: &[Arc<Disclosed>],
         withheld: &[Withheld],
     ) -> Effect {
-        let mut effect = Effect::default();
-        match access.break_glass() {
-            BreakGlass::NotDeclared => return effect,
+        let effect = match access.break_glass() {
+            BreakGlass::NotDeclared => return Effect::default(),
             BreakGlass::NotHonoured(why) => {
-                let patient = released.first().map(|d| &d.patient).or(visit.query.patient.as_ref());
-                let alert = Event::override_refused(&visit.transaction(), patient, why.reason());
-                effect.events.push(alert);
-                effect.warning = Some(RegistryError::override_not_honoured(&self.settings.home));
-                self.count_glass(visit, "not-honoured");
+                let seen = released.iter().map(|d| &d.patient);
+                let seen = seen.chain(withheld.iter().map(|w| &w.patient));
+                let mut patients: BTreeSet<Option<&PatientId>> = seen.map(Some).collect();
+                if patients.is_empty() {
+                    patients.insert(visit.query.patient.as_ref());
+                }
+                let shared = visit.transaction();
+                let alert = |patient| Event::override_refused(&shared, patient, why.reason());
+                let events = patients.into_iter().map(alert).collect();
+                Effect { events, warning: Some(self.not_honoured()), name: "not-honoured" }
             }
-            BreakGlass::Honoured(_) => self.weigh_honoured(visit, released, withheld, &mut effect),
+            BreakGlass::Honoured(_) => self.weigh_honoured(visit, released, withheld),
+        };
+        if effect.name == NO_EFFECT {
+            visit.notes.push("break-glass declared, without effect".to_owned());
         }
+        let labels = BreakGlassLabels { partner: visit.partner_label(), effect: effect.name };
+        self.metrics.break_glass.get_or_create(&labels).inc();
         effect
     }
 
     fn weigh_honoured(
         &self,
-        visit: &mut Visit,
+        visit: &Visit,
         released: &[Arc<Disclosed>],
         withheld: &[Withheld],
-        effect: &mut Effect,
-    ) {
-        let home = self.settings.home.to_string();
+    ) -> Effect {
+        let shared = visit.transaction();
+        let overridden = self.overridden(released);
+        let mut barred: BTreeMap<&PatientId, &str> = BTreeMap::new();
+        for disclosed in released.iter().filter(|d| d.forbids_override) {
+            barred.insert(&disclosed.patient, "the consent forbids break-glass");
+        }
+        for withheld in withheld {
+            barred.insert(&withheld.patient, &withheld.why);
+        }
+        let overrides = overridden.iter().flat_map(|(patient, documents)| {
+            Event::emergency_override(&shared, patient, documents)
+        });
+        let alerts = barred
+            .iter()
+            .map(|(patient, reason)| Event::override_refused(&shared, Some(patient), reason));
+        let warned = released.iter().any(|d| d.forbids_override);
+        Effect {
+            events: overrides.chain(alerts).collect(),
+            warning: warned.then(|| self.not_honoured()),
+            name: match (overridden.is_empty(), barred.is_empty()) {
+                (false, _) => "override",
+                (true, false) => "not-honoured",
+                (true, true) => NO_EFFECT,
+            },
+        }
+    }
+
+    /// What only the override released, each document once though it was asked for twice.
+    fn overridden<'d>(
+        &self,
+        released: &'d [Arc<Disclosed>],
+    ) -> BTreeMap<&'d PatientId, Vec<audit::Released>> {
         let mut overridden: BTreeMap<&PatientId, Vec<audit::Released>> = BTreeMap::new();
-        // a document may be asked for twice; it is released once
         let mut named = BTreeSet::new();
         let mut first = |d: &&Arc<Disclosed>| named.insert(d.permit.item());
         for disclosed in released.iter().filter(|d| d.permit.is_override() && first(d)) {
@@ -65,39 +108,16 @@ impl Gateway {
                 document: audit::Document {
                     unique_id: disclosed.entry.unique_id.clone(),
                     repository: self.settings.repository.to_string(),
-                    home: Some(home.clone()),
+                    home: Some(self.settings.home.to_string()),
                 },
                 rules: rules(disclosed),
             });
         }
-        for (patient, documents) in &overridden {
-            let shared = visit.transaction();
-            effect.events.extend(Event::emergency_override(&shared, patient, documents));
-        }
-        let forbidden = released.iter().find(|d| d.forbids_override);
-        if forbidden.is_some() {
-            effect.warning = Some(RegistryError::override_not_honoured(&self.settings.home));
-        }
-        let refused = forbidden.map(|d| &d.patient).or(withheld.first().map(|w| &w.patient));
-        if let Some(patient) = refused {
-            let reason = withheld.first().map_or("the consent forbids break-glass", |w| &w.why);
-            let alert = Event::override_refused(&visit.transaction(), Some(patient), reason);
-            effect.events.push(alert);
-        }
-        let outcome = match (overridden.is_empty(), refused) {
-            (false, _) => "override",
-            (true, Some(_)) => "not-honoured",
-            (true, None) => {
-                visit.notes.push("break-glass declared, without effect".to_owned());
-                "no-effect"
-            }
-        };
-        self.count_glass(visit, outcome);
+        overridden
     }
 
-    fn count_glass(&self, visit: &Visit, effect: &'static str) {
-        let labels = BreakGlassLabels { partner: visit.partner_label(), effect };
-        self.metrics.break_glass.get_or_create(&labels).inc();
+    fn not_honoured(&self) -> RegistryError {
+        RegistryError::override_not_honoured(&self.settings.home)
     }
 }
 

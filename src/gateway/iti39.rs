@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tracing::info;
+use tracing::{error, info};
 
 use super::disclosure::{Disclosed, Disclosure, Wanted};
 use super::failure::Failure;
@@ -45,32 +45,20 @@ async fn fetch(
     if disclosure.other_patient {
         visit.notes.push("the assertion's resource-id is another patient's".to_owned());
     }
-    let results = gateway.settle(&request, &disclosure);
-    let delivered: Vec<_> = results.iter().filter_map(Settled::disclosed).collect();
+    let settled = gateway.settle(&request, &disclosure);
+    let opened = gateway.open(&request, settled).await?;
+    let delivered: Vec<_> = opened.iter().flatten().map(|o| Arc::clone(&o.disclosed)).collect();
     let effect = gateway.weigh(visit, &access, &delivered, &disclosure.withheld);
-    let contents = gateway.open(delivered).await?;
 
     // the transaction's own records come last: who has seen them has seen all
     let mut events = effect.events;
-    let outcomes = retrieved(&results, &visit.documents);
-    events.extend(Event::retrieved(&visit.transaction(), &outcomes));
+    events.extend(Event::retrieved(&visit.transaction(), &retrieved(&opened, &visit.documents)));
     let mut errors: Vec<RegistryError> = Vec::new();
     let mut documents = Vec::new();
-    let mut contents = contents.into_iter();
-    for (request, settled) in request.documents.into_iter().zip(results) {
-        match settled {
-            Settled::Delivered(disclosed) => {
-                let content = contents.next().flatten();
-                // a document whose bytes are gone is our failure, not a denial
-                let content = content.ok_or(Failure::Internal("a stored document has no bytes"))?;
-                if content.sha1_hex != disclosed.entry.sha1_hex {
-                    return Err(Failure::Internal("a document changed while it was decided on"));
-                }
-                let patient = disclosed.patient.clone();
-                let mime_type = disclosed.entry.mime_type.clone();
-                documents.push(Document { request, content, patient, mime_type });
-            }
-            Settled::Missing { error, .. } => errors.push(error),
+    for (request, opened) in request.documents.into_iter().zip(opened) {
+        match opened {
+            Ok(opened) => documents.push(Document { request, opened }),
+            Err(missing) => errors.push(missing.error),
         }
     }
     errors.extend(effect.warning);
@@ -111,48 +99,96 @@ pub(super) fn failure(
     visit.answer(receipt, &xds::retrieve_response(home, &[error.at(home)], &[]))
 }
 
-/// What becomes of one requested document.
-enum Settled {
-    /// It may leave.
-    Delivered(Arc<Disclosed>),
-    /// It may not, or is not here: what the sender hears, the true reason, and whose it is if it is withheld.
-    Missing { error: RegistryError, reason: String, patient: Option<PatientId> },
+/// A document that is not delivered: what the sender hears, the true reason, and whose it is if that is known.
+struct Missing {
+    error: RegistryError,
+    reason: String,
+    patient: Option<PatientId>,
 }
 
-impl Settled {
-    fn disclosed(&self) -> Option<Arc<Disclosed>> {
-        match self {
-            Self::Delivered(disclosed) => Some(Arc::clone(disclosed)),
-            Self::Missing { .. } => None,
-        }
-    }
+/// A document that is, with its bytes.
+struct Opened {
+    disclosed: Arc<Disclosed>,
+    content: Content,
 }
 
 impl Gateway {
     /// Settles each requested document; withheld, foreign and unknown ones get the same error.
-    fn settle(&self, request: &RetrieveRequest, disclosure: &Disclosure) -> Vec<Settled> {
+    fn settle(
+        &self,
+        request: &RetrieveRequest,
+        disclosure: &Disclosure,
+    ) -> Vec<Result<Arc<Disclosed>, Missing>> {
         let released: HashMap<&str, &Arc<Disclosed>> =
             disclosure.released.iter().map(|d| (d.entry.unique_id.as_str(), d)).collect();
-        let home = &self.settings.home;
         let settle = |document: &DocumentRequest| {
             if let Err(error) = self.ours(document) {
                 let reason = error.context.clone();
-                return Settled::Missing { error: error.at(home), reason, patient: None };
+                return Err(Missing {
+                    error: error.at(&self.settings.home),
+                    reason,
+                    patient: None,
+                });
             }
             let id = DocumentId::parse(&document.document).ok();
             let found = id.as_ref().and_then(|id| released.get(id.as_str()));
             if let Some(disclosed) = found {
-                return Settled::Delivered(Arc::clone(disclosed));
+                return Ok(Arc::clone(disclosed));
             }
             let withheld = id.as_ref().and_then(|id| {
                 disclosure.withheld.iter().find(|withheld| withheld.unique_id == id.as_str())
             });
             let reason = withheld.map_or("no such document for this request", |w| w.why.as_str());
-            let error = RegistryError::document_unavailable(&document.document, home);
-            let (reason, patient) = (reason.to_owned(), withheld.map(|w| w.patient.clone()));
-            Settled::Missing { error, reason, patient }
+            Err(self.missing(document, reason, withheld.map(|w| w.patient.clone())))
         };
         request.documents.iter().map(settle).collect()
+    }
+
+    fn missing(
+        &self,
+        document: &DocumentRequest,
+        reason: &str,
+        patient: Option<PatientId>,
+    ) -> Missing {
+        let error = RegistryError::document_unavailable(&document.document, &self.settings.home);
+        Missing { error, reason: reason.to_owned(), patient }
+    }
+
+    /// Opens what may leave in the threads that may block; a document that cannot be read spoils no other.
+    async fn open(
+        self: &Arc<Self>,
+        request: &RetrieveRequest,
+        settled: Vec<Result<Arc<Disclosed>, Missing>>,
+    ) -> Result<Vec<Result<Opened, Missing>>, Failure> {
+        let (gateway, request) = (Arc::clone(self), request.clone());
+        let open = move || {
+            let open =
+                |(document, settled): (&DocumentRequest, Result<Arc<Disclosed>, Missing>)| {
+                    let disclosed = settled?;
+                    gateway
+                        .open_one(&disclosed)
+                        .map(|content| Opened { disclosed: Arc::clone(&disclosed), content })
+                        .map_err(|reason| {
+                            gateway.missing(document, &reason, Some(disclosed.patient.clone()))
+                        })
+                };
+            request.documents.iter().zip(settled).map(open).collect()
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        opened.map_err(|_| Failure::Internal("opening documents was cut short"))
+    }
+
+    /// The bytes that were decided on, or why they cannot be had.
+    fn open_one(&self, disclosed: &Disclosed) -> Result<Content, String> {
+        match self.repository.open(&disclosed.permit) {
+            Ok(Some(content)) if content.sha1_hex == disclosed.entry.sha1_hex => Ok(content),
+            Ok(Some(_)) => Err("the document changed while it was decided on".to_owned()),
+            Ok(None) => Err("the document went while it was decided on".to_owned()),
+            Err(error) => {
+                error!(%error, "a stored document cannot be read");
+                Err(error.to_string())
+            }
+        }
     }
 
     /// Whether a request means our community and our repository.
@@ -175,42 +211,30 @@ impl Gateway {
         };
         Err(RegistryError::new(code, context))
     }
-
-    /// Opens the documents in the threads that may block, in the order given.
-    async fn open(
-        self: &Arc<Self>,
-        delivered: Vec<Arc<Disclosed>>,
-    ) -> Result<Vec<Option<Content>>, Failure> {
-        let repository = Arc::clone(&self.repository);
-        let open = move || delivered.iter().map(|d| repository.open(&d.permit)).collect();
-        let opened: Result<Vec<_>, _> = tokio::task::spawn_blocking(open)
-            .await
-            .map_err(|_| Failure::Internal("opening documents was cut short"))?;
-        Ok(opened?)
-    }
 }
 
 /// The outcome of each document as audit records it, with the patient where one is known here.
-fn retrieved(results: &[Settled], requested: &[audit::Document]) -> Vec<Retrieved> {
-    requested
-        .iter()
-        .zip(results)
-        .map(|(document, settled)| {
-            let (patient, failure) = match settled {
-                Settled::Delivered(disclosed) => (Some(disclosed.patient.clone()), None),
-                Settled::Missing { reason, patient, .. } => (patient.clone(), Some(reason.clone())),
-            };
-            Retrieved { document: document.clone(), patient, failure }
-        })
-        .collect()
+fn retrieved(opened: &[Result<Opened, Missing>], requested: &[audit::Document]) -> Vec<Retrieved> {
+    let outcome = |(document, opened): (&audit::Document, &Result<Opened, Missing>)| {
+        let (patient, failure) = match opened {
+            Ok(opened) => (Some(opened.disclosed.patient.clone()), None),
+            Err(missing) => (missing.patient.clone(), Some(missing.reason.clone())),
+        };
+        Retrieved { document: document.clone(), patient, failure }
+    };
+    requested.iter().zip(opened).map(outcome).collect()
 }
 
 /// A document that is about to leave.
 struct Document {
     request: DocumentRequest,
-    content: Content,
-    patient: PatientId,
-    mime_type: String,
+    opened: Opened,
+}
+
+impl Document {
+    fn mime_type(&self) -> &str {
+        &self.opened.disclosed.entry.mime_type
+    }
 }
 
 /// An answer before it is recorded.
@@ -261,7 +285,7 @@ fn assemble(
         .enumerate()
         .map(|(n, document)| DocumentResponse {
             request: &document.request,
-            mime_type: &document.mime_type,
+            mime_type: document.mime_type(),
             placement: place(n),
         })
         .collect();
@@ -275,8 +299,8 @@ fn assemble(
     if visit.multipart {
         let mut pieces = vec![Piece::Bytes(visit.mime.root(&envelope))];
         for (n, document) in documents.into_iter().enumerate() {
-            pieces.push(Piece::Bytes(visit.mime.part_head(n, &document.mime_type)));
-            pieces.push(Piece::Raw(document.content));
+            pieces.push(Piece::Bytes(visit.mime.part_head(n, document.mime_type())));
+            pieces.push(Piece::Raw(document.opened.content));
         }
         pieces.push(Piece::Bytes(visit.mime.end()));
         let content_type = visit.mime.content_type(action);
@@ -287,7 +311,7 @@ fn assemble(
     for (n, document) in documents.into_iter().enumerate() {
         let Some((before, after)) = rest.split_once(&visit.mime.content_id(n)) else { break };
         pieces.push(Piece::Bytes(Bytes::from(before.to_owned())));
-        pieces.push(Piece::Base64(document.content));
+        pieces.push(Piece::Base64(document.opened.content));
         rest = after;
     }
     pieces.push(Piece::Bytes(Bytes::from(rest.to_owned())));
@@ -304,7 +328,8 @@ fn aborted(
     let mut transaction = visit.transaction();
     let mut patients: BTreeMap<PatientId, Vec<audit::Document>> = BTreeMap::new();
     for document in documents {
-        patients.entry(document.patient.clone()).or_default().push(asked(&document.request));
+        let patient = document.opened.disclosed.patient.clone();
+        patients.entry(patient).or_default().push(asked(&document.request));
     }
     move |progress| {
         transaction.at = gateway.clock.now();

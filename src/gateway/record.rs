@@ -46,7 +46,7 @@ impl Gateway {
             transaction = visit.transaction.name(),
             partner = visit.partner_label(),
             message_id = visit.message_id.as_deref().unwrap_or("-"),
-            reason = failure.reason(),
+            reason = failure.label(),
             "refused"
         );
         Ok(match failure.wire(visit.transaction) {
