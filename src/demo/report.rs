@@ -70,8 +70,7 @@ impl Report {
         let Step { partner, purpose, role: (_, role), patient, act, expected } = self.step;
         let mark = if self.passed() { "ok  " } else { "FAIL" };
         let asked = match act {
-            Act::Query => "finds the documents",
-            Act::QueryLikeNobody => "finds the documents, in vain like for an unknown patient,",
+            Act::Query | Act::QueryLikeNobody => "finds the documents",
             Act::RetrieveWithheld => "retrieves a withheld document",
             Act::RetrieveLarge => "retrieves 64 MiB",
             Act::Untrusted(Flaw::Tampered) => "asks with a tampered assertion",
