@@ -15,11 +15,12 @@ use crate::limits;
 use crate::saml::Peer;
 use crate::soap::{self, Fault, FaultKind};
 
-/// The transactions' paths; all else is not found.
+/// The transactions' paths; all else is not found, and no transaction either.
 pub(super) fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route(Transaction::Query.path(), any(query))
         .route(Transaction::Retrieve.path(), any(retrieve))
+        .fallback(|| async { fault(StatusCode::NOT_FOUND, FaultKind::NotFound) })
         .with_state(gateway)
 }
 
@@ -71,7 +72,8 @@ async fn transact(
     };
     match reply {
         Ok(reply) => respond(reply),
-        Err(Unavailable) => unavailable(),
+        // the journal cannot record: nothing of the transaction may be said
+        Err(Unavailable) => fault(StatusCode::SERVICE_UNAVAILABLE, FaultKind::Receiver),
     }
 }
 
@@ -103,12 +105,15 @@ fn respond(reply: Reply) -> Response {
         headers.insert(header::CONTENT_TYPE, value);
     }
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    if status == 405 {
+        // the WSDL comes by GET (RFC 9110 15.5.6)
+        headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
+    }
     response
 }
 
-/// The journal cannot record: nothing of the transaction may be said.
-fn unavailable() -> Response {
-    let fault = Fault::from(FaultKind::Receiver).envelope(None);
+/// A fault outside of any transaction.
+fn fault(status: StatusCode, kind: FaultKind) -> Response {
     let content_type = [(header::CONTENT_TYPE, soap::SIMPLE_CONTENT_TYPE)];
-    (StatusCode::SERVICE_UNAVAILABLE, content_type, fault).into_response()
+    (status, content_type, Fault::from(kind).envelope(None)).into_response()
 }
