@@ -51,18 +51,14 @@ async fn transact(
         let content_type = [(header::CONTENT_TYPE, "text/xml; charset=UTF-8")];
         return (content_type, gateway.wsdl(transaction)).into_response();
     }
-    let refuse = |refused| gateway.refuse(transaction, peer, refused);
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let refuse = |refused| gateway.refuse(transaction, peer, content_type.as_deref(), refused);
     let reply = if request.method() == Method::POST {
-        let content_type = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
         match timeout(limits::BODY_TIME, read_body(request.into_body())).await {
             Ok(Ok(body)) => {
-                gateway
-                    .answer(transaction, Arrival { peer: peer.clone(), content_type, body })
-                    .await
+                let (peer, content_type) = (peer.clone(), content_type.clone());
+                gateway.answer(transaction, Arrival { peer, content_type, body }).await
             }
             Ok(Err(refused)) => refuse(refused).await,
             Err(_) => refuse(Refused::TooSlow).await,
