@@ -73,18 +73,23 @@ async fn transact(
     }
 }
 
-/// Reads at most [`limits::REQUEST_BYTES`].
+/// Keeps at most [`limits::REQUEST_BYTES`]; what follows is read past, so that the sender hears why it is refused.
 async fn read_body(body: Body) -> Result<Bytes, Refused> {
     let mut chunks = body.into_data_stream();
     let mut whole = BytesMut::new();
+    let mut count = 0_usize;
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Refused::Broken)?;
-        if whole.len().saturating_add(chunk.len()) > limits::REQUEST_BYTES {
-            return Err(Refused::TooLarge);
+        count = count.saturating_add(chunk.len());
+        if count <= limits::REQUEST_BYTES {
+            whole.extend_from_slice(&chunk);
+        } else if count <= limits::DISCARDED_BYTES {
+            whole = BytesMut::new();
+        } else {
+            break;
         }
-        whole.extend_from_slice(&chunk);
     }
-    Ok(whole.freeze())
+    if count > limits::REQUEST_BYTES { Err(Refused::TooLarge) } else { Ok(whole.freeze()) }
 }
 
 fn respond(reply: Reply) -> Response {
