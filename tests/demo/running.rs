@@ -20,8 +20,10 @@ impl Running {
     fn start() -> Self {
         let world = played().world.as_path();
         let mut command = glassgate(["demo", "--port", "0", "--dir"]);
-        command.arg(world).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.arg(world).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
+        // a log that nobody reads any more must not matter
+        drop(child.stderr.take());
         let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
         let invited = told.by_ref().map(Result::unwrap).any(|line| line.contains("tail -f"));
         assert!(invited, "the demo ended");
