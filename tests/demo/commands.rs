@@ -116,8 +116,8 @@ fn check_tells_all_problems_at_once_and_what_is_unwise() {
 
     let tls = played().config.split("transport = \"tls\"").nth(1).unwrap();
     let tls = tls.split("[[partner]]").next().unwrap();
-    let udp = format!("transport = \"udp\"\nhost = \"127.0.0.1\"\nport = 514\n\n");
-    let (_directory, config) = configured(&[(&format!("transport = \"tls\"{tls}"), &udp)]);
+    let udp = "transport = \"udp\"\nhost = \"127.0.0.1\"\nport = 514\n\n";
+    let (_directory, config) = configured(&[(&format!("transport = \"tls\"{tls}"), udp)]);
     let run = check(&config);
     assert!(run.stderr.contains("warning: ") && run.stderr.contains("UDP"), "{run:?}");
     run.succeeds();

@@ -12,8 +12,12 @@ use crate::program::{all_between, played, tool};
 const PHYSICIAN: &str = "309343006";
 const NURSE: &str = "224535009";
 
-/// The scenario as the demo promises it: transaction, purpose, role, patient, outcome, audit.
-const STEPS: [(&str, &str, &str, &str, &str, &[&str]); 17] = [
+/// Transaction, purpose, role, patient, outcome, audit.
+type Step = (&'static str, &'static str, &'static str, &'static str, &'static str, Audit);
+type Audit = &'static [&'static str];
+
+/// The scenario as the demo promises it.
+const STEPS: [Step; 17] = [
     ("ITI-38", "TREAT", PHYSICIAN, "P-1001", "all", &["ITI-38"]),
     ("ITI-38", "TREAT", PHYSICIAN, "P-1002", "as-treatment", &["ITI-38"]),
     ("ITI-38", "BTG", PHYSICIAN, "P-1002", "override", &["110127", "ITI-38"]),
@@ -186,10 +190,8 @@ fn every_record_is_one_line_of_syslog_and_valid() {
         std::fs::write(&path, format!("<?xml{xml}")).unwrap();
         files.push(path);
     }
-    let shared = std::env::var_os("GLASSGATE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let schema = shared.join("samples/atna/dicom2017c.xsd");
-    assert!(schema.exists(), "{} is missing; set GLASSGATE_SHARED", schema.display());
+    let schema = "fixtures/foreign/atna/dicom2017c.xsd";
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join(schema);
     let mut xmllint = Command::new("xmllint");
     tool(xmllint.args(["--nonet", "--noout", "--schema"]).arg(schema).args(files)).succeeds();
 }
