@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Bytes of a request body: an ITI-38 request with SAML is 8 to 15 KB, the rest is room for fifty inline certificates.
 pub const REQUEST_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of a larger body that are thrown away before the refusal: who writes all before reading would see a reset.
+pub const DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 /// Element depth of a request: the deepest seen is 14; a recursive canonicaliser overflowed at 60,000.
 pub const XML_DEPTH: usize = 64;
 /// DOM nodes of a request: two million bytes of empty elements would give 500,000.

@@ -12,7 +12,11 @@ pub(super) fn start(settings: LogSettings) {
         Level::Info => LevelFilter::INFO,
         Level::Debug => LevelFilter::DEBUG,
     };
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        // else a closed stderr would panic in the midst of a request
+        .log_internal_errors(false);
     let _started = match settings.format {
         Format::Text => builder.try_init(),
         Format::Json => builder.json().try_init(),

@@ -1,11 +1,12 @@
 //! The demo's gateway and receiver, started for real.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use openssl::pkey::PKey;
 use openssl::x509::X509;
+use tokio::net::TcpSocket;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -38,6 +39,8 @@ pub struct Stage {
 impl Stage {
     /// Makes or reuses the world in `directory`, loads it, and only then opens the port; 0 takes a free one.
     pub async fn set(directory: &Path, port: u16) -> Result<Self, Error> {
+        // first, so that a second demo leaves the one that is up alone
+        let (listen, reserved) = reserve(port)?;
         let layout = Layout::new(directory);
         let partial = layout.ready();
         if partial.exists() {
@@ -53,8 +56,8 @@ impl Stage {
             server::acceptor(&identity(&layout, "receiver/tls")?, &[authority(&layout)?])?;
         let receiver =
             Receiver::start(acceptor, &received).await.map_err(Error::file(&received))?;
-        let listen = free(port)?;
-        settings::write(&layout, listen, free(0)?, receiver.address())?;
+        let (management, also_reserved) = reserve(0)?;
+        settings::write(&layout, listen, management, receiver.address())?;
 
         let config = config::read(&layout.config())?;
         let report = load(&config, &layout)?;
@@ -63,6 +66,7 @@ impl Stage {
         }
         let opened = config.open()?;
         let server = Server::bind(opened.server).await?;
+        drop((reserved, also_reserved));
         let url = format!("https://{}", server.address());
         let management_url = format!("http://{}", server.management_address());
         let (stop, mut stopped) = watch::channel(false);
@@ -140,14 +144,17 @@ fn load(config: &Config, layout: &Layout) -> Result<Report, Error> {
     Ok(report)
 }
 
-/// The port on 127.0.0.1, or a free one for 0.
-fn free(port: u16) -> Result<SocketAddr, Error> {
+/// The port on 127.0.0.1, or a free one for 0; nobody else gets it while the socket lives, and nobody can connect yet.
+fn reserve(port: u16) -> Result<(SocketAddr, TcpSocket), Error> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    if port != 0 {
-        return Ok(address);
-    }
-    let taken = TcpListener::bind(address).and_then(|listener| listener.local_addr());
-    taken.map_err(Error::file(Path::new("127.0.0.1:0")))
+    let bind = || {
+        let socket = TcpSocket::new_v4()?;
+        // the server binds it a second time
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok((socket.local_addr()?, socket))
+    };
+    bind().map_err(|source| server::Error::Bind { address, source }.into())
 }
 
 fn authority(layout: &Layout) -> Result<X509, Error> {

@@ -26,7 +26,8 @@ pub(super) async fn answer(
     gateway: &Arc<Gateway>,
     arrival: &Arrival,
 ) -> Result<Reply, Unavailable> {
-    let mut visit = Visit::begin(gateway, Transaction::Query, &arrival.peer)?;
+    let mut visit =
+        Visit::begin(gateway, Transaction::Query, &arrival.peer, arrival.content_type.as_deref())?;
     match find(gateway, arrival, &mut visit).await {
         Ok(found) => found.reply(gateway, &visit).await,
         Err(failure) => gateway.fail(visit, failure).await,

@@ -27,7 +27,12 @@ pub(super) async fn answer(
     gateway: &Arc<Gateway>,
     arrival: &Arrival,
 ) -> Result<Reply, Unavailable> {
-    let mut visit = Visit::begin(gateway, Transaction::Retrieve, &arrival.peer)?;
+    let mut visit = Visit::begin(
+        gateway,
+        Transaction::Retrieve,
+        &arrival.peer,
+        arrival.content_type.as_deref(),
+    )?;
     match fetch(gateway, arrival, &mut visit).await {
         Ok(fetched) => fetched.reply(gateway, visit).await,
         Err(failure) => gateway.fail(visit, failure).await,

@@ -16,9 +16,10 @@ impl Gateway {
         &self,
         transaction: Transaction,
         peer: &Peer,
+        content_type: Option<&str>,
         refused: Refused,
     ) -> Result<Reply, Unavailable> {
-        let visit = Visit::begin(self, transaction, peer)?;
+        let visit = Visit::begin(self, transaction, peer, content_type)?;
         self.fail(visit, Failure::Http(refused)).await
     }
 

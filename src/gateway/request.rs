@@ -6,7 +6,7 @@ use super::{Arrival, Gateway};
 use crate::metrics::PackagingLabels;
 use crate::policy::{self, Access};
 use crate::saml;
-use crate::soap::{self, Message, Packaging};
+use crate::soap::{self, Message};
 use crate::xds;
 use crate::xml::{self, Bounds, Node};
 
@@ -20,7 +20,6 @@ impl Gateway {
         read: impl FnOnce(Node<'_, '_>) -> Result<Body, xds::Error>,
     ) -> Result<(Access, Body), Failure> {
         let message = Message::unpack(arrival.content_type.as_deref(), arrival.body.clone())?;
-        visit.multipart = message.packaging() == Packaging::Mtom;
         let document = xml::parse(message.xml(), Bounds::REQUEST)?;
         visit.message_id = soap::message_id(&document);
         let request = soap::Request::read(&document)?;

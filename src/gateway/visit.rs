@@ -6,7 +6,7 @@ use crate::clock::{self, Timestamp};
 use crate::ids::Coded;
 use crate::principal::Principal;
 use crate::saml::{Peer, Untrusted};
-use crate::soap::{self, Multipart};
+use crate::soap::{self, Multipart, Packaging};
 
 use super::reply::{Reply, Unavailable};
 use super::{Gateway, Transaction};
@@ -42,6 +42,7 @@ impl Visit {
         gateway: &Gateway,
         transaction: Transaction,
         peer: &Peer,
+        content_type: Option<&str>,
     ) -> Result<Self, Unavailable> {
         let uuid = clock::uuid(&*gateway.random).map_err(|error| {
             error!(%error, "no boundary, so no answer");
@@ -56,7 +57,7 @@ impl Visit {
             notes: Vec::new(),
             query: audit::Query::default(),
             documents: Vec::new(),
-            multipart: false,
+            multipart: Packaging::announced(content_type) == Packaging::Mtom,
             requestor: None,
             peer: audit::Peer { id: peer.subject.clone(), address: peer.address },
             endpoint: gateway.endpoint(transaction),

@@ -15,11 +15,12 @@ use crate::limits;
 use crate::saml::Peer;
 use crate::soap::{self, Fault, FaultKind};
 
-/// The transactions' paths; all else is not found.
+/// The transactions' paths; all else is not found, and no transaction either.
 pub(super) fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route(Transaction::Query.path(), any(query))
         .route(Transaction::Retrieve.path(), any(retrieve))
+        .fallback(|| async { fault(StatusCode::NOT_FOUND, FaultKind::NotFound) })
         .with_state(gateway)
 }
 
@@ -50,18 +51,14 @@ async fn transact(
         let content_type = [(header::CONTENT_TYPE, "text/xml; charset=UTF-8")];
         return (content_type, gateway.wsdl(transaction)).into_response();
     }
-    let refuse = |refused| gateway.refuse(transaction, peer, refused);
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let refuse = |refused| gateway.refuse(transaction, peer, content_type.as_deref(), refused);
     let reply = if request.method() == Method::POST {
-        let content_type = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
         match timeout(limits::BODY_TIME, read_body(request.into_body())).await {
             Ok(Ok(body)) => {
-                gateway
-                    .answer(transaction, Arrival { peer: peer.clone(), content_type, body })
-                    .await
+                let (peer, content_type) = (peer.clone(), content_type.clone());
+                gateway.answer(transaction, Arrival { peer, content_type, body }).await
             }
             Ok(Err(refused)) => refuse(refused).await,
             Err(_) => refuse(Refused::TooSlow).await,
@@ -71,22 +68,28 @@ async fn transact(
     };
     match reply {
         Ok(reply) => respond(reply),
-        Err(Unavailable) => unavailable(),
+        // the journal cannot record: nothing of the transaction may be said
+        Err(Unavailable) => fault(StatusCode::SERVICE_UNAVAILABLE, FaultKind::Receiver),
     }
 }
 
-/// Reads at most [`limits::REQUEST_BYTES`].
+/// Keeps at most [`limits::REQUEST_BYTES`]; what follows is read past, so that the sender hears why it is refused.
 async fn read_body(body: Body) -> Result<Bytes, Refused> {
     let mut chunks = body.into_data_stream();
     let mut whole = BytesMut::new();
+    let mut count = 0_usize;
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Refused::Broken)?;
-        if whole.len().saturating_add(chunk.len()) > limits::REQUEST_BYTES {
-            return Err(Refused::TooLarge);
+        count = count.saturating_add(chunk.len());
+        if count <= limits::REQUEST_BYTES {
+            whole.extend_from_slice(&chunk);
+        } else if count <= limits::DISCARDED_BYTES {
+            whole = BytesMut::new();
+        } else {
+            break;
         }
-        whole.extend_from_slice(&chunk);
     }
-    Ok(whole.freeze())
+    if count > limits::REQUEST_BYTES { Err(Refused::TooLarge) } else { Ok(whole.freeze()) }
 }
 
 fn respond(reply: Reply) -> Response {
@@ -103,12 +106,15 @@ fn respond(reply: Reply) -> Response {
         headers.insert(header::CONTENT_TYPE, value);
     }
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    if status == 405 {
+        // the WSDL comes by GET (RFC 9110 15.5.6)
+        headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
+    }
     response
 }
 
-/// The journal cannot record: nothing of the transaction may be said.
-fn unavailable() -> Response {
-    let fault = Fault::from(FaultKind::Receiver).envelope(None);
+/// A fault outside of any transaction.
+fn fault(status: StatusCode, kind: FaultKind) -> Response {
     let content_type = [(header::CONTENT_TYPE, soap::SIMPLE_CONTENT_TYPE)];
-    (StatusCode::SERVICE_UNAVAILABLE, content_type, fault).into_response()
+    (status, content_type, Fault::from(kind).envelope(None)).into_response()
 }

@@ -8,6 +8,7 @@ use super::multipart::{self, Part};
 
 const SOAP: &str = "application/soap+xml";
 const XOP: &str = "application/xop+xml";
+const MULTIPART: &str = "multipart/related";
 
 /// How an envelope is put into an HTTP entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +17,18 @@ pub enum Packaging {
     Simple,
     /// The envelope as root of a `multipart/related`, documents beside it (ITI TF-2 V.8).
     Mtom,
+}
+
+impl Packaging {
+    /// What a Content-Type announces, whether or not the entity can then be taken apart.
+    #[must_use]
+    pub fn announced(content_type: Option<&str>) -> Self {
+        let media_type = content_type.and_then(|text| text.split(';').next()).unwrap_or_default();
+        match media_type.trim().eq_ignore_ascii_case(MULTIPART) {
+            true => Self::Mtom,
+            false => Self::Simple,
+        }
+    }
 }
 
 /// An HTTP entity taken apart: the text of its envelope and the attachments.
@@ -35,7 +48,7 @@ impl Message {
                 let xml = envelope_text(body)?;
                 Ok(Self { packaging: Packaging::Simple, xml, attachments: Vec::new() })
             }
-            "multipart/related" => Self::unpack_multipart(&content_type, &body),
+            MULTIPART => Self::unpack_multipart(&content_type, &body),
             "text/xml" => Err(Error::Soap11),
             other => Err(Error::MediaType(quote(other))),
         }

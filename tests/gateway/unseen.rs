@@ -21,7 +21,7 @@ const PATIENTS: [u32; 2] = [1002, 1003];
 /// A world in which nobody ever wrote the restricted documents.
 fn deleted() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
-    WORLD.get_or_init(|| World::with(without_restricted))
+    WORLD.get_or_init(|| World::with("unseen", without_restricted))
 }
 
 /// Puts empty Bundles where the documents would be: what is there is left as it is.

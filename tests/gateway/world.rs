@@ -14,6 +14,7 @@ use glassgate::ids::HomeCommunityId;
 use glassgate::saml::issue::Order;
 use tokio::runtime::Runtime;
 
+use crate::record::Record;
 use crate::shelf;
 
 /// How long an audit record may take to arrive; a failed test waits for it, a good one does not.
@@ -28,13 +29,12 @@ pub(crate) struct World {
     /// What was read of it so far; record 1 stands first.
     pub(crate) seen: Mutex<Vec<String>>,
     clients: Vec<(&'static str, Client)>,
-    _directory: tempfile::TempDir,
 }
 
 /// The world that all tests share; nothing in it may be changed.
 pub(crate) fn shared() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
-    WORLD.get_or_init(World::new)
+    WORLD.get_or_init(|| World::with("gateway", |_| ()))
 }
 
 /// Runs a test's questions.
@@ -43,27 +43,24 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl World {
-    /// A world of its own, for tests that change it.
-    pub(crate) fn new() -> Self {
-        Self::with(|_| ())
-    }
-
-    /// A world into whose data something is put beforehand; what is there is left as it is.
-    pub(crate) fn with(prepare: impl FnOnce(&Layout)) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+    /// A world of that name, into whose data something is put beforehand; what is there is left as it is.
+    pub(crate) fn with(name: &str, prepare: impl FnOnce(&Layout)) -> Self {
+        // nothing drops a static: the next run clears up after this one
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _none = std::fs::remove_dir_all(&directory);
         let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("certs");
-        let layout = Layout::new(directory.path());
+        let layout = Layout::new(&directory);
         pki::copy(&certs, &layout.pki()).unwrap();
         shelf::write(&layout.data());
         prepare(&layout);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let stage = runtime.block_on(Stage::set(directory.path(), 0)).unwrap();
+        let stage = runtime.block_on(Stage::set(&directory, 0)).unwrap();
         let config = config::read(&layout.config()).unwrap();
         let journal = Journal::open(config.journal, &SystemRandom).unwrap();
         let client = |partner: world::Partner| (partner.name, stage.client(partner.name).unwrap());
         let clients = world::PARTNERS.map(client).to_vec();
         let seen = Mutex::default();
-        Self { stage, runtime, journal, seen, clients, _directory: directory }
+        Self { stage, runtime, journal, seen, clients }
     }
 
     /// A partner's client; its connections are kept.
@@ -85,6 +82,11 @@ impl World {
     /// A request of a partner's user.
     pub(crate) fn ask(&self, partner: &world::Partner, order: &Order) -> Ask {
         self.signer(&format!("partners/{}/saml", partner.name)).ask(order).unwrap()
+    }
+
+    /// The records that mention `needle`, once there is one.
+    pub(crate) async fn mentions(&self, needle: &str) -> Vec<String> {
+        self.stage.receiver.wait(needle, PATIENCE, |records| !records.is_empty()).await
     }
 
     /// All records of one request; its own, an ITI-38, ITI-39 or 110122, arrives last.
@@ -129,6 +131,11 @@ pub(crate) fn outcome(record: &str) -> String {
 /// EventTypeCode and outcome of each record.
 pub(crate) fn kinds(records: &[String]) -> Vec<(String, String)> {
     records.iter().map(|record| (event_type(record), outcome(record))).collect()
+}
+
+/// The EventOutcomeDescription of a record.
+pub(crate) fn reason(record: &str) -> String {
+    Record::read(record).description
 }
 
 /// What stands between two texts, the first time.

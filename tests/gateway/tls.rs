@@ -1,0 +1,233 @@
+//! Who may connect, how, and what becomes of everybody else.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use glassgate::demo::pki;
+use openssl::ssl::{SslContext, SslContextBuilder, SslVersion};
+use tokio::io::AsyncWriteExt;
+
+use crate::wire::{Response, Visitor, context, context_of, exchange, port, shake};
+use crate::world::{event_type, outcome, reason, run, shared};
+
+const WSDL: &[u8] = b"GET /xca/query?wsdl HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+const RIVERSIDE: &str = "partners/riverside/tls";
+
+/// Fetches the WSDL; nothing comes where the server does not want this client.
+async fn fetch(visitor: &Visitor, context: &SslContext) -> Result<Response, String> {
+    Ok(exchange(visitor.shake(context).await?, WSDL).await)
+}
+
+/// Riverside is served, whatever others did before.
+async fn serves_riverside() {
+    let response = fetch(&Visitor::new(), &context(RIVERSIDE).build()).await.unwrap();
+    assert_eq!(response.status, 200);
+}
+
+/// The one record that this visitor left: a node that was not believed, and why.
+async fn assert_distrusted(visitor: &Visitor, why: &str) {
+    let records = visitor.records().await;
+    let [record] = records.as_slice() else { panic!("{why}: {records:?}") };
+    assert_eq!((event_type(record).as_str(), outcome(record).as_str()), ("110126", "8"));
+    assert!(reason(record).starts_with(why), "{} is not {why}", reason(record));
+    let node = format!("ParticipantObjectID=\"{}\"", visitor.address);
+    assert!(record.contains(&node), "{record}");
+}
+
+fn limited(mut builder: SslContextBuilder, version: SslVersion) -> SslContextBuilder {
+    builder.set_min_proto_version(Some(version)).unwrap();
+    builder.set_max_proto_version(Some(version)).unwrap();
+    builder
+}
+
+#[test]
+fn only_certificates_of_the_configured_authority_are_let_in() {
+    run(async {
+        for (identity, why) in [
+            ("", "peer did not return a certificate"),
+            ("stranger/tls", "certificate verify failed"),
+        ] {
+            for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
+                let visitor = Visitor::new();
+                let context = limited(context(identity), version).build();
+                if let Ok(response) = fetch(&visitor, &context).await {
+                    assert_eq!((response.status, response.body.as_str()), (0, ""), "{identity}");
+                }
+                assert_distrusted(&visitor, why).await;
+            }
+        }
+        serves_riverside().await;
+    });
+}
+
+#[test]
+fn old_tls_and_weak_suites_are_refused() {
+    run(async {
+        let mut old = limited(context(RIVERSIDE), SslVersion::TLS1_1);
+        // or our own side would not even ask
+        old.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+        let mut weak = limited(context(RIVERSIDE), SslVersion::TLS1_2);
+        weak.set_cipher_list("AES128-SHA:AES256-GCM-SHA384:@SECLEVEL=0").unwrap();
+        for (context, why) in [(old, "unsupported protocol"), (weak, "no shared cipher")] {
+            let visitor = Visitor::new();
+            fetch(&visitor, &context.build()).await.unwrap_err();
+            assert_distrusted(&visitor, why).await;
+        }
+        serves_riverside().await;
+    });
+}
+
+#[test]
+fn what_is_no_tls_harms_nothing() {
+    run(async {
+        let noise = vec![0xa5; 20_000];
+        let plain = b"POST /xca/query HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".as_slice();
+        for (bytes, why) in [(plain, "http request"), (noise.as_slice(), "")] {
+            let visitor = Visitor::new();
+            let mut stream = visitor.connect(port()).await;
+            stream.write_all(bytes).await.unwrap();
+            assert_eq!(read_octets(stream).await, 0);
+            assert_distrusted(&visitor, why).await;
+        }
+        serves_riverside().await;
+    });
+}
+
+/// The HTTP status of whatever comes until the other side closes; TLS alerts are none.
+async fn read_octets(mut stream: tokio::net::TcpStream) -> u16 {
+    use tokio::io::AsyncReadExt;
+    let mut bytes = Vec::new();
+    let _reset = stream.read_to_end(&mut bytes).await;
+    u16::from(bytes.starts_with(b"HTTP"))
+}
+
+#[test]
+fn a_port_probe_is_no_event() {
+    run(async {
+        let mut probes = Vec::new();
+        for n in 0..20 {
+            let visitor = Visitor::new();
+            let stream = visitor.connect(port()).await;
+            // by half of them with RST, as scanners do
+            if n % 2 == 0 {
+                stream.set_zero_linger().unwrap();
+            }
+            drop(stream);
+            probes.push(visitor);
+        }
+        // the server takes connections in their order, so this record comes after any of theirs
+        let last = Visitor::new();
+        fetch(&last, &context("stranger/tls").build()).await.ok();
+        assert_distrusted(&last, "certificate verify failed").await;
+        for probe in probes {
+            let needle = format!("\"{}\"", probe.address);
+            let none = shared().stage.receiver.wait(&needle, Default::default(), |_| true).await;
+            assert_eq!(none, Vec::<String>::new());
+        }
+        serves_riverside().await;
+    });
+}
+
+#[test]
+fn the_suites_that_atna_names_and_tls_1_3_are_spoken() {
+    run(async {
+        // TLS 1.2 floor using BCP195 (ITI TF-2 3.19.6.2.3)
+        for suite in [
+            "DHE-RSA-AES128-GCM-SHA256",
+            "DHE-RSA-AES256-GCM-SHA384",
+            "ECDHE-RSA-AES128-GCM-SHA256",
+            "ECDHE-RSA-AES256-GCM-SHA384",
+        ] {
+            let mut builder = limited(context(RIVERSIDE), SslVersion::TLS1_2);
+            builder.set_cipher_list(suite).unwrap();
+            let stream = Visitor::new().shake(&builder.build()).await.unwrap();
+            assert_eq!(stream.ssl().current_cipher().unwrap().name(), suite);
+            assert_eq!(exchange(stream, WSDL).await.status, 200);
+        }
+        let builder = limited(context(RIVERSIDE), SslVersion::TLS1_3);
+        let stream = Visitor::new().shake(&builder.build()).await.unwrap();
+        assert_eq!(stream.ssl().version_str(), "TLSv1.3");
+        assert_eq!(exchange(stream, WSDL).await.status, 200);
+    });
+}
+
+#[test]
+fn the_environment_adds_no_authority() {
+    let directory = tempfile::tempdir().unwrap();
+    let gateway = Served::start(directory.path());
+    run(async {
+        let visitor = Visitor::new();
+        let fetch = async |identity: &str| {
+            let context = context_of(&directory.path().join("pki"), identity).build();
+            let stream = shake(visitor.connect(gateway.port).await, &context).await;
+            match stream {
+                Ok(stream) => exchange(stream, WSDL).await.status,
+                Err(_) => 0,
+            }
+        };
+        assert_eq!(fetch("stranger/tls").await, 0);
+        assert_eq!(fetch(RIVERSIDE).await, 200);
+    });
+}
+
+/// `glassgate serve` in a process whose environment trusts the stranger's authority.
+struct Served {
+    child: Child,
+    port: u16,
+    /// Kept, so that the gateway may go on writing.
+    _log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Served {
+    fn start(directory: &Path) -> Self {
+        let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("certs");
+        let pki = directory.join("pki");
+        pki::copy(&certs, &pki).unwrap();
+        let config = directory.join("glassgate.toml");
+        std::fs::write(&config, CONFIG).unwrap();
+        let stranger = pki.join("stranger/ca.crt");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_glassgate"));
+        for name in ["SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"] {
+            command.env(name, &stranger);
+        }
+        command.env("SSL_CERT_DIR", pki.join("stranger"));
+        command.args(["serve", "--config"]).arg(&config).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let port = log.by_ref().map(Result::unwrap).find_map(|line| {
+            let (_, rest) = line.split_once("listening address=127.0.0.1:")?;
+            rest.split(' ').next()?.parse().ok()
+        });
+        Self { child, port: port.expect("the gateway does not start"), _log: log }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+const CONFIG: &str = r#"
+[community]
+name = "Lakeside"
+home_community_id = "urn:oid:2.999.1"
+repository_id = "2.999.1.2"
+patient_authority = "2.999.1.3"
+
+[server]
+listen = "127.0.0.1:0"
+certificate = "pki/gateway/tls.crt"
+key = "pki/gateway/tls.key"
+client_ca = "pki/ca.crt"
+management = "127.0.0.1:0"
+
+[repository]
+directory = "store"
+
+[audit]
+journal = "journal.db"
+source_id = "t"
+"#;
