@@ -240,7 +240,8 @@ fn xmlsec1(arguments: &[&Path], file: &Path) -> Output {
 
 /// Runs a program that needs signxml and lxml, with the interpreter that GLASSGATE_PYTHON names.
 fn python(program: &str, arguments: &[&Path]) -> String {
-    let interpreter = std::env::var("GLASSGATE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/target/python/bin/python");
+    let interpreter = std::env::var("GLASSGATE_PYTHON").unwrap_or_else(|_| installed.to_owned());
     let output = Command::new(&interpreter).arg("-c").arg(program).args(arguments).output();
     let output = output.unwrap_or_else(|error| panic!("{interpreter} does not run: {error}"));
     let errors = String::from_utf8_lossy(&output.stderr);

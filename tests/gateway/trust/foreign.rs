@@ -101,7 +101,8 @@ sys.stdout.buffer.write(etree.tostring(signed))
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("unsigned.xml");
     std::fs::write(&file, draft.edited("</saml2:Issuer>", &placeholder).xml).unwrap();
-    let interpreter = std::env::var("GLASSGATE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/target/python/bin/python");
+    let interpreter = std::env::var("GLASSGATE_PYTHON").unwrap_or_else(|_| installed.to_owned());
     let mut command = Command::new(interpreter);
     let arguments: [&Path; 4] = [&pem("key"), &pem("crt"), &file, draft.id.as_ref()];
     command.args(["-c", PROGRAM]).args(arguments);
