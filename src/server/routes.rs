@@ -51,8 +51,10 @@ async fn transact(
         let content_type = [(header::CONTENT_TYPE, "text/xml; charset=UTF-8")];
         return (content_type, gateway.wsdl(transaction)).into_response();
     }
-    let content_type = request.headers().get(header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    // several headers of that name make none that can be read
+    let content_types = request.headers().get_all(header::CONTENT_TYPE).iter();
+    let content_types: Vec<_> = content_types.map(|value| value.to_str().unwrap_or("")).collect();
+    let content_type = (!content_types.is_empty()).then(|| content_types.join(", "));
     let refuse = |refused| gateway.refuse(transaction, peer, content_type.as_deref(), refused);
     let reply = if request.method() == Method::POST {
         match timeout(limits::BODY_TIME, read_body(request.into_body())).await {
