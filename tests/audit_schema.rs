@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use glassgate::audit::{Event, Journal, Settings};
 use glassgate::clock::SystemRandom;
+use glassgate::limits::AUDIT_MESSAGE_BYTES;
 use kinds::{NASTY, NOW, endpoint, every_kind, source, validate};
 
 /// Audit messages by others, and the schema.
@@ -49,7 +50,7 @@ fn every_kind_is_valid_as_rendered_and_as_journaled() {
         let Some(last) = records.last() else { break };
         seq = last.seq;
         for record in &records {
-            assert!(record.message.len() < glassgate::audit::delivery::frame::FRAME_BYTES);
+            assert!(record.message.len() <= AUDIT_MESSAGE_BYTES, "{}", record.message.len());
             let message = str::from_utf8(&record.message).unwrap();
             write(message.split_once(" - ").unwrap().1);
         }
