@@ -7,7 +7,7 @@ TEST_PACKAGES := xmlsec1 libxml2-utils python3 python3-venv openssl curl $(NODE_
 PYTHON_ENV := target/python
 NODE_ENV := target/node
 
-.PHONY: demo test setup setup-test check fmt python node help
+.PHONY: demo test setup setup-test check fmt python node receivers help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -35,7 +35,10 @@ $(NODE_ENV)/installed: tests/clients/package.json tests/clients/package-lock.jso
 	npm ci --loglevel=error --ignore-scripts --no-audit --no-fund --prefix $(NODE_ENV)
 	@touch $@
 
-test: setup-test python node ## set up and run the whole test suite
+receivers: setup-test
+	@.ci/receivers
+
+test: setup-test python node receivers ## set up and run the whole test suite
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	GLASSGATE_PYTHON=$(CURDIR)/$(PYTHON_ENV)/bin/python GLASSGATE_NODE_MODULES=$(CURDIR)/$(NODE_ENV)/node_modules cargo test

@@ -1,6 +1,6 @@
 //! Octet-counted frames on a TLS stream, `MSG-LEN SP SYSLOG-MSG` (RFC 5425 4.3).
 
-/// Bytes of one message: a record with the longest query that we quote has 400 KB.
+/// Bytes of one message: other senders are read too, ours keep to `AUDIT_MESSAGE_BYTES`.
 pub const FRAME_BYTES: usize = 1024 * 1024;
 
 /// Why a stream is not one of frames.

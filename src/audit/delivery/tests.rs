@@ -68,6 +68,8 @@ struct Receiver {
     messages: mpsc::UnboundedReceiver<Vec<u8>>,
     /// Polite closings seen.
     closings: Arc<AtomicU64>,
+    /// Whether a closing is answered.
+    answers: Arc<AtomicBool>,
     tasks: JoinSet<()>,
 }
 
@@ -85,16 +87,17 @@ impl Receiver {
         let (tell, messages) = mpsc::unbounded_channel();
         let closings = Arc::new(AtomicU64::new(0));
         let mut tasks = JoinSet::new();
-        let closed = Arc::clone(&closings);
+        let answers = Arc::new(AtomicBool::new(true));
+        let (closed, answer) = (Arc::clone(&closings), Arc::clone(&answers));
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (tcp, _) = listener.accept().await.unwrap();
                 let ssl = SslStream::new(Ssl::new(&context).unwrap(), tcp).unwrap();
-                connections.spawn(receive(ssl, tell.clone(), Arc::clone(&closed)));
+                connections.spawn(receive(ssl, tell.clone(), closed.clone(), answer.clone()));
             }
         });
-        Self { port, messages, closings, tasks }
+        Self { port, messages, closings, answers, tasks }
     }
 
     async fn take(&mut self, count: usize) -> Vec<Vec<u8>> {
@@ -115,6 +118,7 @@ async fn receive(
     mut stream: SslStream<tokio::net::TcpStream>,
     tell: mpsc::UnboundedSender<Vec<u8>>,
     closings: Arc<AtomicU64>,
+    answers: Arc<AtomicBool>,
 ) {
     if Pin::new(&mut stream).accept().await.is_err() {
         return;
@@ -125,7 +129,9 @@ async fn receive(
             Ok(0) => {
                 assert!(decoder.is_between_messages());
                 closings.fetch_add(1, Ordering::SeqCst);
-                let _polite = stream.shutdown().await;
+                if answers.load(Ordering::SeqCst) {
+                    let _polite = stream.shutdown().await;
+                }
                 return;
             }
             Ok(count) => decoder.push(&buffer[..count]),
@@ -253,6 +259,21 @@ async fn a_restart_of_the_gateway_during_an_outage_forgets_nothing() {
     let delivery = start(target(&authority, port), &journal);
     assert_eq!(receiver.take(3).await, stored(&journal));
     delivery.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn an_end_without_answer_proves_nothing() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), authority("ca"));
+    let journal = journal(&folder);
+    let mut receiver = Receiver::start(&authority, 0).await;
+    receiver.answers.store(false, Ordering::SeqCst);
+    for run in 1..=2 {
+        let delivery = start(target(&authority, receiver.port), &journal);
+        record(&journal, 1).await;
+        assert_eq!(receiver.take(run).await, stored(&journal), "all again");
+        delivery.shutdown(PATIENCE).await;
+        assert_eq!(journal.cursor("arr").unwrap(), 0);
+    }
 }
 
 #[tokio::test]

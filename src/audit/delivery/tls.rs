@@ -4,9 +4,10 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 
+use futures_util::FutureExt;
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
-use openssl::ssl::{Ssl, SslContext, SslMethod, SslVerifyMode, SslVersion};
+use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslVerifyMode, SslVersion};
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::verify::X509CheckFlags;
@@ -129,9 +130,23 @@ impl Link {
         }
     }
 
-    /// Sends close_notify; only the receiver's own close_notify proves that it read so far.
+    /// Sends close_notify; only the receiver's own close_notify in answer proves that it read so far.
     pub(super) async fn close(&mut self) -> bool {
-        self.stream.shutdown().await.is_ok()
-            && self.closed().await.kind() == io::ErrorKind::UnexpectedEof
+        // what the receiver ended before is no answer
+        self.closed().now_or_never().is_none()
+            && self.stream.shutdown().await.is_ok()
+            && self.answered().await
+    }
+
+    /// Whether the connection ends by close_notify; to `read`, a plain end of the stream looks the same.
+    async fn answered(&mut self) -> bool {
+        let mut ignored = [0_u8; 512];
+        loop {
+            match Pin::new(&mut self.stream).peek(&mut ignored).await {
+                Ok(_) if self.stream.read(&mut ignored).await.is_ok() => {}
+                Ok(_) => return false,
+                Err(error) => return error.code() == ErrorCode::ZERO_RETURN,
+            }
+        }
     }
 }

@@ -6,8 +6,8 @@ use super::Transaction;
 use crate::audit::{Action, Event, Object, Outcome, code};
 use crate::ids::PatientId;
 
-/// Bytes of a query that a record quotes: real ones have 2 KB, and a frame must stay below 1 MiB.
-const QUERY_BYTES: usize = 256 * 1024;
+/// Bytes of a query that a record quotes: real ones have 2 KB, and base64 leaves half of `AUDIT_MESSAGE_BYTES`.
+const QUERY_BYTES: usize = 24 * 1024;
 
 /// A query as it was asked.
 #[derive(Clone, PartialEq, Eq, Default)]

@@ -4,6 +4,7 @@ use crate::audit::{
 };
 use crate::clock::Timestamp;
 use crate::ids::{Coded, PatientId};
+use crate::limits::AUDIT_MESSAGE_BYTES;
 
 fn transaction() -> Transaction {
     Transaction {
@@ -151,8 +152,30 @@ fn a_huge_query_is_cut_and_its_digest_kept() {
     let event = Event::query(&transaction(), &query, Outcome::success());
     let cut = &event.objects[0].details[1];
     assert_eq!(cut.0, "query-cut");
-    assert!(cut.1.starts_with("first 262144 of 400000 bytes, sha-256 "), "{}", cut.1);
-    assert!(xml(&event).len() < 400_000);
+    assert!(cut.1.starts_with("first 24576 of 400000 bytes, sha-256 "), "{}", cut.1);
+    let xml = xml(&event);
+    assert!(xml.len() < AUDIT_MESSAGE_BYTES && !xml.contains("values cut"));
+}
+
+#[test]
+fn no_message_is_larger_than_every_receiver_takes() {
+    let (mut transaction, text) = (transaction(), "\"<é\n\u{1}".repeat(1_000));
+    transaction.purposes = vec![Coded::new(&text, &text); 1_000];
+    let requestor = transaction.requestor.as_mut().unwrap();
+    requestor.roles = vec![Coded::new(&text, &text).with_display(&text); 1_000];
+    (requestor.user_id, requestor.user_name) = (text.clone(), text.clone());
+    let rule = ConsentRule { id: text.clone(), version: Some(text.clone()), path: text.clone() };
+    let document =
+        Document { unique_id: text.clone(), repository: text.clone(), home: Some(text.clone()) };
+    let released = vec![Released { document, rules: vec![rule; 100] }; 100];
+    for event in Event::emergency_override(&transaction, &patient(1), &released) {
+        let xml = xml(&event);
+        assert!(xml.len() < AUDIT_MESSAGE_BYTES, "{}", xml.len());
+        assert!(xml.contains("; values cut to "));
+        assert!(xml.contains("Application Server Process or Thread"));
+        assert!(xml.contains("P-1^^^&amp;2.999.1.3&amp;ISO"));
+        assert!(roxmltree::Document::parse(&xml).is_ok());
+    }
 }
 
 #[test]

@@ -1,0 +1,159 @@
+//! Every kind of audit record, and the DICOM schema's word on it (DICOM PS3.15 A.5.1, `dicom2017c.xsd`).
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use glassgate::audit::{
+    AuthenticationFailure, Claimed, ConsentRule, Document, Endpoint, Event, Import, NodeFailure,
+    Outcome, Peer, Query, Released, Requestor, Retrieved, Source, Transaction,
+};
+use glassgate::clock::Timestamp;
+use glassgate::ids::{Coded, PatientId};
+
+/// When everything happened.
+pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_123_456);
+/// What a hostile or careless sender may put into any text.
+pub(crate) const NASTY: &str = "a\"'<&>\n\r\t\u{1}\u{85}\u{2028}\u{ffff} é \u{1f512} ]]>";
+
+fn schema() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/foreign/atna/dicom2017c.xsd")
+}
+
+/// Whether `xmllint` finds all of them valid by the schema.
+pub(crate) fn validate(files: &[PathBuf]) {
+    let output = Command::new("xmllint")
+        .args(["--nonet", "--noout", "--schema"])
+        .arg(schema())
+        .args(files)
+        .output()
+        .expect("xmllint is missing; `make test` installs libxml2-utils");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The reporting gateway.
+pub(crate) fn source() -> Source {
+    Source {
+        enterprise_site: "2.999.1".to_owned(),
+        id: "lakeside".to_owned(),
+        host: "gateway.lakeside.example".to_owned(),
+        process_id: 4242,
+    }
+}
+
+/// A request, with this text in all that its sender says.
+pub(crate) fn transaction(text: &str) -> Transaction {
+    Transaction {
+        at: NOW,
+        requestor: Some(Requestor {
+            user_id: format!("jd@hosp.example{text}"),
+            user_name: format!("JD<jd@hosp.example@https://idp.example>{text}"),
+            roles: vec![
+                Coded::new("309343006", "2.16.840.1.113883.6.96").with_display("Physician"),
+                Coded::new(text, text),
+            ],
+            assertion_id: format!("_a{text}"),
+        }),
+        peer: Peer { id: format!("CN=riverside{text}"), address: [198, 51, 100, 7].into() },
+        endpoint: endpoint("gateway.lakeside.example"),
+        purposes: vec![
+            Coded::new("BTG", "2.16.840.1.113883.5.8").with_display("break the glass"),
+            Coded::new(text, text),
+        ],
+        message_id: Some(format!("urn:uuid:0{text}")),
+        notes: vec![format!("break-glass declared, without effect{text}")],
+    }
+}
+
+/// A gateway of this name.
+pub(crate) fn endpoint(host: &str) -> Endpoint {
+    Endpoint { uri: format!("https://{host}/xca/query"), host: host.to_owned() }
+}
+
+fn anonymous() -> Transaction {
+    let peer = Peer { id: String::new(), address: "2001:db8::7".parse().unwrap() };
+    Transaction {
+        requestor: None,
+        peer,
+        purposes: Vec::new(),
+        message_id: None,
+        notes: Vec::new(),
+        endpoint: endpoint("127.0.0.1"),
+        ..transaction("")
+    }
+}
+
+/// Every kind of record, with this text wherever a sender could have put it.
+pub(crate) fn every_kind(text: &str) -> Vec<Event> {
+    let transaction = transaction(text);
+    let patient = PatientId::parse("P-1002^^^&2.999.1.3&ISO").unwrap();
+    let document = Document {
+        unique_id: format!("2.999.1.4.1002.1{text}"),
+        repository: format!("2.999.1.2{text}"),
+        home: Some(format!("urn:oid:2.999.1{text}")),
+    };
+    let query = Query {
+        patient: Some(patient.clone()),
+        id: format!("urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d{text}"),
+        request: format!("<query:AdhocQueryRequest/>{text}"),
+        home: Some("urn:oid:2.999.1".to_owned()),
+    };
+    let rule = ConsentRule {
+        id: format!("c-1002{text}"),
+        version: Some("1".to_owned()),
+        path: "provision.provision[0]".to_owned(),
+    };
+    let result = |failure: Option<&str>| Retrieved {
+        document: document.clone(),
+        patient: Some(patient.clone()),
+        failure: failure.map(|reason| format!("{reason}{text}")),
+    };
+    let mut failure = AuthenticationFailure {
+        at: NOW,
+        peer: transaction.peer.clone(),
+        endpoint: transaction.endpoint.clone(),
+        requestor: None,
+        claimed: Some(Claimed {
+            issuer: text.to_owned(),
+            subject: text.to_owned(),
+            assertion_id: text.to_owned(),
+        }),
+        reason: format!("signature mismatch{text}"),
+        message_id: Some(text.to_owned()),
+    };
+    let mut events = vec![
+        Event::query(&transaction, &query, Outcome::success()),
+        Event::query(&anonymous(), &Query::default(), Outcome::serious(text)),
+        Event::override_refused(&transaction, Some(&patient), &format!("role may not{text}")),
+        Event::override_refused(&anonymous(), None, text),
+        Event::user_authentication_failure(&failure),
+        Event::node_authentication_failure(&NodeFailure {
+            at: NOW,
+            address: [198, 51, 100, 8].into(),
+            endpoint: endpoint("127.0.0.1"),
+            claimed_subject: Some(format!("CN=stranger{text}")),
+            reason: "unable to get local issuer certificate".to_owned(),
+        }),
+        Event::application_start(NOW, &endpoint("10.0.0.1"), Some(text)),
+        Event::application_stop(NOW, &endpoint("gateway"), None),
+    ];
+    failure.requestor = transaction.requestor.clone();
+    events.push(Event::user_authentication_failure(&failure));
+    events.push(Event::query(&transaction, &query, Outcome::major(text)));
+    events.extend(Event::retrieved(&transaction, &[result(None), result(Some("withheld"))]));
+    events.extend(Event::retrieve(&anonymous(), None, &[], &Outcome::minor("refused")));
+    let sent = std::slice::from_ref(&document);
+    events.extend(Event::transfer_failed(&transaction, Some(&patient), sent, 65_536, 67_108_864));
+    let released = [Released { document: document.clone(), rules: vec![rule.clone(), rule] }];
+    events.extend(Event::emergency_override(&transaction, &patient, &released));
+    events.extend(Event::import(&Import {
+        at: NOW,
+        from: format!("/srv/data{text}"),
+        operator: "root".to_owned(),
+        endpoint: endpoint("gateway"),
+        patient: Some(patient),
+        documents: vec![document],
+        resources: vec![format!("Consent/c-1002{text}")],
+        outcome: Outcome::success(),
+    }));
+    events
+}
