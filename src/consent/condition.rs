@@ -1,4 +1,4 @@
-use super::logic::Match;
+use super::logic::{Match, any};
 use super::parties::{Names, Role};
 use super::tree::Window;
 use super::unenforceable::Unenforceable;
@@ -67,8 +67,26 @@ impl Condition {
         })
     }
 
-    pub(super) fn names_break_glass(&self) -> bool {
-        self.purposes.contains(&Some(Purpose::BTG))
+    /// Whether it names BTG itself; a purpose that cannot be read may be just that.
+    pub(super) fn names_break_glass(&self) -> Match {
+        let names = self.purposes.iter().map(|purpose| match purpose {
+            Some(purpose) => Match::from(*purpose == Purpose::BTG),
+            None => Match::Unknown,
+        });
+        any(names).unwrap_or(Match::No)
+    }
+
+    /// The elements with a value that cannot be read, so that it counts against release.
+    pub(super) fn unread(&self) -> impl Iterator<Item = &'static str> {
+        [
+            ("purpose", self.purposes.contains(&None)),
+            ("actor", self.actors.iter().any(|(role, _)| *role == Role::Unknown)),
+            ("securityLabel", self.labels.iter().any(|label| matches!(label, Label::Unreadable))),
+            ("class", self.classes.contains(&None)),
+            ("code", self.codes.contains(&None)),
+        ]
+        .into_iter()
+        .filter_map(|(element, unread)| unread.then_some(element))
     }
 
     /// Whether it speaks of particular data.

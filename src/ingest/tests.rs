@@ -1,3 +1,5 @@
+mod told;
+
 use std::fs;
 use std::io::Read;
 use std::path::Path;

@@ -4,7 +4,14 @@ use super::*;
 
 /// A rule of any shape, three deep.
 fn rules() -> impl Strategy<Value = Value> {
-    let purposes = prop::sample::select(vec!["TREAT", "ETREAT", "BTG", "HRESCH", "FooBar"]);
+    let purposes = prop::sample::select(vec![
+        "TREAT",
+        "ETREAT",
+        "BTG",
+        "HRESCH",
+        "FooBar",
+        "BTG without system",
+    ]);
     let labels = prop::sample::select(vec!["N", "R", "V", "HIV", "X"]);
     let recipients = prop::sample::select(vec!["urn:oid:2.999.2", "urn:oid:2.999.3", "Group/x"]);
     let leaf = (
@@ -16,8 +23,10 @@ fn rules() -> impl Strategy<Value = Value> {
     );
     let leaf = leaf.prop_map(|(permit, code, confidentiality, recipient, year)| {
         let mut rule = json!({"type": if permit { "permit" } else { "deny" }});
-        if let Some(code) = code {
-            rule["purpose"] = purpose(code);
+        match code {
+            Some("BTG without system") => rule["purpose"] = json!([{"code": "BTG"}]),
+            Some(code) => rule["purpose"] = purpose(code),
+            None => {}
         }
         if let Some(code) = confidentiality {
             rule["securityLabel"] = label(code);
