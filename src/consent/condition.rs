@@ -4,7 +4,7 @@ use super::tree::Window;
 use super::unenforceable::Unenforceable;
 use crate::fhir::{CodeableConcept, Coding, Provision};
 use crate::ids::Coded;
-use crate::labels::Confidentiality;
+use crate::labels::{Confidentiality, is_readable};
 use crate::purpose::{Purpose, concept};
 
 /// A provision's elements in our terms; in each, one value suffices, and what cannot be read is kept as unknown.
@@ -81,7 +81,7 @@ impl Condition {
         [
             ("purpose", self.purposes.contains(&None)),
             ("actor", self.actors.iter().any(|(role, _)| *role == Role::Unknown)),
-            ("securityLabel", self.labels.iter().any(|label| matches!(label, Label::Unreadable))),
+            ("securityLabel", !self.labels.iter().all(Label::is_readable)),
             ("class", self.classes.contains(&None)),
             ("code", self.codes.contains(&None)),
         ]
@@ -132,6 +132,14 @@ fn codes(concept: &CodeableConcept) -> Vec<Option<Coded>> {
 }
 
 impl Label {
+    fn is_readable(&self) -> bool {
+        match self {
+            Self::Confidentiality(_) => true,
+            Self::Sensitivity(label) => is_readable(label),
+            Self::Unreadable => false,
+        }
+    }
+
     fn read(coding: &Coding) -> Self {
         let Some(label) = coding.coded() else { return Self::Unreadable };
         match (Confidentiality::from_label(&label), Confidentiality::from_code(&label.code)) {

@@ -160,7 +160,9 @@ impl Loader<'_> {
             }
             Kind::DocumentReference => {
                 let source = attachment::Source { parcel, survey: self.survey, unit };
-                document::load(batch, self.settings, item, &source)?
+                let loaded = document::load(batch, self.settings, item, &source)?;
+                self.warn(unit, item, loaded.caution, report);
+                (loaded.patient, loaded.change)
             }
         };
         report.patients.insert(patient);

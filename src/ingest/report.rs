@@ -130,6 +130,9 @@ pub enum Caution {
     /// A rule of a consent.
     #[error(transparent)]
     Unread(Unread),
+    /// A document.
+    #[error("it has a security label that is no code of a known system: it counts as restricted")]
+    Label,
 }
 
 impl fmt::Display for Warning {

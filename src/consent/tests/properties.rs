@@ -60,8 +60,10 @@ fn consents(least: usize) -> impl Strategy<Value = Vec<Value>> {
 
 fn facts() -> impl Strategy<Value = Facts> {
     let confidentiality = prop::sample::select(vec!["", "N", "R", "V"]);
-    (confidentiality, any::<bool>(), any::<bool>()).prop_map(|(code, sensitive, dated)| {
+    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2));
+    (confidentiality, flags).prop_map(|(code, (sensitive, dated, unreadable))| {
         let mut facts = item(code);
+        facts.unreadable_labels = unreadable;
         if sensitive {
             facts.labels.push(Coded::new("HIV", ACT_CODE));
         }
@@ -122,6 +124,8 @@ proptest! {
         let unlabelled = Facts { labels: vec![], date: None, ..facts.clone() };
         let known = outcomes(&consents, &facts).0;
         prop_assert!(known == "permit" || outcomes(&consents, &unlabelled).0 != "permit");
+        let doubtful = Facts { unreadable_labels: true, ..facts };
+        prop_assert!(known == "permit" || outcomes(&consents, &doubtful).0 != "permit");
     }
 
     #[test]

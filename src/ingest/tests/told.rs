@@ -23,3 +23,33 @@ fn a_purpose_that_cannot_be_read_is_told() {
             against release"]
     );
 }
+
+#[test]
+fn a_label_that_cannot_be_read_is_told_and_withholds() {
+    let world = World::new();
+    let mut consent = opt_out("1");
+    consent["policyRule"]["coding"][0]["code"] = "OPTIN".into();
+    let confidentiality = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+    let restricted = json!([{"system": confidentiality, "code": "R"}]);
+    consent["provision"] = json!({"provision": [{"type": "deny", "securityLabel": restricted}]});
+    let mut resources = vec![patient("1"), consent, document("1", 1, &inline(b"plain"))];
+    for (n, label) in [
+        json!({"text": "Restricted"}),
+        json!({"coding": [{"code": "R"}]}),
+        json!({"coding": [{"system": "urn:example:labels", "code": "R"}]}),
+        json!({"coding": [{"system": confidentiality, "display": "restricted"}]}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut labelled = document("1", n as u32 + 2, &inline(b"labelled"));
+        labelled["securityLabel"].as_array_mut().unwrap().push(label);
+        resources.push(labelled);
+    }
+    world.write("a.json", bundle(&resources));
+    let report = world.load_all();
+    assert!(report.is_complete());
+    assert!(report.warnings.iter().all(|warning| warning.reason == Caution::Label));
+    assert_eq!((report.warnings.len(), world.stored()), (4, 5));
+    assert_eq!(world.released("1"), ["2.999.1.4.1.1"]);
+}

@@ -46,6 +46,7 @@ fn draft(id: u32, patient: &Subject) -> Draft {
             reference: format!("DocumentReference/d{id}"),
             identifiers: vec![],
             labels: vec![],
+            unreadable_labels: false,
             classes: vec![],
             codes: vec![],
             authors: vec![],
