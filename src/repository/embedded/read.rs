@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use openssl::sha::sha1;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::blobs::Blobs;
+use super::blobs::{Blobs, hex};
 use super::{Error, schema};
 use crate::consent::{Facts, ItemKey, PatientKey, Stored};
 use crate::ids::{DocumentId, EntryUuid, Oid, PatientId};
@@ -142,14 +143,14 @@ pub(super) fn open(
     } else {
         blobs.read(&sha256_hex)?.map(|(length, file)| (length, ContentBytes::File(file)))
     };
+    let damaged = |damage| Err(Error::Damaged { item, damage });
     match place {
-        Some((found, bytes)) if found == size => {
-            Ok(Some(Content { size, mime_type, sha1_hex, bytes }))
+        None => damaged(Damage::Missing),
+        Some((found, _)) if found != size => damaged(Damage::Size { stated: size, found }),
+        Some((_, ContentBytes::Inline(bytes))) if hex(&sha1(&bytes)) != sha1_hex => {
+            damaged(Damage::Hash)
         }
-        Some((found, _)) => {
-            Err(Error::Damaged { item, damage: Damage::Size { stated: size, found } })
-        }
-        None => Err(Error::Damaged { item, damage: Damage::Missing }),
+        Some((_, bytes)) => Ok(Some(Content { size, mime_type, sha1_hex, bytes })),
     }
 }
 

@@ -242,6 +242,26 @@ fn a_damaged_file_is_told() {
 }
 
 #[test]
+fn damaged_bytes_at_hand_are_told() {
+    let Fixture { directory, store, one, .. } = fixture();
+    put(&store, &draft(1, &one), b"right").unwrap();
+    let permit = permit(&store, &one, &all(&store, &one)[0]);
+    let database = Connection::open(directory.path().join("glassgate.db")).unwrap();
+    let damage = |content: &[u8]| {
+        database.execute("UPDATE bytes SET content = ?1", [content]).unwrap();
+        match store.open(&permit) {
+            Err(crate::repository::Error::Damaged { damage, .. }) => Some(damage),
+            _ => None,
+        }
+    };
+    assert_eq!(damage(b"wrong"), Some(Damage::Hash));
+    assert_eq!(damage(b"cut"), Some(Damage::Size { stated: 5, found: 3 }));
+    assert_eq!(damage(b"right"), None);
+    database.execute("DELETE FROM bytes", []).unwrap();
+    assert_eq!(damage(b""), Some(Damage::Missing));
+}
+
+#[test]
 fn the_newest_come_first_and_criteria_narrow() {
     let Fixture { directory: _kept, store, one, .. } = fixture();
     for (id, created, status) in [
