@@ -7,7 +7,7 @@ use super::failure::Failure;
 use crate::consent::{self, Denial, Permit};
 use crate::ids::PatientId;
 use crate::policy::Access;
-use crate::repository::{Criteria, Items, Released, Repository, Subject};
+use crate::repository::{Criteria, Items, Released, Snapshot, Subject};
 
 /// What a request is after.
 #[derive(Debug, Clone)]
@@ -61,22 +61,30 @@ impl Gateway {
     }
 
     fn decide(&self, access: &Access, wanted: &Wanted) -> Result<Disclosure, Failure> {
-        let repository = &*self.repository;
+        // one state for all of it: no document is found without the consent that came with it
+        let state = &*self.repository.snapshot()?;
         let mut disclosure = Disclosure::default();
         match wanted {
             Wanted::Patient(patient, criteria) => {
                 if !speaks_of(access, std::slice::from_ref(patient)) {
                     disclosure.other_patient = true;
-                } else if let Some(subject) = repository.patient(access, patient)? {
-                    self.decide_for(access, &subject, patient, criteria, &mut disclosure)?;
+                } else if let Some(subject) = state.patient(access, patient)? {
+                    self.decide_for(state, access, &subject, patient, criteria, &mut disclosure)?;
                 }
             }
             Wanted::Items(items) => {
-                for subject in repository.patients_of(access, items)? {
+                for subject in state.patients_of(access, items)? {
                     let Some(patient) = subject.identifiers.first().cloned() else { continue };
                     if speaks_of(access, &subject.identifiers) {
                         let criteria = Criteria::Items(items.clone());
-                        self.decide_for(access, &subject, &patient, &criteria, &mut disclosure)?;
+                        self.decide_for(
+                            state,
+                            access,
+                            &subject,
+                            &patient,
+                            &criteria,
+                            &mut disclosure,
+                        )?;
                     } else {
                         disclosure.other_patient = true;
                     }
@@ -88,14 +96,14 @@ impl Gateway {
 
     fn decide_for(
         &self,
+        state: &dyn Snapshot,
         access: &Access,
         subject: &Subject,
         patient: &PatientId,
         criteria: &Criteria,
         disclosure: &mut Disclosure,
     ) -> Result<(), Failure> {
-        let repository: &dyn Repository = &*self.repository;
-        let consents = repository.consents(access, subject.key)?;
+        let consents = state.consents(access, subject.key)?;
         let grant = consent::grant(
             access,
             subject.key,
@@ -105,17 +113,17 @@ impl Gateway {
             self.clock.now(),
         );
         let forbids_override = grant.break_glass_forbidden();
-        for candidate in repository.find(&grant, criteria)? {
-            match grant.decide(candidate.facts()).outcome() {
+        for candidate in state.find(&grant, criteria)? {
+            match grant.decide(&candidate.facts).outcome() {
                 Ok(permit) => {
-                    if let Some(entry) = candidate.release(&permit) {
+                    if let Some(entry) = state.release(&permit)? {
                         let patient = patient.clone();
                         let disclosed = Disclosed { permit, entry, patient, forbids_override };
                         disclosure.released.push(Arc::new(disclosed));
                     }
                 }
                 Err(denial) => disclosure.withheld.push(Withheld {
-                    unique_id: candidate.unique_id().to_owned(),
+                    unique_id: candidate.unique_id,
                     patient: patient.clone(),
                     why: reason(&denial),
                 }),
