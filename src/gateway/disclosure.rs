@@ -25,8 +25,8 @@ pub(super) struct Disclosure {
     pub(super) released: Vec<Arc<Disclosed>>,
     /// What was withheld, for audit alone.
     pub(super) withheld: Vec<Withheld>,
-    /// Whether the assertion's resource-id named another patient.
-    pub(super) other_patient: bool,
+    /// What audit must know of the assertion's resource-ids.
+    pub(super) notes: Vec<&'static str>,
 }
 
 /// One document that may leave.
@@ -61,14 +61,28 @@ impl Gateway {
     }
 
     fn decide(&self, access: &Access, wanted: &Wanted) -> Result<Disclosure, Failure> {
+        let mut disclosure = Disclosure::default();
+        let claims = access.principal().claims();
+        if claims.unreadable_patients > 0 {
+            disclosure
+                .notes
+                .push("the assertion's resource-id is unreadable, perhaps another patient's");
+            return Ok(disclosure);
+        }
+        if claims.unassigned_patients > 0 {
+            disclosure.notes.push("the assertion's resource-id has no authority and binds nothing");
+        }
         // one state for all of it: no document is found without the consent that came with it
         let state = &*self.repository.snapshot()?;
-        let mut disclosure = Disclosure::default();
+        let mut other_patient = false;
         match wanted {
             Wanted::Patient(patient, criteria) => {
-                if !speaks_of(access, std::slice::from_ref(patient)) {
-                    disclosure.other_patient = true;
-                } else if let Some(subject) = state.patient(access, patient)? {
+                let subject = state.patient(access, patient)?;
+                let identifiers =
+                    subject.as_ref().map_or(std::slice::from_ref(patient), |s| &s.identifiers);
+                if !speaks_of(access, identifiers) {
+                    other_patient = true;
+                } else if let Some(subject) = subject {
                     self.decide_for(state, access, &subject, patient, criteria, &mut disclosure)?;
                 }
             }
@@ -86,10 +100,13 @@ impl Gateway {
                             &mut disclosure,
                         )?;
                     } else {
-                        disclosure.other_patient = true;
+                        other_patient = true;
                     }
                 }
             }
+        }
+        if other_patient {
+            disclosure.notes.push("the assertion's resource-id is another patient's");
         }
         Ok(disclosure)
     }

@@ -42,9 +42,7 @@ async fn fetch(
 ) -> Result<Fetched, Failure> {
     let (access, request) = gateway.admit(arrival, visit, note, xds::read_retrieve)?;
     let disclosure = gateway.disclose(&access, wanted(gateway, &request)).await?;
-    if disclosure.other_patient {
-        visit.notes.push("the assertion's resource-id is another patient's".to_owned());
-    }
+    visit.notes.extend(disclosure.notes.iter().map(ToString::to_string));
     let results = gateway.settle(&request, &disclosure);
     let delivered: Vec<_> = results.iter().filter_map(Settled::disclosed).collect();
     let effect = gateway.weigh(visit, &access, &delivered, &disclosure.withheld);

@@ -11,6 +11,7 @@ mod iti39;
 mod packaging;
 mod purposes;
 mod record;
+mod resource_id;
 mod shelf;
 mod unseen;
 mod world;
