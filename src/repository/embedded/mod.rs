@@ -8,7 +8,8 @@ mod read;
 mod schema;
 
 use std::fmt;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -54,12 +55,15 @@ impl Store {
     /// Opens the folder's store, and makes it where there is none.
     pub fn open(settings: &Settings) -> Result<Self, Error> {
         let directory = settings.directory.clone();
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&directory)
-            .map_err(|source| Error::File { path: directory.clone(), source })?;
+        blobs::make_directory(&directory)?;
         let database = directory.join("glassgate.db");
+        // SQLite would let everybody read; -wal and -shm get the mode of the database
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&database)
+            .map_err(|source| Error::File { path: database.clone(), source })?;
         let writer = Connection::open(&database)?;
         schema::prepare(&writer)?;
         Ok(Self {

@@ -1,5 +1,6 @@
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
@@ -357,6 +358,32 @@ fn a_store_of_a_later_program_is_left_alone() {
     drop(database);
     let opened = Store::open(&Settings::new(directory.path()));
     assert!(matches!(opened, Err(Error::Newer { found: 99, known: 1 })));
+}
+
+#[test]
+fn nobody_else_may_read_whatever_the_folder_allows() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let store = Store::open(&Settings::new(directory.path())).unwrap();
+    let mut batch = store.begin().unwrap();
+    let id = PatientId::parse("1^^^&2.999.1.3&ISO").unwrap();
+    batch.put_patient("p1", "{}", &[id]).unwrap();
+    batch.commit().unwrap();
+    put(&store, &draft(1, &subject(&store, "1").unwrap()), &[7; 200_000]).unwrap();
+    let mut seen = 0;
+    let mut open = vec![directory.path().to_owned()];
+    while let Some(path) = open.pop() {
+        for entry in fs::read_dir(&path).unwrap() {
+            let entry = entry.unwrap();
+            let wanted = if entry.path().is_dir() { 0o700 } else { 0o600 };
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, wanted, "{}", entry.path().display());
+            seen += 1;
+            open.extend(entry.path().is_dir().then(|| entry.path()));
+        }
+    }
+    // the database with -wal and -shm, blobs with two folders and a file
+    assert_eq!(seen, 7);
 }
 
 #[test]
