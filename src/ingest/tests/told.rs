@@ -53,3 +53,21 @@ fn a_label_that_cannot_be_read_is_told_and_withholds() {
     assert_eq!((report.warnings.len(), world.stored()), (4, 5));
     assert_eq!(world.released("1"), ["2.999.1.4.1.1"]);
 }
+
+#[test]
+fn a_link_to_nothing_is_told_and_stops_nothing() {
+    let world = World::new();
+    world.write("sub/patient.json", patient("1").to_string());
+    let link = |name: &str| {
+        std::os::unix::fs::symlink("nowhere.json", world.folder().join(name)).unwrap();
+    };
+    link("gone.json");
+    link("sub/gone.json");
+    link(".hidden.json");
+    let report = world.load_all();
+    assert_eq!(counts(&report, "Patient"), (1, 0, 0));
+    let mut places: Vec<_> = report.refused.iter().map(|refused| &refused.at.file).collect();
+    places.sort();
+    assert_eq!(places, [&world.folder().join("gone.json"), &world.folder().join("sub/gone.json")]);
+    assert!(report.refused.iter().all(|refused| matches!(refused.reason, Error::Unreadable(_))));
+}
