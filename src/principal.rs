@@ -40,7 +40,9 @@ pub struct Claims {
     pub purposes: Stated,
     /// The patients the assertion speaks of, where stated.
     pub patients: Vec<PatientId>,
-    /// How many more patients are stated in no readable form, so that none can be compared.
+    /// How many more patients are stated without an assigning authority, so that they cannot be compared.
+    pub unassigned_patients: usize,
+    /// How many more patients are stated in no readable form, so that they may be anybody.
     pub unreadable_patients: usize,
     /// How the subject was authenticated, where stated.
     pub authn_context: Option<String>,

@@ -1,10 +1,10 @@
-use super::logic::Match;
+use super::logic::{Match, any};
 use super::parties::{Names, Role};
 use super::tree::Window;
 use super::unenforceable::Unenforceable;
 use crate::fhir::{CodeableConcept, Coding, Provision};
 use crate::ids::Coded;
-use crate::labels::Confidentiality;
+use crate::labels::{Confidentiality, is_readable};
 use crate::purpose::{Purpose, concept};
 
 /// A provision's elements in our terms; in each, one value suffices, and what cannot be read is kept as unknown.
@@ -67,8 +67,26 @@ impl Condition {
         })
     }
 
-    pub(super) fn names_break_glass(&self) -> bool {
-        self.purposes.contains(&Some(Purpose::BTG))
+    /// Whether it names BTG itself; a purpose that cannot be read may be just that.
+    pub(super) fn names_break_glass(&self) -> Match {
+        let names = self.purposes.iter().map(|purpose| match purpose {
+            Some(purpose) => Match::from(*purpose == Purpose::BTG),
+            None => Match::Unknown,
+        });
+        any(names).unwrap_or(Match::No)
+    }
+
+    /// The elements with a value that cannot be read, so that it counts against release.
+    pub(super) fn unread(&self) -> impl Iterator<Item = &'static str> {
+        [
+            ("purpose", self.purposes.contains(&None)),
+            ("actor", self.actors.iter().any(|(role, _)| *role == Role::Unknown)),
+            ("securityLabel", !self.labels.iter().all(Label::is_readable)),
+            ("class", self.classes.contains(&None)),
+            ("code", self.codes.contains(&None)),
+        ]
+        .into_iter()
+        .filter_map(|(element, unread)| unread.then_some(element))
     }
 
     /// Whether it speaks of particular data.
@@ -114,6 +132,14 @@ fn codes(concept: &CodeableConcept) -> Vec<Option<Coded>> {
 }
 
 impl Label {
+    fn is_readable(&self) -> bool {
+        match self {
+            Self::Confidentiality(_) => true,
+            Self::Sensitivity(label) => is_readable(label),
+            Self::Unreadable => false,
+        }
+    }
+
     fn read(coding: &Coding) -> Self {
         let Some(label) = coding.coded() else { return Self::Unreadable };
         match (Confidentiality::from_label(&label), Confidentiality::from_code(&label.code)) {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::ids::Coded;
+use crate::labels::is_readable;
 
 /// The repository's key of one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ pub struct Facts {
     /// Its security labels.
     #[serde(default)]
     pub labels: Vec<Coded>,
+    /// Whether it has labels besides these that are no code; facts of earlier versions do not tell, so they may.
+    #[serde(default = "untold")]
+    pub unreadable_labels: bool,
     /// Its classes: `category`, `formatCode`.
     #[serde(default)]
     pub classes: Vec<Coded>,
@@ -42,6 +46,18 @@ pub struct Facts {
     /// When what it tells of happened.
     #[serde(default)]
     pub date: Option<Span>,
+}
+
+fn untold() -> bool {
+    true
+}
+
+impl Facts {
+    /// Whether each of its labels is one that we can go by.
+    #[must_use]
+    pub fn labels_are_readable(&self) -> bool {
+        !self.unreadable_labels && self.labels.iter().all(is_readable)
+    }
 }
 
 /// A span of time: from a moment to the first one after it, in microseconds since 1970.

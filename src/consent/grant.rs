@@ -249,10 +249,8 @@ impl Grant {
         if let Some(barred) = barred {
             return Err(barred);
         }
-        // an item that nothing is known of counts as restricted
-        let confidentiality = item.confidentiality.unwrap_or(Confidentiality::Restricted);
         match (withholds, permits) {
-            (Some(basis), _) if confidentiality > self.ceiling => Err((Bar::Ceiling, Some(basis))),
+            (Some(basis), _) if item.presumed() > self.ceiling => Err((Bar::Ceiling, Some(basis))),
             (Some(basis), _) | (None, Some(basis)) => Ok(basis),
             (None, None) => Err((Bar::Implicit, None)),
         }

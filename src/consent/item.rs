@@ -5,19 +5,32 @@ use super::parties::Role;
 use super::tree::Window;
 use crate::clock::Timestamp;
 use crate::ids::Coded;
-use crate::labels::{Confidentiality, canonical, covers};
+use crate::labels::{Confidentiality, canonical, covers, excludes};
 
 /// An item's facts with what is worked out of them once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Item<'f> {
     facts: &'f Facts,
     /// The highest confidentiality, where a label speaks of it.
-    pub(super) confidentiality: Option<Confidentiality>,
+    confidentiality: Option<Confidentiality>,
+    /// Whether there are labels that may say anything.
+    unreadable: bool,
 }
 
 impl<'f> Item<'f> {
     pub(super) fn new(facts: &'f Facts) -> Self {
-        Self { facts, confidentiality: Confidentiality::of(&facts.labels) }
+        let confidentiality = Confidentiality::of(&facts.labels);
+        Self { facts, confidentiality, unreadable: !facts.labels_are_readable() }
+    }
+
+    /// The confidentiality that break-glass goes by: what is not known counts as restricted.
+    pub(super) fn presumed(&self) -> Confidentiality {
+        match self.confidentiality {
+            Some(found) if !self.unreadable => found,
+            found => {
+                found.map_or(Confidentiality::Restricted, |f| f.max(Confidentiality::Restricted))
+            }
+        }
     }
 
     /// How a rule's data side matches.
@@ -48,16 +61,27 @@ impl<'f> Item<'f> {
     /// A permit for R reaches down to what is lower, a denial of R up to what is higher (FHIR R4 Consent.provision.securityLabel).
     fn label(&self, label: &Label, effect: Effect) -> Match {
         match (label, self.confidentiality) {
-            (Label::Confidentiality(limit), Some(found)) => Match::from(match effect {
-                Effect::Permit => found <= *limit,
-                Effect::Deny => found >= *limit,
-            }),
-            (Label::Sensitivity(_), _) if self.facts.labels.is_empty() => Match::Unknown,
-            (Label::Sensitivity(sensitivity), _) => {
-                Match::from(self.facts.labels.iter().any(|label| covers(sensitivity, label)))
+            (Label::Confidentiality(limit), Some(found)) => {
+                let (reached, whatever_else) = match effect {
+                    Effect::Permit => (found <= *limit, found > *limit),
+                    Effect::Deny => (found >= *limit, found >= *limit),
+                };
+                // another label may raise the confidentiality, never lower it
+                if self.unreadable && !whatever_else { Match::Unknown } else { reached.into() }
             }
+            (Label::Sensitivity(sensitivity), _) => self.sensitivity(sensitivity),
             (Label::Unreadable, _) | (Label::Confidentiality(_), None) => Match::Unknown,
         }
+    }
+
+    /// Only labels that are known to be of something else tell for certain that it is not meant.
+    fn sensitivity(&self, sensitivity: &Coded) -> Match {
+        let labels = &self.facts.labels;
+        if labels.iter().any(|label| covers(sensitivity, label)) {
+            return Match::Yes;
+        }
+        let excluded = labels.iter().all(|label| excludes(sensitivity, label));
+        if excluded && !labels.is_empty() && !self.unreadable { Match::No } else { Match::Unknown }
     }
 
     fn class(&self, class: Option<&Coded>) -> Match {

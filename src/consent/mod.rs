@@ -22,4 +22,4 @@ mod tests;
 pub use decision::{Bar, Basis, Decision, Denial, Permit};
 pub use facts::{Facts, ItemKey, PatientKey, Span};
 pub use grant::{Domain, Grant, Implicit, Stored, grant};
-pub use unenforceable::{Unenforceable, check};
+pub use unenforceable::{Unenforceable, Unread, check};

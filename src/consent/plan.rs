@@ -73,12 +73,12 @@ impl Plan {
         }
     }
 
-    /// Whether a denial that names BTG itself stands for an item, with no exception for break-glass in it.
+    /// Whether a denial that names BTG itself, or may, stands for an item, with no exception for break-glass in it.
     pub(super) fn forbids_break_glass(&self, item: &Item<'_>) -> Option<Found> {
         if self.root.break_glass.found == Match::No {
             return None;
         }
-        match self.exception(View::BreakGlass, item, |rule| rule.names_break_glass) {
+        match self.exception(View::BreakGlass, item, Rule::speaks_of_break_glass) {
             Some((Effect::Deny, found)) => Some(found),
             _ => None,
         }
@@ -87,14 +87,15 @@ impl Plan {
     /// Whether what permits under break-glass names BTG itself.
     pub(super) fn names_break_glass(&self, found: Found) -> bool {
         let rule = found.rule.and_then(|at| self.tree.rules.get(at));
-        self.tree.root.names_break_glass() || rule.is_some_and(|rule| rule.names_break_glass)
+        self.tree.root.names_break_glass() == Match::Yes
+            || rule.is_some_and(Rule::speaks_of_break_glass)
     }
 
     /// Whether BTG is forbidden for every item.
     pub(super) fn forbids_all_break_glass(&self) -> bool {
         let forbids = |(at, rule): (usize, &Rule)| {
             rule.effect == Effect::Deny
-                && rule.names_break_glass
+                && rule.speaks_of_break_glass()
                 && rule.end == at + 1
                 && self.chain(at, View::BreakGlass, None) != Match::No
                 && self.branch(at).all(|(_, rule)| !rule.condition.restricts_data())
@@ -132,9 +133,9 @@ impl Plan {
                     Effect::Deny => denied = Some(at),
                     // a permit that names BTG tells more than its siblings
                     Effect::Permit => {
-                        let before =
-                            permitted.filter(|(names, _)| *names && !rule.names_break_glass);
-                        permitted = before.or(Some((rule.names_break_glass, at)));
+                        let names = rule.speaks_of_break_glass();
+                        let before = permitted.filter(|(named, _)| *named && !names);
+                        permitted = before.or(Some((names, at)));
                     }
                 }
             }

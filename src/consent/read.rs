@@ -237,9 +237,9 @@ fn rules(mut rules: Vec<Rule>, provisions: &[Provision]) -> Result<Vec<Rule>, Un
         known(provision, &path)?;
         let effect = effect(provision.type_.as_deref(), &path)?;
         let condition = Condition::read(provision, &path)?;
-        let above = parent.and_then(|at| rules.get(at));
-        let names_break_glass =
-            condition.names_break_glass() || above.is_some_and(|rule| rule.names_break_glass);
+        let above = parent.and_then(|at| rules.get(at)).map(|rule| rule.names_break_glass);
+        let own_words = condition.names_break_glass();
+        let names_break_glass = above.map_or(own_words, |above| above.max(own_words));
         let own = rules.len();
         nest(&mut open, &path, Some(own), &provision.provision);
         rules.push(Rule { path, effect, parent, end: own + 1, condition, names_break_glass });

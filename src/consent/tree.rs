@@ -1,5 +1,5 @@
 use super::condition::Condition;
-use super::logic::Effect;
+use super::logic::{Effect, Match};
 use crate::clock::Timestamp;
 use crate::fhir::{Date, Period};
 
@@ -45,7 +45,14 @@ pub(super) struct Rule {
     pub(super) end: usize,
     pub(super) condition: Condition,
     /// Whether it, or a rule that it is nested in, names BTG itself.
-    pub(super) names_break_glass: bool,
+    pub(super) names_break_glass: Match,
+}
+
+impl Rule {
+    /// Whether it counts as one about BTG itself: a denial that may name it does, a permit must for certain.
+    pub(super) fn speaks_of_break_glass(&self) -> bool {
+        self.effect.holds(self.names_break_glass)
+    }
 }
 
 /// A FHIR Period: both ends included, each as wide as it was written; an absent end is open.

@@ -111,9 +111,25 @@ impl Unenforceable {
     }
 }
 
-/// Says whether a consent can be enforced; for `load`, before it is stored.
+/// A value in a consent that cannot be read: a rule with it never permits for it, and always denies.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{element} in {path} cannot be read for certain and counts against release")]
+pub struct Unread {
+    /// The rule: `provision.provision[1]`, or `provision`.
+    pub path: String,
+    /// Its element, such as `purpose`.
+    pub element: &'static str,
+}
+
+/// Says whether a consent can be enforced, and what of it cannot be read; for `load`, before it is stored.
 ///
 /// One that is not in force or not about privacy passes: it decides nothing.
-pub fn check(json: &str) -> Result<(), Unenforceable> {
-    read(json).map(|_| ())
+pub fn check(json: &str) -> Result<Vec<Unread>, Unenforceable> {
+    let Some(read) = read(json)? else { return Ok(Vec::new()) };
+    let rules = read.tree.rules.iter().map(|rule| (rule.path.as_str(), &rule.condition));
+    let conditions = [("provision", &read.tree.root)].into_iter().chain(rules);
+    let unread = conditions.flat_map(|(path, condition)| {
+        condition.unread().map(move |element| Unread { path: path.to_owned(), element })
+    });
+    Ok(unread.collect())
 }

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use crate::consent::{self, Denial, Permit};
 use crate::ids::PatientId;
 use crate::policy::Access;
-use crate::repository::{Criteria, Items, Released, Repository, Subject};
+use crate::repository::{Criteria, Items, Released, Snapshot, Subject};
 
 /// What a request is after.
 #[derive(Debug, Clone)]
@@ -25,8 +25,8 @@ pub(super) struct Disclosure {
     pub(super) released: Vec<Arc<Disclosed>>,
     /// What was withheld, for audit alone.
     pub(super) withheld: Vec<Withheld>,
-    /// Whether the assertion's resource-id named another patient.
-    pub(super) other_patient: bool,
+    /// What audit must know of the assertion's resource-ids.
+    pub(super) notes: Vec<&'static str>,
 }
 
 /// One document that may leave.
@@ -61,41 +61,66 @@ impl Gateway {
     }
 
     fn decide(&self, access: &Access, wanted: &Wanted) -> Result<Disclosure, Failure> {
-        let repository = &*self.repository;
         let mut disclosure = Disclosure::default();
+        let claims = access.principal().claims();
+        if claims.unreadable_patients > 0 {
+            disclosure
+                .notes
+                .push("the assertion's resource-id is unreadable, perhaps another patient's");
+            return Ok(disclosure);
+        }
+        if claims.unassigned_patients > 0 {
+            disclosure.notes.push("the assertion's resource-id has no authority and binds nothing");
+        }
+        // one state for all of it: no document is found without the consent that came with it
+        let state = &*self.repository.snapshot()?;
+        let mut other_patient = false;
         match wanted {
             Wanted::Patient(patient, criteria) => {
-                if !speaks_of(access, std::slice::from_ref(patient)) {
-                    disclosure.other_patient = true;
-                } else if let Some(subject) = repository.patient(access, patient)? {
-                    self.decide_for(access, &subject, patient, criteria, &mut disclosure)?;
+                let subject = state.patient(access, patient)?;
+                let identifiers =
+                    subject.as_ref().map_or(std::slice::from_ref(patient), |s| &s.identifiers);
+                if !speaks_of(access, identifiers) {
+                    other_patient = true;
+                } else if let Some(subject) = subject {
+                    self.decide_for(state, access, &subject, patient, criteria, &mut disclosure)?;
                 }
             }
             Wanted::Items(items) => {
-                for subject in repository.patients_of(access, items)? {
+                for subject in state.patients_of(access, items)? {
                     let Some(patient) = subject.identifiers.first().cloned() else { continue };
                     if speaks_of(access, &subject.identifiers) {
                         let criteria = Criteria::Items(items.clone());
-                        self.decide_for(access, &subject, &patient, &criteria, &mut disclosure)?;
+                        self.decide_for(
+                            state,
+                            access,
+                            &subject,
+                            &patient,
+                            &criteria,
+                            &mut disclosure,
+                        )?;
                     } else {
-                        disclosure.other_patient = true;
+                        other_patient = true;
                     }
                 }
             }
+        }
+        if other_patient {
+            disclosure.notes.push("the assertion's resource-id is another patient's");
         }
         Ok(disclosure)
     }
 
     fn decide_for(
         &self,
+        state: &dyn Snapshot,
         access: &Access,
         subject: &Subject,
         patient: &PatientId,
         criteria: &Criteria,
         disclosure: &mut Disclosure,
     ) -> Result<(), Failure> {
-        let repository: &dyn Repository = &*self.repository;
-        let consents = repository.consents(access, subject.key)?;
+        let consents = state.consents(access, subject.key)?;
         let grant = consent::grant(
             access,
             subject.key,
@@ -105,17 +130,17 @@ impl Gateway {
             self.clock.now(),
         );
         let forbids_override = grant.break_glass_forbidden();
-        for candidate in repository.find(&grant, criteria)? {
-            match grant.decide(candidate.facts()).outcome() {
+        for candidate in state.find(&grant, criteria)? {
+            match grant.decide(&candidate.facts).outcome() {
                 Ok(permit) => {
-                    if let Some(entry) = candidate.release(&permit) {
+                    if let Some(entry) = state.release(&permit)? {
                         let patient = patient.clone();
                         let disclosed = Disclosed { permit, entry, patient, forbids_override };
                         disclosure.released.push(Arc::new(disclosed));
                     }
                 }
                 Err(denial) => disclosure.withheld.push(Withheld {
-                    unique_id: candidate.unique_id().to_owned(),
+                    unique_id: candidate.unique_id,
                     patient: patient.clone(),
                     why: reason(&denial),
                 }),

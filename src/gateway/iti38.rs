@@ -126,9 +126,7 @@ fn weigh(
     matching: &[Arc<Disclosed>],
     disclosure: &Disclosure,
 ) -> Effect {
-    if disclosure.other_patient {
-        visit.notes.push("the assertion's resource-id is another patient's".to_owned());
-    }
+    visit.notes.extend(disclosure.notes.iter().map(ToString::to_string));
     if !disclosure.withheld.is_empty() {
         visit.notes.push(format!("{} withheld", disclosure.withheld.len()));
     }

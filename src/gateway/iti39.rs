@@ -47,9 +47,7 @@ async fn fetch(
 ) -> Result<Fetched, Failure> {
     let (access, request) = gateway.admit(arrival, visit, note, xds::read_retrieve)?;
     let disclosure = gateway.disclose(&access, wanted(gateway, &request)).await?;
-    if disclosure.other_patient {
-        visit.notes.push("the assertion's resource-id is another patient's".to_owned());
-    }
+    visit.notes.extend(disclosure.notes.iter().map(ToString::to_string));
     let settled = gateway.settle(&request, &disclosure);
     let opened = gateway.open(&request, settled).await?;
     let delivered: Vec<_> = opened.iter().flatten().map(|o| Arc::clone(&o.disclosed)).collect();

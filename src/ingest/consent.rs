@@ -2,8 +2,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::parcel::Item;
-use super::{Error, Settings, patient};
-use crate::consent::{Unenforceable, check};
+use super::{Caution, Error, Settings, patient};
+use crate::consent::check;
 use crate::fhir;
 use crate::ids::PatientId;
 use crate::repository::Change;
@@ -13,8 +13,8 @@ use crate::repository::embedded::Batch;
 pub(super) struct Loaded {
     pub(super) patient: PatientId,
     pub(super) change: Change,
-    /// Why it denies everything, where it cannot be enforced.
-    pub(super) unenforceable: Option<Unenforceable>,
+    /// Why it denies more than it may seem to.
+    pub(super) cautions: Vec<Caution>,
 }
 
 /// Stores a Consent as it is, but for the reference to its patient, which becomes `Patient/id`.
@@ -36,5 +36,9 @@ pub(super) fn load(
     }
     let json = value.to_string();
     let change = batch.put_consent(&item.id, subject.key, &json)?;
-    Ok(Loaded { patient: home, change, unenforceable: check(&json).err() })
+    let cautions = match check(&json) {
+        Ok(unread) => unread.into_iter().map(Caution::Unread).collect(),
+        Err(unenforceable) => vec![Caution::Unenforceable(unenforceable)],
+    };
+    Ok(Loaded { patient: home, change, cautions })
 }

@@ -3,12 +3,19 @@ use serde::Deserialize;
 use super::attachment::{self, Source};
 use super::facts::facts;
 use super::parcel::Item;
-use super::{Error, Settings, patient};
+use super::{Caution, Error, Settings, patient};
 use crate::fhir::DocumentReference;
 use crate::ids::{DocumentId, EntryUuid, PatientId};
 use crate::repository::embedded::Batch;
 use crate::repository::{Change, Draft, Status};
 use crate::xds::{Availability, Entry, EntryContext, EntryError};
+
+/// A document that is stored or hidden.
+pub(super) struct Loaded {
+    pub(super) patient: PatientId,
+    pub(super) change: Change,
+    pub(super) caution: Option<Caution>,
+}
 
 /// Stores a DocumentReference as a rendered entry, and its bytes; one entered in error is hidden instead.
 pub(super) fn load(
@@ -16,12 +23,13 @@ pub(super) fn load(
     settings: &Settings,
     item: &Item,
     source: &Source<'_>,
-) -> Result<(PatientId, Change), Error> {
+) -> Result<Loaded, Error> {
     let reference = DocumentReference::deserialize(&item.value).map_err(Error::Shape)?;
     let (subject, home) = patient::resolve(batch, settings, &reference.subject)?;
     if reference.status.as_deref() == Some("entered-in-error") {
         let hidden = batch.hide_document(&item.id, subject.key)?;
-        return Ok((home, hidden.ok_or(Error::NothingToHide)?));
+        let change = hidden.ok_or(Error::NothingToHide)?;
+        return Ok(Loaded { patient: home, change, caution: None });
     }
     let [content] = reference.content.as_slice() else {
         return Err(Error::Contents(reference.content.len()));
@@ -52,5 +60,6 @@ pub(super) fn load(
         rendered: entry.extrinsic_object(&settings.home),
     };
     let change = batch.put_document(&draft, &blob)?;
-    Ok((home, change))
+    let caution = (!draft.facts.labels_are_readable()).then_some(Caution::Label);
+    Ok(Loaded { patient: home, change, caution })
 }

@@ -27,6 +27,7 @@ pub(super) fn facts(
         labels: codes(&reference.security_label)
             .chain(reference.meta.security.iter().filter_map(Coding::coded))
             .collect(),
+        unreadable_labels: !all_codes(reference),
         classes: codes(&reference.category).chain(format).collect(),
         codes: reference.type_.coded().chain(codes(&reference.context.event)).collect(),
         authors: reference.author.iter().flat_map(|a| author(a, &reference.contained)).collect(),
@@ -36,6 +37,13 @@ pub(super) fn facts(
 
 fn codes(concepts: &[CodeableConcept]) -> impl Iterator<Item = Coded> + '_ {
     concepts.iter().flat_map(CodeableConcept::coded)
+}
+
+/// Whether each security label is a code; text alone, or a display without a code, may say anything.
+fn all_codes(reference: &DocumentReference) -> bool {
+    let labels = &reference.security_label;
+    let mut codings = labels.iter().flat_map(|l| &l.coding).chain(&reference.meta.security);
+    labels.iter().all(|label| !label.coding.is_empty()) && codings.all(|c| c.coded().is_some())
 }
 
 fn value(identifier: &Identifier) -> Option<String> {
@@ -98,6 +106,20 @@ mod tests {
         }));
         let labels: Vec<_> = facts.labels.iter().map(|label| label.code.as_str()).collect();
         assert_eq!(labels, ["N", "PSY", "R"]);
+        assert!(!facts.unreadable_labels);
+    }
+
+    #[test]
+    fn a_label_that_is_no_code_is_not_forgotten() {
+        let normal = json!({"coding": [{"system": "s", "code": "N"}]});
+        for other in
+            [json!({"text": "Restricted"}), json!({"coding": [{"display": "R"}]}), json!({})]
+        {
+            let facts = facts_of(json!({"securityLabel": [normal, other]}));
+            assert_eq!((facts.labels.len(), facts.unreadable_labels), (1, true), "{other}");
+        }
+        let display = json!({"security": [{"system": "s", "display": "restricted"}]});
+        assert!(facts_of(json!({"meta": display, "securityLabel": [normal]})).unreadable_labels);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use parcel::{Item, Kind, Parcel};
 use survey::{Survey, Unit};
 
 pub use error::Error;
-pub use report::{Counts, Place, Refused, Report, Warning};
+pub use report::{Caution, Counts, Place, Refused, Report, Warning};
 
 /// Transactions end after this many bundles or resources: one durable write for all of them.
 const BATCH_UNITS: usize = 500;
@@ -155,21 +155,33 @@ impl Loader<'_> {
             Kind::Patient => patient::load(batch, self.settings, item)?,
             Kind::Consent => {
                 let loaded = consent::load(batch, self.settings, item)?;
-                report.warnings.extend(loaded.unenforceable.map(|reason| Warning {
-                    at: self.survey.place(unit).entry(item.entry),
-                    resource: item.name(),
-                    reason,
-                }));
+                self.warn(unit, item, loaded.cautions, report);
                 (loaded.patient, loaded.change)
             }
             Kind::DocumentReference => {
                 let source = attachment::Source { parcel, survey: self.survey, unit };
-                document::load(batch, self.settings, item, &source)?
+                let loaded = document::load(batch, self.settings, item, &source)?;
+                self.warn(unit, item, loaded.caution, report);
+                (loaded.patient, loaded.change)
             }
         };
         report.patients.insert(patient);
         report.counts.entry(item.kind.as_str()).or_default().add(change);
         Ok(())
+    }
+
+    fn warn(
+        &self,
+        unit: Unit,
+        item: &Item,
+        cautions: impl IntoIterator<Item = Caution>,
+        report: &mut Report,
+    ) {
+        report.warnings.extend(cautions.into_iter().map(|reason| Warning {
+            at: self.survey.place(unit).entry(item.entry),
+            resource: item.name(),
+            reason,
+        }));
     }
 }
 

@@ -3,7 +3,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::Error;
-use crate::consent::Unenforceable;
+use crate::consent::{Unenforceable, Unread};
 use crate::ids::PatientId;
 use crate::repository::Change;
 
@@ -110,15 +110,29 @@ impl fmt::Display for Refused {
     }
 }
 
-/// A consent that was loaded and denies everything, since it cannot be enforced.
+/// Something that was loaded and withholds more than it may seem to.
 #[derive(Debug)]
 pub struct Warning {
     /// Where it stands.
     pub at: Place,
     /// Its type and id.
     pub resource: String,
-    /// Why it cannot be enforced.
-    pub reason: Unenforceable,
+    /// Why.
+    pub reason: Caution,
+}
+
+/// What of a loaded resource is not understood, and so counts against release.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Caution {
+    /// A consent that denies everything.
+    #[error("it cannot be enforced and denies everything: {0}")]
+    Unenforceable(Unenforceable),
+    /// A rule of a consent.
+    #[error(transparent)]
+    Unread(Unread),
+    /// A document.
+    #[error("it has a security label that is no code of a known system: it counts as restricted")]
+    Label,
 }
 
 impl fmt::Display for Warning {

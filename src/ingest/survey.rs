@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::{self, File};
+use std::fs::{self, DirEntry, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -47,11 +47,11 @@ impl Survey {
         let mut found = BTreeMap::new();
         let mut report = Report::default();
         for path in paths {
-            if let Err(error) = walk(path, &mut found) {
-                let at = Place { file: path.clone(), line: None, entry: None };
-                let reason = Error::Unreadable(error);
-                report.refused.push(Refused { at, resource: String::new(), reason });
-            }
+            let refused = walk(path, &mut found).into_iter().map(|(file, error)| {
+                let at = Place { file, line: None, entry: None };
+                Refused { at, resource: String::new(), reason: Error::Unreadable(error) }
+            });
+            report.refused.extend(refused);
         }
         survey.files = found.into_values().collect();
         let (mut attached, mut refused) = (BTreeSet::new(), Vec::new());
@@ -183,37 +183,67 @@ fn parse(bytes: &[u8]) -> Result<Value, Error> {
 }
 
 /// Finds the file, or the `.json` and `.ndjson` files of a folder and its folders; hidden ones are left out.
-fn walk(given: &Path, found: &mut BTreeMap<PathBuf, SourceFile>) -> io::Result<()> {
-    let path = given.canonicalize()?;
+///
+/// Gives back what cannot be read; the rest is found all the same.
+fn walk(given: &Path, found: &mut BTreeMap<PathBuf, SourceFile>) -> Vec<(PathBuf, io::Error)> {
+    let path = match given.canonicalize() {
+        Ok(path) => path,
+        Err(error) => return vec![(given.to_owned(), error)],
+    };
     if !path.is_dir() {
         let root = path.parent().unwrap_or(&path).to_owned();
         let file = SourceFile { path: path.clone(), root, shown: given.to_owned() };
         found.entry(path).or_insert(file);
-        return Ok(());
+        return Vec::new();
     }
-    let mut folders = vec![path.clone()];
+    let shown = |real: &Path| given.join(real.strip_prefix(&path).unwrap_or(real));
+    let (mut unread, mut folders) = (Vec::new(), vec![path.clone()]);
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                unread.push((shown(&folder), error));
                 continue;
             }
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-                continue;
-            }
-            // a symbolic link counts where it leads, which must be inside and no folder
-            let real = entry.path().canonicalize()?;
-            let kind = real.extension().and_then(|extension| extension.to_str());
-            if real.is_file() && real.starts_with(&path) && matches!(kind, Some("json" | "ndjson"))
-            {
-                let shown = given.join(real.strip_prefix(&path).unwrap_or(&real));
-                let file = SourceFile { path: real.clone(), root: path.clone(), shown };
-                found.entry(real).or_insert(file);
+        };
+        for entry in entries {
+            let place = entry.as_ref().map_or(folder.clone(), DirEntry::path);
+            match entry.and_then(|entry| look(&entry)) {
+                Ok(Entry::Folder(folder)) => folders.push(folder),
+                // a symbolic link counts where it leads, which must be inside
+                Ok(Entry::File(real)) if real.starts_with(&path) => {
+                    let shown = shown(&real);
+                    let file = SourceFile { path: real.clone(), root: path.clone(), shown };
+                    found.entry(real).or_insert(file);
+                }
+                Ok(Entry::File(_) | Entry::Nothing) => {}
+                Err(error) => unread.push((shown(&place), error)),
             }
         }
     }
-    Ok(())
+    unread
+}
+
+/// What a folder's entry is to a load.
+enum Entry {
+    Folder(PathBuf),
+    /// Resources, without symbolic links.
+    File(PathBuf),
+    /// Hidden, or of another kind; a symbolic link to a folder too.
+    Nothing,
+}
+
+fn look(entry: &DirEntry) -> io::Result<Entry> {
+    if entry.file_name().as_encoded_bytes().starts_with(b".") {
+        return Ok(Entry::Nothing);
+    }
+    if entry.file_type()?.is_dir() {
+        return Ok(Entry::Folder(entry.path()));
+    }
+    let real = entry.path().canonicalize()?;
+    let kind = real.extension().and_then(|extension| extension.to_str());
+    let resources = real.is_file() && matches!(kind, Some("json" | "ndjson"));
+    Ok(if resources { Entry::File(real) } else { Entry::Nothing })
 }
 
 #[cfg(test)]

@@ -5,5 +5,5 @@ mod sensitivity;
 mod system;
 
 pub use confidentiality::Confidentiality;
-pub use sensitivity::covers;
-pub use system::canonical;
+pub use sensitivity::{covers, excludes};
+pub use system::{canonical, is_readable};

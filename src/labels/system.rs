@@ -1,5 +1,15 @@
+use crate::ids::Coded;
+
 /// The OID of v3-Confidentiality.
 pub(super) const CONFIDENTIALITY: &str = "2.16.840.1.113883.5.25";
+/// The OID of v3-ActCode, where sensitivities are.
+pub(super) const ACT_CODE: &str = "2.16.840.1.113883.5.4";
+
+/// Whether a label's system is one by which we can tell how confidential or how sensitive something is.
+#[must_use]
+pub fn is_readable(label: &Coded) -> bool {
+    matches!(canonical(&label.system), CONFIDENTIALITY | ACT_CODE)
+}
 
 /// One name for a code system that has several: its OID where it has one that we know, else what was given.
 #[must_use]
@@ -12,7 +22,7 @@ pub fn canonical(system: &str) -> &str {
         | "2.16.840.1.113883.1.11.16926"
         | "urn:oid:2.16.840.1.113883.1.11.16926" => CONFIDENTIALITY,
         "http://terminology.hl7.org/CodeSystem/v3-ActCode" | "http://hl7.org/fhir/v3/ActCode" => {
-            "2.16.840.1.113883.5.4"
+            ACT_CODE
         }
         "http://terminology.hl7.org/CodeSystem/v3-ActReason" | "http://hl7.org/fhir/v3/ActReason" => {
             "2.16.840.1.113883.5.8"

@@ -10,7 +10,8 @@ pub struct Content {
     pub size: u64,
     /// The MIME type.
     pub mime_type: String,
-    /// The SHA-1 in lower-case hexadecimal, to compare with the entry that was decided on.
+    /// The SHA-1 in lower-case hexadecimal, as the metadata say: of bytes at hand it was checked, of a file whoever
+    /// reads it must.
     pub sha1_hex: String,
     /// The bytes.
     pub bytes: ContentBytes,

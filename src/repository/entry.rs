@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::consent::{Facts, ItemKey, PatientKey, Permit};
+use crate::consent::{Facts, ItemKey, PatientKey};
 use crate::ids::PatientId;
 
 /// A patient as the store knows him.
@@ -21,41 +21,18 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// A document that may be released, once a permit for it is there.
+/// A document that may be released, once a permit for it is there; its entry is not even read before.
 pub struct Candidate {
-    facts: Facts,
-    entry: Released,
-}
-
-impl Candidate {
-    /// Joins facts and entry of one row; back ends alone may.
-    pub(super) fn new(facts: Facts, entry: Released) -> Self {
-        Self { facts, entry }
-    }
-
     /// What consent decides on.
-    #[must_use]
-    pub fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
+    pub facts: Facts,
     /// The uniqueId, for audit of what stays.
-    #[must_use]
-    pub fn unique_id(&self) -> &str {
-        &self.entry.unique_id
-    }
-
-    /// The entry, in exchange for the permit for just this document.
-    #[must_use]
-    pub fn release(self, permit: &Permit) -> Option<Released> {
-        (permit.item() == self.entry.key).then_some(self.entry)
-    }
+    pub unique_id: String,
 }
 
 /// What is not released is not shown.
 impl fmt::Debug for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Candidate").field("key", &self.entry.key).finish_non_exhaustive()
+        f.debug_struct("Candidate").field("key", &self.facts.key).finish_non_exhaustive()
     }
 }
 

@@ -30,6 +30,9 @@ pub enum Damage {
         /// As found.
         found: u64,
     },
+    /// There are as many bytes as there should be, but others.
+    #[error("its bytes do not have the SHA-1 that is stated")]
+    Hash,
     /// Its metadata cannot be read.
     #[error("its {0} cannot be read")]
     Unreadable(&'static str),

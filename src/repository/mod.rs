@@ -26,6 +26,18 @@ pub use error::{Damage, Error};
 /// Every method blocks, so call it off the async threads. Nothing is cached: what was committed
 /// before a call began is what the call sees.
 pub trait Repository: Send + Sync + std::fmt::Debug {
+    /// The store as it is now, to be asked until all is decided; what is committed meanwhile does not show in it.
+    fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, Error>;
+
+    /// The bytes of the document that the permit names.
+    fn open(&self, permit: &Permit) -> Result<Option<Content>, Error>;
+
+    /// Whether the store can be read and written now.
+    fn ready(&self) -> Result<(), Error>;
+}
+
+/// One state of a store: no document is seen in it without the consents that came with it.
+pub trait Snapshot {
     /// The patient whom this identifier names, be it the home authority's or another one's.
     fn patient(&self, access: &Access, id: &PatientId) -> Result<Option<Subject>, Error>;
 
@@ -38,9 +50,6 @@ pub trait Repository: Send + Sync + std::fmt::Debug {
     /// Documents of the grant's patient and of nobody else, the newest first, equals by key.
     fn find(&self, grant: &Grant, criteria: &Criteria) -> Result<Vec<Candidate>, Error>;
 
-    /// The bytes of the document that the permit names.
-    fn open(&self, permit: &Permit) -> Result<Option<Content>, Error>;
-
-    /// Whether the store can be read and written now.
-    fn ready(&self) -> Result<(), Error>;
+    /// The entry of the document that the permit names.
+    fn release(&self, permit: &Permit) -> Result<Option<Released>, Error>;
 }

@@ -12,6 +12,7 @@ mod iti39;
 mod packaging;
 mod purposes;
 mod record;
+mod resource_id;
 mod shelf;
 mod tls;
 mod trust;

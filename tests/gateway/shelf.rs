@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 pub(crate) const PATIENT: u32 = 2001;
 /// Where the codes are from that only one document has.
 pub(crate) const LOCAL: &str = "2.999.7.1";
+/// Who has another number for the patient: E-2001.
+pub(crate) const ELSEWHERE: &str = "2.999.7.3";
 
 pub(crate) const CLASS: u32 = 1;
 pub(crate) const TYPE: u32 = 2;
@@ -72,7 +74,10 @@ pub(crate) fn write(data: &Path) {
     let patient = json!({
         "resourceType": "Patient",
         "id": format!("p{PATIENT}"),
-        "identifier": [{"system": format!("urn:oid:{AUTHORITY}"), "value": format!("P-{PATIENT}")}],
+        "identifier": [
+            {"system": format!("urn:oid:{AUTHORITY}"), "value": format!("P-{PATIENT}")},
+            {"system": format!("urn:oid:{ELSEWHERE}"), "value": format!("E-{PATIENT}")},
+        ],
     });
     let resources = [patient].into_iter().chain(documents);
     let entries: Vec<Value> = resources.map(|resource| json!({"resource": resource})).collect();

@@ -103,6 +103,38 @@ fn a_denial_of_break_glass_itself_holds() {
 }
 
 #[test]
+fn a_denial_that_cannot_be_read_may_be_one_of_break_glass() {
+    let foreign = json!({"system": "http://example.org/purposes", "code": "BTG"});
+    for term in [foreign, json!({"code": "BTG"}), json!({"display": "break the glass"})] {
+        let denying = |rule: Value| {
+            let mut rule = rule;
+            rule["type"] = json!("deny");
+            let rules = json!([{"type": "deny", "securityLabel": label("R")}, rule]);
+            consent(json!({"type": "permit", "provision": rules}))
+        };
+        let ban = denying(json!({"purpose": [term]}));
+        assert_eq!(outcomes(std::slice::from_ref(&ban), &item("R")), ("deny", "forbidden"));
+        assert!(granted(&access(&["BTG"]), std::slice::from_ref(&ban)).break_glass_forbidden());
+        let unread = Unread { path: "provision.provision[1]".into(), element: "purpose" };
+        assert_eq!(check(&ban.to_string()), Ok(vec![unread]));
+        // beside a purpose that is asked for, so that an exception in it can match
+        let both = json!([term, purpose("TREAT")[0]]);
+        let within = json!([{"type": "permit", "securityLabel": label("R")}]);
+        let torn = denying(json!({"purpose": both, "provision": within}));
+        assert_eq!(outcomes(&[torn], &item("R")), ("deny", "forbidden"));
+        // only for what it speaks of
+        let very = denying(json!({"purpose": [term], "securityLabel": label("V")}));
+        assert_eq!(outcomes(std::slice::from_ref(&very), &item("R")), ("deny", "override"));
+        assert_eq!(outcomes(&[very], &item("V")), ("deny", "forbidden"));
+    }
+    // nor does what may name BTG permit it
+    let maybe = json!([{"code": "BTG"}, purpose("ETREAT")[0]]);
+    let out = json!([{"type": "deny", "purpose": maybe, "provision": [{"type": "permit"}]}]);
+    let out = consent(json!({"type": "deny", "provision": out}));
+    assert_eq!(outcomes(&[out], &item("R")), ("deny", "opt-out"));
+}
+
+#[test]
 fn an_opt_out_is_lifted_by_nothing_but_its_own_permit_for_break_glass() {
     let opted_out = |exceptions: Value| {
         let mut provision = json!({"type": "deny"});

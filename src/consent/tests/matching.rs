@@ -104,6 +104,58 @@ fn labels_reach_down_when_permitted_and_up_when_denied() {
     assert_eq!(rule_to(&treat, json!({"securityLabel": label("HIV")}), &sensitive), YES);
     let either = json!({"securityLabel": [label("PSY")[0], label("HIV")[0]]});
     assert_eq!(rule_to(&treat, either, &sensitive), YES);
+    let mut labelled = item("N");
+    for (found, denied, expected) in [
+        ("ETH", "SUD", UNKNOWN),
+        ("OPIOIDUD", "SUD", UNKNOWN),
+        ("TBOO", "HIV", UNKNOWN),
+        ("PSY", "HIV", NO),
+    ] {
+        labelled.labels = vec![Coded::new("N", CONFIDENTIALITY), Coded::new(found, ACT_CODE)];
+        let elements = json!({"securityLabel": label(denied)});
+        assert_eq!(rule_to(&treat, elements, &labelled), expected, "{denied} {found}");
+    }
+    // a rule about labels that we do not know may mean any
+    let foreign = json!({"securityLabel": [{"system": "urn:example:labels", "code": "R"}]});
+    assert_eq!(rule_to(&treat, foreign.clone(), &item("N")), UNKNOWN);
+    assert_eq!(rule_to(&treat, foreign, &item("R")), UNKNOWN);
+}
+
+#[test]
+fn beside_a_label_that_cannot_be_read_no_other_tells_all() {
+    let treat = access(&["TREAT"]);
+    let with = |found: &str, more: Option<Coded>| {
+        let mut facts = item(found);
+        facts.unreadable_labels = more.is_none();
+        facts.labels.extend(more);
+        facts
+    };
+    let bare = Some(Coded::new("R", ""));
+    let foreign = Some(Coded::new("R", "urn:example:labels"));
+    for more in [bare, foreign, None] {
+        for (limit, found, expected) in [
+            ("R", "N", UNKNOWN),
+            ("R", "R", (false, true)),
+            ("V", "R", UNKNOWN),
+            ("N", "R", (false, true)),
+            ("HIV", "N", UNKNOWN),
+        ] {
+            let elements = json!({"securityLabel": label(limit)});
+            let facts = with(found, more.clone());
+            assert_eq!(rule_to(&treat, elements, &facts), expected, "{limit} {found}");
+        }
+        // it is lifted as restricted, and no higher
+        let withholding = consent(json!({
+            "type": "permit", "provision": [{"type": "deny", "securityLabel": label("R")}]
+        }));
+        let withholding = std::slice::from_ref(&withholding);
+        assert_eq!(outcomes(withholding, &with("N", more.clone())), ("deny", "override"));
+        assert_eq!(outcomes(withholding, &with("V", more.clone())), ("deny", "ceiling"));
+        let low = Domain { ceiling: crate::labels::Confidentiality::Normal, ..domain() };
+        let grant = granted_in(&low, &access(&["BTG"]), withholding);
+        let denial = grant.decide(&with("N", more)).outcome().unwrap_err();
+        assert_eq!(denial.break_glass(), Some(Bar::Ceiling));
+    }
 }
 
 #[test]
@@ -288,4 +340,9 @@ fn facts_survive_the_store() {
     let facts = item("R");
     let json = serde_json::to_string(&facts).unwrap();
     assert_eq!(serde_json::from_str::<Facts>(&json).unwrap(), facts);
+    // an earlier version forgot labels that it could not read
+    let earlier = json.replace(",\"unreadable_labels\":false", "");
+    assert_ne!(earlier, json);
+    let read: Facts = serde_json::from_str(&earlier).unwrap();
+    assert_eq!(read, Facts { unreadable_labels: true, ..facts });
 }

@@ -4,7 +4,14 @@ use super::*;
 
 /// A rule of any shape, three deep.
 fn rules() -> impl Strategy<Value = Value> {
-    let purposes = prop::sample::select(vec!["TREAT", "ETREAT", "BTG", "HRESCH", "FooBar"]);
+    let purposes = prop::sample::select(vec![
+        "TREAT",
+        "ETREAT",
+        "BTG",
+        "HRESCH",
+        "FooBar",
+        "BTG without system",
+    ]);
     let labels = prop::sample::select(vec!["N", "R", "V", "HIV", "X"]);
     let recipients = prop::sample::select(vec!["urn:oid:2.999.2", "urn:oid:2.999.3", "Group/x"]);
     let leaf = (
@@ -16,8 +23,10 @@ fn rules() -> impl Strategy<Value = Value> {
     );
     let leaf = leaf.prop_map(|(permit, code, confidentiality, recipient, year)| {
         let mut rule = json!({"type": if permit { "permit" } else { "deny" }});
-        if let Some(code) = code {
-            rule["purpose"] = purpose(code);
+        match code {
+            Some("BTG without system") => rule["purpose"] = json!([{"code": "BTG"}]),
+            Some(code) => rule["purpose"] = purpose(code),
+            None => {}
         }
         if let Some(code) = confidentiality {
             rule["securityLabel"] = label(code);
@@ -51,8 +60,10 @@ fn consents(least: usize) -> impl Strategy<Value = Vec<Value>> {
 
 fn facts() -> impl Strategy<Value = Facts> {
     let confidentiality = prop::sample::select(vec!["", "N", "R", "V"]);
-    (confidentiality, any::<bool>(), any::<bool>()).prop_map(|(code, sensitive, dated)| {
+    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2));
+    (confidentiality, flags).prop_map(|(code, (sensitive, dated, unreadable))| {
         let mut facts = item(code);
+        facts.unreadable_labels = unreadable;
         if sensitive {
             facts.labels.push(Coded::new("HIV", ACT_CODE));
         }
@@ -113,6 +124,8 @@ proptest! {
         let unlabelled = Facts { labels: vec![], date: None, ..facts.clone() };
         let known = outcomes(&consents, &facts).0;
         prop_assert!(known == "permit" || outcomes(&consents, &unlabelled).0 != "permit");
+        let doubtful = Facts { unreadable_labels: true, ..facts };
+        prop_assert!(known == "permit" || outcomes(&consents, &doubtful).0 != "permit");
     }
 
     #[test]

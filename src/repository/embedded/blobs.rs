@@ -1,5 +1,6 @@
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use openssl::sha::{Sha1, Sha256};
@@ -17,7 +18,7 @@ pub(super) struct Blobs {
 impl Blobs {
     pub(super) fn open(store: &Path) -> Result<Self, Error> {
         let directory = store.join("blobs");
-        fs::create_dir_all(&directory).map_err(|source| failed(&directory, source))?;
+        make_directory(&directory)?;
         sync(store)?;
         Ok(Self { directory })
     }
@@ -60,7 +61,7 @@ impl Blobs {
         let leaf = path.parent().unwrap_or(&self.directory);
         let middle = leaf.parent().unwrap_or(&self.directory);
         file.sync_all().map_err(|source| failed(&incoming, source))?;
-        fs::create_dir_all(leaf).map_err(|source| failed(leaf, source))?;
+        make_directory(leaf)?;
         fs::rename(&incoming, &path).map_err(|source| failed(&path, source))?;
         [leaf, middle, &self.directory].into_iter().try_for_each(sync)
     }
@@ -104,7 +105,12 @@ impl BlobWriter<'_> {
             self.small.extend_from_slice(bytes);
             return Ok(());
         }
-        let mut file = File::create(self.blobs.incoming())?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(self.blobs.incoming())?;
         file.write_all(&self.small)?;
         self.small = Vec::new();
         self.large.insert(file).write_all(bytes)
@@ -160,6 +166,12 @@ impl std::fmt::Debug for Blob {
     }
 }
 
+/// Makes a folder, and those that it lies in where they are missing, for our user alone.
+pub(super) fn make_directory(path: &Path) -> Result<(), Error> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| failed(path, source))
+}
+
 fn sync(directory: &Path) -> Result<(), Error> {
     File::open(directory)
         .and_then(|folder| folder.sync_all())
@@ -170,7 +182,7 @@ fn failed(path: &Path, source: io::Error) -> Error {
     Error::File { path: path.to_owned(), source }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

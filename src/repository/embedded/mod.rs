@@ -8,19 +8,19 @@ mod read;
 mod schema;
 
 use std::fmt;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
 use rusqlite::Connection;
 
-use super::{Candidate, Items, Subject};
-use super::{Content, Criteria, Repository};
+use super::{Candidate, Content, Criteria, Items, Released, Repository, Snapshot, Subject};
 use crate::consent::{Grant, PatientKey, Permit, Stored};
 use crate::ids::PatientId;
 use crate::policy::Access;
 use blobs::Blobs;
-use pool::Pool;
+use pool::{Lease, Pool};
 
 pub use batch::Batch;
 pub use blobs::{Blob, BlobWriter};
@@ -55,12 +55,15 @@ impl Store {
     /// Opens the folder's store, and makes it where there is none.
     pub fn open(settings: &Settings) -> Result<Self, Error> {
         let directory = settings.directory.clone();
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&directory)
-            .map_err(|source| Error::File { path: directory.clone(), source })?;
+        blobs::make_directory(&directory)?;
         let database = directory.join("glassgate.db");
+        // SQLite would let everybody read; -wal and -shm get the mode of the database
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&database)
+            .map_err(|source| Error::File { path: database.clone(), source })?;
         let writer = Connection::open(&database)?;
         schema::prepare(&writer)?;
         Ok(Self {
@@ -88,20 +91,8 @@ impl Store {
 }
 
 impl Repository for Store {
-    fn patient(&self, _: &Access, id: &PatientId) -> Result<Option<Subject>, super::Error> {
-        Ok(self.readers.read(|connection| read::patient(connection, id))?)
-    }
-
-    fn patients_of(&self, _: &Access, items: &Items) -> Result<Vec<Subject>, super::Error> {
-        Ok(self.readers.read(|connection| read::patients_of(connection, items))?)
-    }
-
-    fn consents(&self, _: &Access, patient: PatientKey) -> Result<Vec<Stored>, super::Error> {
-        Ok(self.readers.read(|connection| read::consents(connection, patient))?)
-    }
-
-    fn find(&self, grant: &Grant, criteria: &Criteria) -> Result<Vec<Candidate>, super::Error> {
-        Ok(self.readers.read(|connection| read::find(connection, grant.patient(), criteria))?)
+    fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, super::Error> {
+        Ok(Box::new(self.readers.lend()?))
     }
 
     fn open(&self, permit: &Permit) -> Result<Option<Content>, super::Error> {
@@ -112,6 +103,28 @@ impl Repository for Store {
         self.readers
             .read(|c| Ok(c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?))?;
         Ok(self.probe()?)
+    }
+}
+
+impl Snapshot for Lease<'_> {
+    fn patient(&self, _: &Access, id: &PatientId) -> Result<Option<Subject>, super::Error> {
+        Ok(self.read(|connection| read::patient(connection, id))?)
+    }
+
+    fn patients_of(&self, _: &Access, items: &Items) -> Result<Vec<Subject>, super::Error> {
+        Ok(self.read(|connection| read::patients_of(connection, items))?)
+    }
+
+    fn consents(&self, _: &Access, patient: PatientKey) -> Result<Vec<Stored>, super::Error> {
+        Ok(self.read(|connection| read::consents(connection, patient))?)
+    }
+
+    fn find(&self, grant: &Grant, criteria: &Criteria) -> Result<Vec<Candidate>, super::Error> {
+        Ok(self.read(|connection| read::find(connection, grant.patient(), criteria))?)
+    }
+
+    fn release(&self, permit: &Permit) -> Result<Option<Released>, super::Error> {
+        Ok(self.read(|connection| read::release(connection, permit.item()))?)
     }
 }
 

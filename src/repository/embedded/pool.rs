@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
@@ -29,21 +30,24 @@ impl Pool {
         Self { database, most: most.max(1), state, returned }
     }
 
-    /// Lends one consistent state of the database; after an error its connection is not used again.
+    /// Reads one state of the database.
     pub(super) fn read<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.lend()?.read(work)
+    }
+
+    /// Lends one state of the database, fixed by the first thing that is read of it.
+    pub(super) fn lend(&self) -> Result<Lease<'_>, Error> {
         let (mut lease, idle) = self.lease()?;
         let connection = match idle {
             Some(connection) => connection,
             None => self.connect()?,
         };
-        let state = connection.unchecked_transaction()?;
-        let result = work(&state)?;
-        state.finish()?;
+        connection.execute_batch("BEGIN")?;
         lease.connection = Some(connection);
-        Ok(result)
+        Ok(lease)
     }
 
     fn lease(&self) -> Result<(Lease<'_>, Option<Connection>), Error> {
@@ -56,7 +60,8 @@ impl Pool {
             return Err(Error::Busy);
         }
         state.lent += 1;
-        Ok((Lease { pool: self, connection: None }, state.idle.pop()))
+        let lease = Lease { pool: self, connection: None, sound: Cell::new(true) };
+        Ok((lease, state.idle.pop()))
     }
 
     fn connect(&self) -> Result<Connection, Error> {
@@ -67,17 +72,32 @@ impl Pool {
     }
 }
 
-/// A place in the pool, given back with or without its connection.
-struct Lease<'p> {
+/// A place in the pool with a transaction in it; after an error its connection is not used again.
+pub(super) struct Lease<'p> {
     pool: &'p Pool,
     connection: Option<Connection>,
+    sound: Cell<bool>,
+}
+
+impl Lease<'_> {
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        // there is one until the lease ends
+        let result = self.connection.as_ref().ok_or(Error::Busy).and_then(work);
+        self.sound.set(self.sound.get() && result.is_ok());
+        result
+    }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
+        let connection = self.connection.take();
+        let sound = connection.filter(|c| self.sound.get() && c.execute_batch("COMMIT").is_ok());
         if let Ok(mut state) = self.pool.state.lock() {
             state.lent = state.lent.saturating_sub(1);
-            state.idle.extend(self.connection.take());
+            state.idle.extend(sound);
         }
         self.pool.returned.notify_one();
     }

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use openssl::sha::sha1;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::blobs::Blobs;
+use super::blobs::{Blobs, hex};
 use super::{Error, schema};
 use crate::consent::{Facts, ItemKey, PatientKey, Stored};
 use crate::ids::{DocumentId, EntryUuid, Oid, PatientId};
@@ -12,8 +13,8 @@ use crate::repository::{
 };
 
 /// What a candidate is made of; `hidden` documents were entered in error.
-const CANDIDATE: &str = "SELECT id, created, unique_id, entry_uuid, mime_type, size, sha1, facts,
-  attributes, rendered FROM document WHERE id BETWEEN ?1 AND ?2 AND status <> 'hidden'";
+const CANDIDATE: &str = "SELECT id, created, unique_id, facts FROM document
+  WHERE id BETWEEN ?1 AND ?2 AND status <> 'hidden'";
 
 pub(super) fn patient(connection: &Connection, id: &PatientId) -> Result<Option<Subject>, Error> {
     let mut statement = connection
@@ -113,6 +114,26 @@ pub(super) fn find(
     Ok(found.into_values().collect())
 }
 
+pub(super) fn release(connection: &Connection, item: ItemKey) -> Result<Option<Released>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT unique_id, entry_uuid, mime_type, size, sha1, attributes, rendered FROM document
+         WHERE id = ?1 AND status <> 'hidden'",
+    )?;
+    let released = statement.query_row([item.0], |row| {
+        Ok(Released {
+            key: item,
+            unique_id: row.get(0)?,
+            entry_uuid: row.get(1)?,
+            mime_type: row.get(2)?,
+            size: row.get::<_, i64>(3)?.cast_unsigned(),
+            sha1_hex: row.get(4)?,
+            attributes: row.get(5)?,
+            rendered: row.get(6)?,
+        })
+    });
+    Ok(released.optional()?)
+}
+
 pub(super) fn open(
     connection: &Connection,
     blobs: &Blobs,
@@ -142,14 +163,14 @@ pub(super) fn open(
     } else {
         blobs.read(&sha256_hex)?.map(|(length, file)| (length, ContentBytes::File(file)))
     };
+    let damaged = |damage| Err(Error::Damaged { item, damage });
     match place {
-        Some((found, bytes)) if found == size => {
-            Ok(Some(Content { size, mime_type, sha1_hex, bytes }))
+        None => damaged(Damage::Missing),
+        Some((found, _)) if found != size => damaged(Damage::Size { stated: size, found }),
+        Some((_, ContentBytes::Inline(bytes))) if hex(&sha1(&bytes)) != sha1_hex => {
+            damaged(Damage::Hash)
         }
-        Some((found, _)) => {
-            Err(Error::Damaged { item, damage: Damage::Size { stated: size, found } })
-        }
-        None => Err(Error::Damaged { item, damage: Damage::Missing }),
+        Some((_, bytes)) => Ok(Some(Content { size, mime_type, sha1_hex, bytes })),
     }
 }
 
@@ -167,18 +188,9 @@ type Place = (std::cmp::Reverse<String>, ItemKey);
 fn candidate(row: &Row<'_>, patient: PatientKey) -> Result<(Place, Candidate), Error> {
     let key = ItemKey(row.get(0)?);
     let facts: Facts =
-        serde_json::from_str(row.get_ref(7)?.as_str().map_err(rusqlite::Error::from)?)
+        serde_json::from_str(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)
             .map_err(|_| Error::Damaged { item: key, damage: Damage::Unreadable("facts") })?;
-    let entry = Released {
-        key,
-        unique_id: row.get(2)?,
-        entry_uuid: row.get(3)?,
-        mime_type: row.get(4)?,
-        size: row.get::<_, i64>(5)?.cast_unsigned(),
-        sha1_hex: row.get(6)?,
-        attributes: row.get(8)?,
-        rendered: row.get(9)?,
-    };
-    let candidate = Candidate::new(Facts { key, patient, ..facts }, entry);
+    let facts = Facts { key, patient, ..facts };
+    let candidate = Candidate { facts, unique_id: row.get(2)? };
     Ok(((std::cmp::Reverse(row.get(1)?), key), candidate))
 }

@@ -1,11 +1,12 @@
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
 use crate::consent::{Facts, ItemKey};
 use crate::ids::{DocumentId, EntryUuid};
-use crate::repository::evidence::{access, all, permit, subject};
+use crate::repository::evidence::{access, all, any, grant_in, permit, subject};
 use crate::repository::{Change, ContentBytes, Damage, Draft, Status};
 
 struct Fixture {
@@ -46,6 +47,7 @@ fn draft(id: u32, patient: &Subject) -> Draft {
             reference: format!("DocumentReference/d{id}"),
             identifiers: vec![],
             labels: vec![],
+            unreadable_labels: false,
             classes: vec![],
             codes: vec![],
             authors: vec![],
@@ -67,7 +69,7 @@ fn put(store: &Store, draft: &Draft, bytes: &[u8]) -> Result<Change, Error> {
 }
 
 fn unique_ids(candidates: &[Candidate]) -> Vec<&str> {
-    candidates.iter().map(|c| c.unique_id().trim_start_matches("2.999.1.4.")).collect()
+    candidates.iter().map(|c| c.unique_id.trim_start_matches("2.999.1.4.")).collect()
 }
 
 fn read(content: Content) -> Vec<u8> {
@@ -95,11 +97,11 @@ fn find_and_open_give_the_patients_own_documents_back() {
     put(&store, &draft(1, &one), b"first").unwrap();
     put(&store, &draft(2, &two), b"second").unwrap();
     for (patient, number, bytes) in [(&one, "1", b"first".as_slice()), (&two, "2", b"second")] {
-        let mut found = all(&store, patient);
+        let found = all(&store, patient);
         assert_eq!(unique_ids(&found), [number]);
-        assert_eq!(found[0].facts().patient, patient.key);
+        assert_eq!(found[0].facts.patient, patient.key);
         let permit = permit(&store, patient, &found[0]);
-        let entry = found.remove(0).release(&permit).unwrap();
+        let entry = store.snapshot().unwrap().release(&permit).unwrap().unwrap();
         assert_eq!((entry.size, entry.key), (bytes.len() as u64, permit.item()));
         let content = store.open(&permit).unwrap().unwrap();
         assert_eq!((content.size, &content.sha1_hex), (entry.size, &entry.sha1_hex));
@@ -107,33 +109,41 @@ fn find_and_open_give_the_patients_own_documents_back() {
     }
     // asking for another's document by its id finds nothing
     let items = Items::UniqueIds(vec![DocumentId::parse("2.999.1.4.2").unwrap()]);
-    let grant = crate::repository::evidence::grant_for(&store, &one);
-    assert!(store.find(&grant, &Criteria::Items(items.clone())).unwrap().is_empty());
-    assert_eq!(store.patients_of(&access(), &items).unwrap(), [two]);
+    let state = store.snapshot().unwrap();
+    let grant = grant_in(&*state, &one);
+    assert!(state.find(&grant, &Criteria::Items(items.clone())).unwrap().is_empty());
+    assert_eq!(state.patients_of(&access(), &items).unwrap(), [two]);
 }
 
 #[test]
-fn a_permit_for_another_document_releases_nothing() {
+fn a_snapshot_shows_no_document_without_its_consent() {
     let Fixture { directory: _kept, store, one, .. } = fixture();
-    put(&store, &draft(1, &one), b"first").unwrap();
-    put(&store, &draft(2, &one), b"second").unwrap();
-    let mut found = all(&store, &one);
-    let foreign = permit(&store, &one, &found[0]);
-    assert!(found.pop().unwrap().release(&foreign).is_none());
-    assert!(found.pop().unwrap().release(&foreign).is_some());
+    let found = |state: &dyn Snapshot, grant: &Grant| state.find(grant, &any()).unwrap().len();
+    let before = store.snapshot().unwrap();
+    let grant = grant_in(&*before, &one);
+    // a load that comes between the consents and the documents
+    let mut batch = store.begin().unwrap();
+    batch.put_consent("c", one.key, "{}").unwrap();
+    let blob = batch.blob().finish().unwrap();
+    batch.put_document(&draft(1, &one), &blob).unwrap();
+    batch.commit().unwrap();
+    assert_eq!(found(&*before, &grant), 0);
+    let after = store.snapshot().unwrap();
+    assert_eq!(after.consents(&access(), one.key).unwrap().len(), 1);
+    assert_eq!(found(&*after, &grant_in(&*after, &one)), 1);
 }
 
 #[test]
 fn writing_again_changes_only_what_differs_and_keeps_the_key() {
     let Fixture { directory: _kept, store, one, two } = fixture();
     assert_eq!(put(&store, &draft(1, &one), b"bytes").unwrap(), Change::Added);
-    let key = all(&store, &one)[0].facts().key;
+    let key = all(&store, &one)[0].facts.key;
     assert_eq!(put(&store, &draft(1, &one), b"bytes").unwrap(), Change::Unchanged);
     assert_eq!(put(&store, &draft(1, &one), &[b'x'; 100_000]).unwrap(), Change::Updated);
     let deprecated = Draft { status: Status::Deprecated, ..draft(1, &one) };
     assert_eq!(put(&store, &deprecated, b"other bytes").unwrap(), Change::Updated);
     let found = all(&store, &one);
-    assert_eq!((found.len(), found[0].facts().key), (1, key));
+    assert_eq!((found.len(), found[0].facts.key), (1, key));
     let content = store.open(&permit(&store, &one, &found[0])).unwrap().unwrap();
     assert_eq!(read(content), b"other bytes");
     assert!(matches!(
@@ -216,7 +226,9 @@ fn a_hidden_document_is_not_there() {
     assert!(all(&store, &one).is_empty());
     assert!(store.open(&permit).unwrap().is_none());
     let items = Items::EntryUuids(vec![draft(1, &one).entry_uuid]);
-    assert!(store.patients_of(&access(), &items).unwrap().is_empty());
+    let state = store.snapshot().unwrap();
+    assert!(state.patients_of(&access(), &items).unwrap().is_empty());
+    assert!(state.release(&permit).unwrap().is_none());
     assert_eq!(put(&store, &draft(1, &one), b"bytes").unwrap(), Change::Updated);
     assert_eq!(all(&store, &one).len(), 1);
 }
@@ -241,6 +253,26 @@ fn a_damaged_file_is_told() {
 }
 
 #[test]
+fn damaged_bytes_at_hand_are_told() {
+    let Fixture { directory, store, one, .. } = fixture();
+    put(&store, &draft(1, &one), b"right").unwrap();
+    let permit = permit(&store, &one, &all(&store, &one)[0]);
+    let database = Connection::open(directory.path().join("glassgate.db")).unwrap();
+    let damage = |content: &[u8]| {
+        database.execute("UPDATE bytes SET content = ?1", [content]).unwrap();
+        match store.open(&permit) {
+            Err(crate::repository::Error::Damaged { damage, .. }) => Some(damage),
+            _ => None,
+        }
+    };
+    assert_eq!(damage(b"wrong"), Some(Damage::Hash));
+    assert_eq!(damage(b"cut"), Some(Damage::Size { stated: 5, found: 3 }));
+    assert_eq!(damage(b"right"), None);
+    database.execute("DELETE FROM bytes", []).unwrap();
+    assert_eq!(damage(b""), Some(Damage::Missing));
+}
+
+#[test]
 fn the_newest_come_first_and_criteria_narrow() {
     let Fixture { directory: _kept, store, one, .. } = fixture();
     for (id, created, status) in [
@@ -252,14 +284,15 @@ fn the_newest_come_first_and_criteria_narrow() {
         let draft = Draft { created: created.into(), status, ..draft(id, &one) };
         put(&store, &draft, b"bytes").unwrap();
     }
-    let grant = crate::repository::evidence::grant_for(&store, &one);
+    let state = store.snapshot().unwrap();
+    let grant = grant_in(&*state, &one);
     let find = |statuses: &[Status], from: Option<&str>, to: Option<&str>| {
         let criteria = Criteria::All {
             statuses: statuses.to_vec(),
             created_from: from.map(str::to_owned),
             created_to: to.map(str::to_owned),
         };
-        unique_ids(&store.find(&grant, &criteria).unwrap()).join(" ")
+        unique_ids(&state.find(&grant, &criteria).unwrap()).join(" ")
     };
     assert_eq!(find(&[], None, None), "4 2 1 3");
     assert_eq!(find(&[Status::Deprecated], None, None), "3");
@@ -269,7 +302,7 @@ fn the_newest_come_first_and_criteria_narrow() {
     assert_eq!(find(&[], None, Some("20241231")), "1 3");
     let wanted = ["2.999.1.4.1", "2.999.1.4.4", "2.999.1.4.1", "2.999.1.4.99"];
     let ids = wanted.into_iter().map(|id| DocumentId::parse(id).unwrap()).collect();
-    let found = store.find(&grant, &Criteria::Items(Items::UniqueIds(ids))).unwrap();
+    let found = state.find(&grant, &Criteria::Items(Items::UniqueIds(ids))).unwrap();
     assert_eq!(unique_ids(&found), ["4", "1"]);
 }
 
@@ -283,7 +316,7 @@ fn an_edited_consent_counts_at_once() {
         Ok::<_, Error>(change)
     };
     let stored = |patient: &Subject| {
-        let consents = store.consents(&access(), patient.key).unwrap();
+        let consents = store.snapshot().unwrap().consents(&access(), patient.key).unwrap();
         consents.into_iter().map(|c| (c.version, c.json)).collect::<Vec<_>>()
     };
     assert_eq!(write(&one, "1").unwrap(), Change::Added);
@@ -303,13 +336,14 @@ fn a_patient_is_found_by_each_identifier_that_he_has_now() {
     let mut batch = store.begin().unwrap();
     batch.put_patient("p9", "1", &[home.clone(), other.clone()]).unwrap();
     batch.commit().unwrap();
-    let found = store.patient(&access(), &other).unwrap().unwrap();
+    let patient = |id| store.snapshot().unwrap().patient(&access(), id).unwrap();
+    let found = patient(&other).unwrap();
     assert_eq!(found.identifiers, [home.clone(), other.clone()]);
     assert_eq!(found.references, ["Patient/p9"]);
     let mut batch = store.begin().unwrap();
     assert_eq!(batch.put_patient("p9", "2", &[home]).unwrap().1, Change::Updated);
     batch.commit().unwrap();
-    assert!(store.patient(&access(), &other).unwrap().is_none());
+    assert!(patient(&other).is_none());
 }
 
 #[test]
@@ -324,6 +358,32 @@ fn a_store_of_a_later_program_is_left_alone() {
     drop(database);
     let opened = Store::open(&Settings::new(directory.path()));
     assert!(matches!(opened, Err(Error::Newer { found: 99, known: 1 })));
+}
+
+#[test]
+fn nobody_else_may_read_whatever_the_folder_allows() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let store = Store::open(&Settings::new(directory.path())).unwrap();
+    let mut batch = store.begin().unwrap();
+    let id = PatientId::parse("1^^^&2.999.1.3&ISO").unwrap();
+    batch.put_patient("p1", "{}", &[id]).unwrap();
+    batch.commit().unwrap();
+    put(&store, &draft(1, &subject(&store, "1").unwrap()), &[7; 200_000]).unwrap();
+    let mut seen = 0;
+    let mut open = vec![directory.path().to_owned()];
+    while let Some(path) = open.pop() {
+        for entry in fs::read_dir(&path).unwrap() {
+            let entry = entry.unwrap();
+            let wanted = if entry.path().is_dir() { 0o700 } else { 0o600 };
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, wanted, "{}", entry.path().display());
+            seen += 1;
+            open.extend(entry.path().is_dir().then(|| entry.path()));
+        }
+    }
+    // the database with -wal and -shm, blobs with two folders and a file
+    assert_eq!(seen, 7);
 }
 
 #[test]

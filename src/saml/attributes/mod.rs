@@ -12,6 +12,7 @@ use crate::principal::Claims;
 use crate::xml::{self, Node, ns};
 
 use super::element::{Malformed, stated};
+use identifier::Patient;
 use value::Value;
 
 /// Attribute values of one assertion: the richest seen has 33, and each is compared with its kin.
@@ -91,8 +92,9 @@ fn take(kind: Kind, value: Value, claims: &mut Claims, homes: &mut Vec<String>) 
         }
         Kind::Role => coded::add_roles(&value, &mut claims.roles),
         Kind::Patient => match identifier::patient(&value) {
-            Some(patient) => push_new(&mut claims.patients, patient),
-            None => claims.unreadable_patients = claims.unreadable_patients.saturating_add(1),
+            Patient::Of(patient) => push_new(&mut claims.patients, patient),
+            Patient::Unassigned => count(&mut claims.unassigned_patients),
+            Patient::Unreadable => count(&mut claims.unreadable_patients),
         },
         Kind::Name => keep_first(&mut claims.name, value.text),
         Kind::Organization => keep_first(&mut claims.organization, value.text),
@@ -101,6 +103,10 @@ fn take(kind: Kind, value: Value, claims: &mut Claims, homes: &mut Vec<String>) 
         Kind::HomeCommunity if value.text.is_empty() => homes.push(value.raw),
         Kind::HomeCommunity => homes.push(value.text),
     }
+}
+
+fn count(counter: &mut usize) {
+    *counter = counter.saturating_add(1);
 }
 
 fn keep_first(claim: &mut Option<String>, text: String) {

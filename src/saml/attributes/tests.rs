@@ -16,7 +16,7 @@ proptest! {
         let claims = claims_of(&name, &content);
         let taken = claims.purposes.coded.len() + claims.purposes.plain.len() + claims.roles.len()
             + claims.organization_ids.len() + claims.provider_ids.len() + claims.patients.len()
-            + claims.unreadable_patients;
+            + claims.unassigned_patients + claims.unreadable_patients;
         prop_assert_eq!(taken > 0, !text.trim().is_empty());
     }
 }
@@ -197,6 +197,7 @@ fn an_empty_value_is_no_value() {
         assert!(claims.name.is_none() && claims.organization.is_none());
         assert!(claims.provider_ids.is_empty() && claims.home_community.is_none());
         assert!(claims.patients.is_empty() && claims.unreadable_patients == 0);
+        assert_eq!(claims.unassigned_patients, 0);
     }
 }
 
@@ -235,6 +236,11 @@ fn every_shape_of_a_patient_reads_alike() {
         ("2.0", "P-1001^^^&amp;urn:oid:2.999.1.3&amp;ISO"),
         ("2.0", "P-1001^^^SPID&amp;2.999.1.3&amp;ISO"),
         ("2.0", "P-1001^^^&amp;2.999.1.3&amp;ISO^PI"),
+        ("2.0", "P-1001^^^&amp;2.999.1.3&amp;iso"),
+        ("2.0", "P-1001^^^&amp;2.999.1.3"),
+        ("2.0", "P-1001^^^2.999.1.3"),
+        ("2.0", "P-1001 ^^^ &amp; 2.999.1.3 &amp; ISO"),
+        ("2.0", "urn:hl7ii:2.999.1.3:P-1001"),
         (
             "2.0",
             "<InstanceIdentifier xmlns=\"urn:hl7-org:v3\" root=\"2.999.1.3\" extension=\"P-1001\"/>",
@@ -248,16 +254,27 @@ fn every_shape_of_a_patient_reads_alike() {
             "{content}"
         );
     }
-    for content in [
-        "P-1001",
-        "P-1001^^^",
-        "P-1001^^^&amp;2.999.1.3&amp;DNS",
-        "^^^&amp;2.999.1.3&amp;ISO",
-        "a^^^&amp;2.9&amp;ISO~b^^^&amp;2.9&amp;ISO",
-        "<id/>",
+    for (content, unassigned) in [
+        ("P-1001", true),
+        ("P-1001^^^", true),
+        ("P-1001^^^^PI", true),
+        ("Patient/p1001", true),
+        ("<id extension='P-1001'/>", true),
+        ("P-1001^^^&amp;2.999.1.3&amp;DNS", false),
+        ("P-1001^^^Lakeside", false),
+        ("P-1001^&amp;2.999.1.3&amp;ISO", false),
+        ("P-1001^^^&amp;&amp;ISO", false),
+        ("2.999.1.3|P-1001", false),
+        ("https://ehr.example/Patient/p1001", false),
+        ("<id root='2.999.1.3'/>", false),
+        ("^^^&amp;2.999.1.3&amp;ISO", false),
+        ("a^^^&amp;2.9&amp;ISO~b^^^&amp;2.9&amp;ISO", false),
+        ("<id/>", false),
     ] {
         let claims = claims_of("urn:oasis:names:tc:xacml:2.0:resource:resource-id", content);
-        assert_eq!((claims.patients.len(), claims.unreadable_patients), (0, 1), "{content}");
+        let counts = (claims.unassigned_patients, claims.unreadable_patients);
+        assert_eq!(counts, if unassigned { (1, 0) } else { (0, 1) }, "{content}");
+        assert!(claims.patients.is_empty(), "{content}");
     }
 }
 
