@@ -8,6 +8,7 @@ mod get;
 mod glass;
 mod iti38;
 mod iti39;
+mod loaded;
 mod packaging;
 mod purposes;
 mod record;
