@@ -1,9 +1,10 @@
 use std::path::PathBuf;
 
 use super::{Config, OpenError};
-use crate::audit::{Endpoint, Event, Import, Journal, Outcome};
+use crate::audit::{Document, Endpoint, Event, Import, Journal, Outcome};
 use crate::clock::{Clock, SystemClock, SystemRandom};
-use crate::ingest::{self, Progress, Report};
+use crate::ids::PatientId;
+use crate::ingest::{self, Changed, Progress, Report};
 use crate::repository::embedded::Store;
 
 impl Config {
@@ -17,29 +18,39 @@ impl Config {
         let journal = Journal::open(self.journal.clone(), &SystemRandom)?;
         let store = Store::open(&self.repository)?;
         let from: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        let import = |patient, outcome| Import {
-            at: SystemClock.now(),
-            from: from.join(" "),
-            operator: operator.to_owned(),
-            endpoint: Endpoint {
-                uri: self.gateway.public_url.clone(),
-                host: self.gateway.host.clone(),
-            },
-            patient,
-            documents: Vec::new(),
-            resources: Vec::new(),
-            outcome,
+        let import = |patient: Option<(PatientId, Changed)>, outcome| {
+            let (patient, changed) = patient.unzip();
+            let changed = changed.unwrap_or_default();
+            Import {
+                at: SystemClock.now(),
+                from: from.join(" "),
+                operator: operator.to_owned(),
+                endpoint: Endpoint {
+                    uri: self.gateway.public_url.clone(),
+                    host: self.gateway.host.clone(),
+                },
+                patient,
+                documents: changed.documents.into_iter().map(|id| self.document(id)).collect(),
+                resources: changed.resources.into_iter().collect(),
+                outcome,
+            }
         };
         // the intent first: a load that is cut short is on record all the same
         let intent = Event::import(&import(None, Outcome::success().noting("load begins")));
         let _begun = journal.record_blocking(SystemClock.now(), &intent)?;
         let report = ingest::load(&store, &self.ingest, paths, progress);
-        let patients = report.patients.iter().cloned().map(Some).chain([None]);
+        let patients = report.patients.clone().into_iter().map(Some).chain([None]);
         let events: Vec<Event> = patients
             .flat_map(|patient| Event::import(&import(patient, outcome(&report))))
             .collect();
         let _ended = journal.record_blocking(SystemClock.now(), &events)?;
         Ok(report)
+    }
+
+    /// One of our documents, as audit names it.
+    fn document(&self, unique_id: String) -> Document {
+        let (home, repository) = (&self.ingest.home, &self.ingest.repository);
+        Document { unique_id, repository: repository.to_string(), home: Some(home.to_string()) }
     }
 }
 

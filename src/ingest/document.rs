@@ -13,6 +13,8 @@ use crate::xds::{Availability, Entry, EntryContext, EntryError};
 /// A document that is stored or hidden.
 pub(super) struct Loaded {
     pub(super) patient: PatientId,
+    /// The uniqueId, unless it is hidden.
+    pub(super) unique_id: Option<String>,
     pub(super) change: Change,
     pub(super) caution: Option<Caution>,
 }
@@ -29,7 +31,7 @@ pub(super) fn load(
     if reference.status.as_deref() == Some("entered-in-error") {
         let hidden = batch.hide_document(&item.id, subject.key)?;
         let change = hidden.ok_or(Error::NothingToHide)?;
-        return Ok(Loaded { patient: home, change, caution: None });
+        return Ok(Loaded { patient: home, unique_id: None, change, caution: None });
     }
     let [content] = reference.content.as_slice() else {
         return Err(Error::Contents(reference.content.len()));
@@ -61,5 +63,5 @@ pub(super) fn load(
     };
     let change = batch.put_document(&draft, &blob)?;
     let caution = (!draft.facts.labels_are_readable()).then_some(Caution::Label);
-    Ok(Loaded { patient: home, change, caution })
+    Ok(Loaded { patient: home, unique_id: Some(entry.unique_id), change, caution })
 }

@@ -15,12 +15,13 @@ mod survey;
 use std::path::PathBuf;
 
 use crate::ids::{HomeCommunityId, Oid, RepositoryId};
+use crate::repository::Change;
 use crate::repository::embedded::{Batch, Store};
 use parcel::{Item, Kind, Parcel};
 use survey::{Survey, Unit};
 
 pub use error::Error;
-pub use report::{Caution, Counts, Place, Refused, Report, Warning};
+pub use report::{Caution, Changed, Counts, Place, Refused, Report, Warning};
 
 /// Transactions end after this many bundles or resources: one durable write for all of them.
 const BATCH_UNITS: usize = 500;
@@ -151,6 +152,7 @@ impl Loader<'_> {
         item: &Item,
         report: &mut Report,
     ) -> Result<(), Error> {
+        let mut unique_id = None;
         let (patient, change) = match item.kind {
             Kind::Patient => patient::load(batch, self.settings, item)?,
             Kind::Consent => {
@@ -162,10 +164,16 @@ impl Loader<'_> {
                 let source = attachment::Source { parcel, survey: self.survey, unit };
                 let loaded = document::load(batch, self.settings, item, &source)?;
                 self.warn(unit, item, loaded.caution, report);
+                unique_id = loaded.unique_id;
                 (loaded.patient, loaded.change)
             }
         };
-        report.patients.insert(patient);
+        let changed = report.patients.entry(patient).or_default();
+        match unique_id {
+            _ if change == Change::Unchanged => {}
+            Some(unique_id) => _ = changed.documents.insert(unique_id),
+            None => _ = changed.resources.insert(item.name()),
+        }
         report.counts.entry(item.kind.as_str()).or_default().add(change);
         Ok(())
     }

@@ -10,8 +10,8 @@ use crate::repository::Change;
 /// What a load did, for its operator and for audit.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Whose records were loaded, changed or not, by the home authority's identifier.
-    pub patients: BTreeSet<PatientId>,
+    /// Whose records were loaded, changed or not, by the home authority's identifier, and what is new of them.
+    pub patients: BTreeMap<PatientId, Changed>,
     /// How many of `Patient`, `Consent` and `DocumentReference`.
     pub counts: BTreeMap<&'static str, Counts>,
     /// How many of the types that are not loaded.
@@ -32,7 +32,11 @@ impl Report {
     }
 
     pub(super) fn absorb(&mut self, other: Self) {
-        self.patients.extend(other.patients);
+        for (patient, changed) in other.patients {
+            let all = self.patients.entry(patient).or_default();
+            all.documents.extend(changed.documents);
+            all.resources.extend(changed.resources);
+        }
         for (kind, counts) in other.counts {
             let sum = self.counts.entry(kind).or_default();
             sum.added += counts.added;
@@ -45,6 +49,15 @@ impl Report {
         self.refused.extend(other.refused);
         self.warnings.extend(other.warnings);
     }
+}
+
+/// What was added or updated for one patient.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Unique ids of documents.
+    pub documents: BTreeSet<String>,
+    /// All else, such as `Consent/c-1002`; a document that was entered in error and is hidden too.
+    pub resources: BTreeSet<String>,
 }
 
 /// How many resources of a type.

@@ -149,7 +149,7 @@ fn loading_again_changes_nothing() {
     assert_eq!(counts(&report, "Patient"), (2, 0, 0));
     assert_eq!(counts(&report, "Consent"), (1, 0, 0));
     assert_eq!(counts(&report, "DocumentReference"), (1, 0, 0));
-    let patients: Vec<_> = report.patients.iter().map(ToString::to_string).collect();
+    let patients: Vec<_> = report.patients.keys().map(ToString::to_string).collect();
     assert_eq!(patients, ["1^^^&2.999.1.3&ISO", "2^^^&2.999.1.3&ISO"]);
     let report = world.load_all();
     assert_eq!(counts(&report, "Patient"), (0, 0, 2));

@@ -9,6 +9,7 @@ mod glass;
 mod http;
 mod iti38;
 mod iti39;
+mod loaded;
 mod packaging;
 mod purposes;
 mod record;

@@ -71,3 +71,33 @@ fn a_link_to_nothing_is_told_and_stops_nothing() {
     assert_eq!(places, [&world.folder().join("gone.json"), &world.folder().join("sub/gone.json")]);
     assert!(report.refused.iter().all(|refused| matches!(refused.reason, Error::Unreadable(_))));
 }
+
+#[test]
+fn what_changed_is_named_by_patient() {
+    let world = World::new();
+    let all = [patient("1"), opt_out("1"), patient("2"), document("1", 1, &inline(b"one"))];
+    world.write("a.json", bundle(&all));
+    world.write("b.json", bundle(&[document("1", 2, &inline(b"two"))]));
+    let changed = |report: &Report| {
+        let of = |changed: &Changed| {
+            changed
+                .documents
+                .iter()
+                .chain(&changed.resources)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        report.patients.values().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        changed(&world.load_all()),
+        ["2.999.1.4.1.1 2.999.1.4.1.2 Consent/c1 Patient/p1", "Patient/p2"]
+    );
+    assert_eq!(changed(&world.load_all()), ["", ""]);
+    let mut wrong = document("1", 1, &inline(b"one"));
+    wrong["status"] = "entered-in-error".into();
+    world.write("a.json", bundle(&[wrong]));
+    world.write("b.json", bundle(&[document("1", 2, &inline(b"other"))]));
+    assert_eq!(changed(&world.load_all()), ["2.999.1.4.1.2 DocumentReference/d1"]);
+}
