@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use glassgate::audit::{Event, Journal, Settings};
 use glassgate::clock::SystemRandom;
 use glassgate::limits::AUDIT_MESSAGE_BYTES;
-use kinds::{NASTY, NOW, endpoint, every_kind, source, validate};
+use kinds::{NASTY, NOW, Sender, endpoint, every_kind, source, validate};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 /// Audit messages by others, and the schema.
 fn foreign() -> PathBuf {
@@ -40,7 +43,7 @@ fn every_kind_is_valid_as_rendered_and_as_journaled() {
         std::fs::write(&path, xml).unwrap();
         files.push(path);
     };
-    for events in ["", NASTY, &NASTY.repeat(2_000)].map(every_kind) {
+    for events in ["", NASTY, &NASTY.repeat(2_000)].map(|text| every_kind(&Sender::of(text))) {
         events.iter().for_each(|event| write(&event.to_dicom(&source())));
         let _receipt = journal.record_blocking(NOW, &events).unwrap();
     }
@@ -56,6 +59,54 @@ fn every_kind_is_valid_as_rendered_and_as_journaled() {
         }
     }
     assert_eq!(files.len(), 2 * usize::try_from(seq).unwrap());
+    validate(&files);
+}
+
+/// Any sender, decent or not.
+fn any_sender() -> impl Strategy<Value = Sender> {
+    let piece = prop_oneof![Just(NASTY.to_owned()), any::<String>(), Just("\"".to_owned())];
+    let times = prop_oneof![Just(1_usize), 0..40_usize, 200..400_usize];
+    (piece, times, 0..500_usize, 0..120_usize, 0..60_usize).prop_map(
+        |(piece, times, codes, documents, rules)| Sender {
+            text: piece.repeat(times),
+            codes,
+            documents,
+            rules,
+        },
+    )
+}
+
+#[test]
+fn whatever_a_sender_writes_every_receiver_can_take_it_and_each_document_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.db");
+    let journal = Journal::open(Settings { path, source: source() }, &SystemRandom).unwrap();
+    let mut runner = TestRunner::deterministic();
+    let mut files = Vec::new();
+    let mut longest = 0;
+    for _ in 0..10 {
+        let sender = any_sender().new_tree(&mut runner).unwrap().current();
+        let events = every_kind(&sender);
+        let receipt = journal.record_blocking(NOW, &events).unwrap();
+        let mut named = 0;
+        for (seq, event) in receipt.records().zip(&events) {
+            let record = journal.after(seq - 1, 1).unwrap().remove(0);
+            assert!(record.message.len() <= AUDIT_MESSAGE_BYTES, "{} bytes", record.message.len());
+            longest = longest.max(record.message.len());
+            let message = str::from_utf8(&record.message).unwrap();
+            assert_eq!(
+                message.matches("<ParticipantObjectIdentification ").count(),
+                event.objects.len()
+            );
+            named += message.matches("\"2.999.1.4.1002.").count();
+            let path = folder.path().join(format!("{}.xml", files.len()));
+            std::fs::write(&path, message.split_once(" - ").unwrap().1).unwrap();
+            files.push(path);
+        }
+        // delivered, withheld, broken off, released by an override, loaded
+        assert_eq!(named, 5 * (1 + sender.documents));
+    }
+    assert!(longest > AUDIT_MESSAGE_BYTES / 2, "the longest has {longest} bytes");
     validate(&files);
 }
 

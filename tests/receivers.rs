@@ -15,7 +15,7 @@ use glassgate::audit::delivery::{self, Delivery, Standing, Target, Times};
 use glassgate::audit::{Event, Journal, Outcome, Query, Settings};
 use glassgate::clock::{Clock, Random, SystemClock, SystemRandom};
 use glassgate::demo::pki;
-use kinds::{NASTY, endpoint, every_kind, source, transaction, validate};
+use kinds::{NASTY, Sender, endpoint, every_kind, source, transaction, validate};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::time::{interval, sleep, timeout};
@@ -104,7 +104,7 @@ async fn outage(program: Program) {
     for run in 0..2 {
         let journal = bench.journal();
         let delivery = bench.deliver(&journal, "gateway/tls");
-        record(&journal, &every_kind(NASTY)).await;
+        record(&journal, &every_kind(&Sender::of(NASTY))).await;
         let journaled = stored(&journal);
         life.keeps(&journaled[journaled.len() - 1]).await;
         delivery.shutdown(PATIENCE).await;
@@ -318,10 +318,15 @@ async fn record(journal: &Journal, events: &[Event]) {
 /// Every kind, harmless and nasty, and a long query in letters of two octets.
 fn all_kinds() -> Vec<Event> {
     let query = Query { request: "é".repeat(100_000), ..Query::default() };
-    let large = Event::query(&transaction("é"), &query, Outcome::success());
+    let large = Event::query(&transaction(&Sender::of("é")), &query, Outcome::success());
     let start = Event::application_start(SystemClock.now(), &endpoint("gateway"), None);
-    [every_kind(""), every_kind(&NASTY.repeat(100)), every_kind("É\u{1f512}"), vec![start, large]]
-        .concat()
+    [
+        every_kind(&Sender::of("")),
+        every_kind(&Sender::of(&NASTY.repeat(100))),
+        every_kind(&Sender::of("É\u{1f512}")),
+        vec![start, large],
+    ]
+    .concat()
 }
 
 fn stored(journal: &Journal) -> Vec<Vec<u8>> {

@@ -1,219 +1,228 @@
 //! The AuditMessage as XML (DICOM PS3.15 A.5.1, `dicom2017c.xsd`), in one line.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::fit::fit;
 use super::{Event, Object, Participant, Source};
+use crate::ids::Coded;
 use crate::limits::AUDIT_MESSAGE_BYTES;
 use crate::xml::escape_attribute;
 
-/// Bytes of a value and items of a list: real values have 200, and the last pair makes every message fit.
-const CUTS: [Cut; 6] = [
-    Cut { bytes: 1_024, items: usize::MAX },
-    Cut { bytes: 512, items: 64 },
-    Cut { bytes: 256, items: 32 },
-    Cut { bytes: 128, items: 16 },
-    Cut { bytes: 64, items: 8 },
-    Cut { bytes: 40, items: 2 },
-];
-/// EventOutcomeDescription, in values: some dozens of reasons.
-const DESCRIPTION: usize = 8;
-/// ParticipantObjectQuery, in values.
-const QUERY: usize = 24;
-/// Digits of the largest record number, which is put in later.
-const NUMBER_BYTES: usize = 20;
+/// Bytes of one value: real ones have 200.
+const VALUE_BYTES: usize = 400;
+/// Bytes of a code, of its system, of its text: real ones have 60.
+const CODE_BYTES: usize = 200;
+/// Bytes of all codes of a kind: some 14 real ones, and people have one to five.
+const CODES_BYTES: usize = 2 * 1024;
+/// Bytes of EventOutcomeDescription without the record's id.
+const DESCRIPTION_BYTES: usize = 4 * 1024;
+/// Bytes of all participants: two nodes, and a user with his roles.
+const PARTICIPANTS_BYTES: usize = 6 * 1024;
+/// Bytes of all objects.
+const OBJECTS_BYTES: usize = 35 * 512;
+/// Bytes of all objects but the patient and the node that an alert is about.
+pub(super) const PORTION_BYTES: usize = 15 * 1024;
+/// Bytes of all details of one object.
+const DETAILS_BYTES: usize = 6 * 1024;
+
+/// Bytes of all that no sender chooses, the syslog head included.
+const OWN_BYTES: usize = 2_200;
+
+const _: () = assert!(
+    OWN_BYTES + DESCRIPTION_BYTES + CODES_BYTES + PARTICIPANTS_BYTES + OBJECTS_BYTES
+        <= AUDIT_MESSAGE_BYTES
+);
 
 /// Appends the message; for a named journal, gives the place where the record's number goes.
-///
-/// With what stands before it, it keeps to `AUDIT_MESSAGE_BYTES`; where that costs more than the first cut, it says so.
 pub(super) fn write(
     out: &mut String,
     event: &Event,
     source: &Source,
     journal: Option<&str>,
 ) -> usize {
-    let (start, mut number_at) = (out.len(), 0);
-    for cut in &CUTS {
-        out.truncate(start);
-        number_at = Writer { out: &mut *out, cut }.message(event, source, journal);
-        if out.len() + NUMBER_BYTES <= AUDIT_MESSAGE_BYTES {
-            break;
-        }
+    let mut unlisted = Unlisted::new();
+    let purposes = codes("PurposeOfUse", &event.purposes, &mut unlisted);
+    let participants = participants(event, source, &mut unlisted);
+    let objects = objects(event, &mut unlisted);
+
+    out.push_str(r#"<?xml version="1.0" encoding="UTF-8"?><AuditMessage>"#);
+    out.push_str("<EventIdentification");
+    attribute(out, "EventActionCode", event.action.code());
+    attribute(out, "EventDateTime", &event.at.to_string());
+    attribute(out, "EventOutcomeIndicator", event.outcome.indicator.code());
+    out.push('>');
+    coded(out, "EventID", event.id.code, event.id.system, event.id.text);
+    if let Some(kind) = event.type_code {
+        coded(out, "EventTypeCode", kind.code, kind.system, kind.text);
     }
+    let number_at = description(out, &event.outcome.description, &unlisted, journal);
+    out.push_str(&purposes);
+    out.push_str("</EventIdentification>");
+    out.push_str(&participants);
+    out.push_str("<AuditSourceIdentification");
+    attribute(out, "AuditEnterpriseSiteID", &source.enterprise_site);
+    attribute(out, "AuditSourceID", &source.id);
+    out.push('>');
+    // 4: application server process or thread
+    let server = "Application Server Process or Thread";
+    coded(out, "AuditSourceTypeCode", "4", "DCM", server);
+    out.push_str("</AuditSourceIdentification>");
+    out.push_str(&objects);
+    out.push_str("</AuditMessage>");
     number_at
 }
 
-struct Cut {
+/// Bytes that an object takes in a message.
+pub(super) fn length(one: &Object) -> usize {
+    let mut out = String::new();
+    object(&mut out, one, &mut Unlisted::new());
+    out.len()
+}
+
+/// How many of what a message has no room for.
+type Unlisted = BTreeMap<&'static str, usize>;
+
+/// Writes what fits into `bytes`, in order, and counts the rest.
+fn listed<T>(
+    what: &'static str,
+    all: &[T],
     bytes: usize,
-    items: usize,
+    unlisted: &mut Unlisted,
+    write: impl Fn(&mut String, &T, &mut Unlisted),
+) -> String {
+    let mut out = String::new();
+    for (n, one) in all.iter().enumerate() {
+        let (before, mut inner) = (out.len(), unlisted.clone());
+        write(&mut out, one, &mut inner);
+        if out.len() > bytes {
+            out.truncate(before);
+            *unlisted.entry(what).or_default() += all.len() - n;
+            break;
+        }
+        *unlisted = inner;
+    }
+    out
 }
 
-struct Writer<'a> {
-    out: &'a mut String,
-    cut: &'a Cut,
+fn codes(element: &'static str, all: &[Coded], unlisted: &mut Unlisted) -> String {
+    listed(element, all, CODES_BYTES, unlisted, |out, one, _| {
+        let text = one.display.as_ref().unwrap_or(&one.code);
+        coded(out, element, &one.code, &one.system, text);
+    })
 }
 
-impl Writer<'_> {
-    fn message(&mut self, event: &Event, source: &Source, journal: Option<&str>) -> usize {
-        self.out.push_str(r#"<?xml version="1.0" encoding="UTF-8"?><AuditMessage>"#);
-        let number_at = self.identification(event, journal);
-        for one in &event.participants {
-            self.participant(one, source);
-        }
-        self.out.push_str("<AuditSourceIdentification");
-        self.attribute("AuditEnterpriseSiteID", &source.enterprise_site);
-        self.attribute("AuditSourceID", &source.id);
-        self.out.push('>');
-        // 4: application server process or thread
-        let server = "Application Server Process or Thread";
-        self.coded("AuditSourceTypeCode", "4", "DCM", server);
-        self.out.push_str("</AuditSourceIdentification>");
-        for one in &event.objects {
-            self.object(one);
-        }
-        self.out.push_str("</AuditMessage>");
-        number_at
-    }
-
-    fn identification(&mut self, event: &Event, journal: Option<&str>) -> usize {
-        self.out.push_str("<EventIdentification");
-        self.attribute("EventActionCode", event.action.code());
-        self.attribute("EventDateTime", &event.at.to_string());
-        self.attribute("EventOutcomeIndicator", event.outcome.indicator.code());
-        self.out.push('>');
-        self.coded("EventID", event.id.code, event.id.system, event.id.text);
-        if let Some(kind) = event.type_code {
-            self.coded("EventTypeCode", kind.code, kind.system, kind.text);
-        }
-        let number_at = self.description(&event.outcome.description, journal);
-        for purpose in event.purposes.iter().take(self.cut.items) {
-            let text = purpose.display.as_ref().unwrap_or(&purpose.code);
-            self.coded("PurposeOfUse", &purpose.code, &purpose.system, text);
-        }
-        self.out.push_str("</EventIdentification>");
-        number_at
-    }
-
-    /// Ends in the record's id, since no other field of every message is free for one.
-    fn description(&mut self, text: &str, journal: Option<&str>) -> usize {
-        let bytes = self.cut.bytes;
-        let shortened = CUTS.first().is_some_and(|whole| bytes < whole.bytes);
-        if text.is_empty() && journal.is_none() && !shortened {
-            return self.out.len();
-        }
-        self.out.push_str("<EventOutcomeDescription>");
-        self.value(text, DESCRIPTION * bytes);
-        let mut between = if text.is_empty() { "" } else { "; " };
-        if shortened {
-            self.out.push_str(&format!("{between}values cut to {bytes} bytes"));
-            between = "; ";
-        }
-        if let Some(journal) = journal {
-            self.out.push_str(&format!("{between}record-id {journal}/"));
-        }
-        let number_at = self.out.len();
-        self.out.push_str("</EventOutcomeDescription>");
-        number_at
-    }
-
-    fn participant(&mut self, participant: &Participant, source: &Source) {
-        self.out.push_str("<ActiveParticipant");
-        self.attribute("UserID", &participant.user_id);
-        if participant.gateway {
-            self.attribute("AlternativeUserID", &source.process_id.to_string());
-        }
-        if let Some(name) = &participant.user_name {
-            self.attribute("UserName", name);
-        }
-        self.attribute("UserIsRequestor", if participant.requestor { "true" } else { "false" });
-        if let Some(network) = &participant.network {
-            let is_address = network.parse::<std::net::IpAddr>().is_ok();
-            self.attribute("NetworkAccessPointID", network);
-            self.attribute("NetworkAccessPointTypeCode", if is_address { "2" } else { "1" });
-        }
-        self.out.push('>');
-        if let Some(role) = participant.role {
-            self.coded("RoleIDCode", role.code, role.system, role.text);
-        }
-        for role in participant.roles.iter().take(self.cut.items) {
-            let text = role.display.as_ref().unwrap_or(&role.code);
-            self.coded("RoleIDCode", &role.code, &role.system, text);
-        }
-        self.out.push_str("</ActiveParticipant>");
-    }
-
-    fn object(&mut self, object: &Object) {
-        self.out.push_str("<ParticipantObjectIdentification");
-        if !object.id.is_empty() {
-            self.attribute("ParticipantObjectID", &object.id);
-        }
-        self.attribute("ParticipantObjectTypeCode", &object.type_code.to_string());
-        self.attribute("ParticipantObjectTypeCodeRole", &object.role.to_string());
-        self.out.push('>');
-        let kind = object.id_type;
-        self.coded("ParticipantObjectIDTypeCode", kind.code, kind.system, kind.text);
-        if let Some(query) = &object.query {
-            self.out.push_str("<ParticipantObjectQuery>");
-            BASE64.encode_string(fitting(query, QUERY * self.cut.bytes, char::len_utf8), self.out);
-            self.out.push_str("</ParticipantObjectQuery>");
-        }
-        for (name, value) in object.details.iter().take(self.cut.items) {
-            self.out.push_str("<ParticipantObjectDetail");
-            self.attribute("type", name);
-            self.out.push_str(" value=\"");
-            BASE64.encode_string(fitting(value, self.cut.bytes, char::len_utf8), self.out);
-            self.out.push_str("\"/>");
-        }
-        self.out.push_str("</ParticipantObjectIdentification>");
-    }
-
-    fn coded(&mut self, element: &str, code: &str, system: &str, text: &str) {
-        self.out.push('<');
-        self.out.push_str(element);
-        self.attribute("csd-code", code);
-        self.attribute("codeSystemName", system);
-        self.attribute("originalText", text);
-        self.out.push_str("/>");
-    }
-
-    fn attribute(&mut self, name: &str, text: &str) {
-        self.out.push(' ');
-        self.out.push_str(name);
-        self.out.push_str("=\"");
-        self.value(text, self.cut.bytes);
-        self.out.push('"');
-    }
-
-    /// Escapes for attributes in text too, and what Unicode calls line ends, so that one record is one line.
-    fn value(&mut self, text: &str, longest: usize) {
-        let text = fitting(text, longest, escaped_bytes);
-        if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
-            return escape_attribute(self.out, text);
-        }
-        for piece in text.split_inclusive(['\u{85}', '\u{2028}', '\u{2029}']) {
-            let line = piece.trim_end_matches(['\u{85}', '\u{2028}', '\u{2029}']);
-            escape_attribute(self.out, line);
-            self.out.push_str(if line.len() < piece.len() { " " } else { "" });
-        }
-    }
+fn participants(event: &Event, source: &Source, unlisted: &mut Unlisted) -> String {
+    let all = &event.participants;
+    listed("ActiveParticipant", all, PARTICIPANTS_BYTES, unlisted, |out, one, unlisted| {
+        participant(out, one, source, unlisted);
+    })
 }
 
-/// As much of the text as fits.
-fn fitting(text: &str, longest: usize, bytes: fn(char) -> usize) -> &str {
-    let mut sum = 0;
-    let mut over = |c| {
-        sum += bytes(c);
-        sum > longest
-    };
-    let end = text.char_indices().find_map(|(at, c)| over(c).then_some(at));
-    end.and_then(|end| text.get(..end)).unwrap_or(text)
+fn objects(event: &Event, unlisted: &mut Unlisted) -> String {
+    listed("ParticipantObject", &event.objects, OBJECTS_BYTES, unlisted, object)
 }
 
-/// Bytes of a character once it is escaped, at most.
-fn escaped_bytes(c: char) -> usize {
-    match c {
-        '"' | '&' | '<' | '>' | '\n' | '\r' | '\t' => "&quot;".len(),
-        c if c.is_control() => char::REPLACEMENT_CHARACTER.len_utf8(),
-        c => c.len_utf8(),
+/// Ends in the record's id, since no other field of every message is free for one.
+fn description(out: &mut String, text: &str, unlisted: &Unlisted, journal: Option<&str>) -> usize {
+    let mut notes = Vec::new();
+    if !text.is_empty() {
+        notes.push(fit(text, DESCRIPTION_BYTES));
+    }
+    notes.extend(unlisted.iter().map(|(what, count)| format!("{count} more {what}").into()));
+    notes.extend(journal.map(|journal| format!("record-id {journal}/").into()));
+    if notes.is_empty() {
+        return out.len();
+    }
+    out.push_str("<EventOutcomeDescription>");
+    value(out, &notes.join("; "));
+    let number_at = out.len();
+    out.push_str("</EventOutcomeDescription>");
+    number_at
+}
+
+fn participant(
+    out: &mut String,
+    participant: &Participant,
+    source: &Source,
+    unlisted: &mut Unlisted,
+) {
+    out.push_str("<ActiveParticipant");
+    attribute(out, "UserID", &participant.user_id);
+    if participant.gateway {
+        attribute(out, "AlternativeUserID", &source.process_id.to_string());
+    }
+    if let Some(name) = &participant.user_name {
+        attribute(out, "UserName", name);
+    }
+    attribute(out, "UserIsRequestor", if participant.requestor { "true" } else { "false" });
+    if let Some(network) = &participant.network {
+        let is_address = network.parse::<std::net::IpAddr>().is_ok();
+        attribute(out, "NetworkAccessPointID", network);
+        attribute(out, "NetworkAccessPointTypeCode", if is_address { "2" } else { "1" });
+    }
+    out.push('>');
+    if let Some(role) = participant.role {
+        coded(out, "RoleIDCode", role.code, role.system, role.text);
+    }
+    out.push_str(&codes("RoleIDCode", &participant.roles, unlisted));
+    out.push_str("</ActiveParticipant>");
+}
+
+fn object(out: &mut String, object: &Object, unlisted: &mut Unlisted) {
+    out.push_str("<ParticipantObjectIdentification");
+    if !object.id.is_empty() {
+        attribute(out, "ParticipantObjectID", &object.id);
+    }
+    attribute(out, "ParticipantObjectTypeCode", &object.type_code.to_string());
+    attribute(out, "ParticipantObjectTypeCodeRole", &object.role.to_string());
+    out.push('>');
+    let kind = object.id_type;
+    coded(out, "ParticipantObjectIDTypeCode", kind.code, kind.system, kind.text);
+    if let Some(query) = &object.query {
+        out.push_str("<ParticipantObjectQuery>");
+        BASE64.encode_string(query, out);
+        out.push_str("</ParticipantObjectQuery>");
+    }
+    let what = "ParticipantObjectDetail";
+    out.push_str(&listed(what, &object.details, DETAILS_BYTES, unlisted, |out, one, _| {
+        let (name, value) = one;
+        out.push_str("<ParticipantObjectDetail");
+        attribute(out, "type", name);
+        out.push_str(" value=\"");
+        BASE64.encode_string(fit(value, VALUE_BYTES).as_bytes(), out);
+        out.push_str("\"/>");
+    }));
+    out.push_str("</ParticipantObjectIdentification>");
+}
+
+fn coded(out: &mut String, element: &str, code: &str, system: &str, text: &str) {
+    out.push('<');
+    out.push_str(element);
+    attribute(out, "csd-code", &fit(code, CODE_BYTES));
+    attribute(out, "codeSystemName", &fit(system, CODE_BYTES));
+    attribute(out, "originalText", &fit(text, CODE_BYTES));
+    out.push_str("/>");
+}
+
+fn attribute(out: &mut String, name: &str, text: &str) {
+    out.push(' ');
+    out.push_str(name);
+    out.push_str("=\"");
+    value(out, &fit(text, VALUE_BYTES));
+    out.push('"');
+}
+
+/// Escapes for attributes in text too, and what Unicode calls line ends, so that one record is one line.
+fn value(out: &mut String, text: &str) {
+    if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
+        return escape_attribute(out, text);
+    }
+    for piece in text.split_inclusive(['\u{85}', '\u{2028}', '\u{2029}']) {
+        let line = piece.trim_end_matches(['\u{85}', '\u{2028}', '\u{2029}']);
+        escape_attribute(out, line);
+        out.push_str(if line.len() < piece.len() { " " } else { "" });
     }
 }

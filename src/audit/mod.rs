@@ -5,6 +5,7 @@ pub mod delivery;
 mod dicom;
 mod event;
 mod events;
+mod fit;
 mod journal;
 mod object;
 mod participant;

@@ -3,10 +3,8 @@
 use std::fmt;
 
 use super::code::{self, Code};
+use super::dicom;
 use crate::ids::PatientId;
-
-/// Objects in one record: with 64 documents it stays near the 32 KiB that every receiver takes (DICOM PS3.15 A.6).
-pub(super) const OBJECTS_PER_RECORD: usize = 64;
 
 /// ParticipantObjectIdentification.
 #[derive(Clone, PartialEq, Eq)]
@@ -80,8 +78,20 @@ pub struct Document {
     pub home: Option<String>,
 }
 
-/// Cuts what is listed into portions for one record each; nothing makes one empty portion.
-pub(super) fn portions<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
-    let none = all.is_empty().then_some(all);
-    none.into_iter().chain(all.chunks(OBJECTS_PER_RECORD))
+/// Cuts what is listed into portions that fit into one record each; nothing makes one empty portion.
+pub(super) fn portions(all: impl IntoIterator<Item = Object>) -> Vec<Vec<Object>> {
+    let (mut portions, mut portion, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
+    for object in all {
+        let length = dicom::length(&object);
+        if bytes.saturating_add(length) > dicom::PORTION_BYTES && !portion.is_empty() {
+            portions.push(std::mem::take(&mut portion));
+            bytes = 0;
+        }
+        bytes = bytes.saturating_add(length);
+        portion.push(object);
+    }
+    if portions.is_empty() || !portion.is_empty() {
+        portions.push(portion);
+    }
+    portions
 }

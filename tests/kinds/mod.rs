@@ -40,25 +40,46 @@ pub(crate) fn source() -> Source {
     }
 }
 
-/// A request, with this text in all that its sender says.
-pub(crate) fn transaction(text: &str) -> Transaction {
+/// What a sender chooses.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sender {
+    /// Put wherever a text can be put.
+    pub(crate) text: String,
+    /// Roles and purposes beyond the first of each.
+    pub(crate) codes: usize,
+    /// Documents, and rules of each that were overridden, beyond the first.
+    pub(crate) documents: usize,
+    pub(crate) rules: usize,
+}
+
+impl Sender {
+    /// Someone who writes this and little else.
+    pub(crate) fn of(text: &str) -> Self {
+        Self { text: text.to_owned(), codes: 1, documents: 0, rules: 1 }
+    }
+
+    fn codes(&self, first: Coded) -> Vec<Coded> {
+        let other = Coded::new(&self.text, &self.text).with_display(&self.text);
+        std::iter::once(first).chain(vec![other; self.codes]).collect()
+    }
+}
+
+/// A request, with this sender's text in all that he says.
+pub(crate) fn transaction(sender: &Sender) -> Transaction {
+    let text = &sender.text;
     Transaction {
         at: NOW,
         requestor: Some(Requestor {
             user_id: format!("jd@hosp.example{text}"),
             user_name: format!("JD<jd@hosp.example@https://idp.example>{text}"),
-            roles: vec![
-                Coded::new("309343006", "2.16.840.1.113883.6.96").with_display("Physician"),
-                Coded::new(text, text),
-            ],
+            roles: sender
+                .codes(Coded::new("309343006", "2.16.840.1.113883.6.96").with_display("Physician")),
             assertion_id: format!("_a{text}"),
         }),
         peer: Peer { id: format!("CN=riverside{text}"), address: [198, 51, 100, 7].into() },
         endpoint: endpoint("gateway.lakeside.example"),
-        purposes: vec![
-            Coded::new("BTG", "2.16.840.1.113883.5.8").with_display("break the glass"),
-            Coded::new(text, text),
-        ],
+        purposes: sender
+            .codes(Coded::new("BTG", "2.16.840.1.113883.5.8").with_display("break the glass")),
         message_id: Some(format!("urn:uuid:0{text}")),
         notes: vec![format!("break-glass declared, without effect{text}")],
     }
@@ -78,19 +99,21 @@ fn anonymous() -> Transaction {
         message_id: None,
         notes: Vec::new(),
         endpoint: endpoint("127.0.0.1"),
-        ..transaction("")
+        ..transaction(&Sender::default())
     }
 }
 
-/// Every kind of record, with this text wherever a sender could have put it.
-pub(crate) fn every_kind(text: &str) -> Vec<Event> {
-    let transaction = transaction(text);
+/// Every kind of record, with a sender's text wherever he could have put it.
+pub(crate) fn every_kind(sender: &Sender) -> Vec<Event> {
+    let text = sender.text.as_str();
+    let transaction = transaction(sender);
     let patient = PatientId::parse("P-1002^^^&2.999.1.3&ISO").unwrap();
-    let document = Document {
-        unique_id: format!("2.999.1.4.1002.1{text}"),
+    let document = |n: usize| Document {
+        unique_id: format!("2.999.1.4.1002.{n}-{text}"),
         repository: format!("2.999.1.2{text}"),
         home: Some(format!("urn:oid:2.999.1{text}")),
     };
+    let documents: Vec<_> = (0..=sender.documents).map(document).collect();
     let query = Query {
         patient: Some(patient.clone()),
         id: format!("urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d{text}"),
@@ -102,7 +125,7 @@ pub(crate) fn every_kind(text: &str) -> Vec<Event> {
         version: Some("1".to_owned()),
         path: "provision.provision[0]".to_owned(),
     };
-    let result = |failure: Option<&str>| Retrieved {
+    let result = |document: &Document, failure: Option<&str>| Retrieved {
         document: document.clone(),
         patient: Some(patient.clone()),
         failure: failure.map(|reason| format!("{reason}{text}")),
@@ -139,11 +162,18 @@ pub(crate) fn every_kind(text: &str) -> Vec<Event> {
     failure.requestor = transaction.requestor.clone();
     events.push(Event::user_authentication_failure(&failure));
     events.push(Event::query(&transaction, &query, Outcome::major(text)));
-    events.extend(Event::retrieved(&transaction, &[result(None), result(Some("withheld"))]));
+    let results = documents.iter().map(|document| result(document, None));
+    let results: Vec<_> =
+        results.chain(documents.iter().map(|d| result(d, Some("withheld")))).collect();
+    events.extend(Event::retrieved(&transaction, &results));
     events.extend(Event::retrieve(&anonymous(), None, &[], &Outcome::minor("refused")));
-    let sent = std::slice::from_ref(&document);
-    events.extend(Event::transfer_failed(&transaction, Some(&patient), sent, 65_536, 67_108_864));
-    let released = [Released { document: document.clone(), rules: vec![rule.clone(), rule] }];
+    let aborted = Event::transfer_failed(&transaction, Some(&patient), &documents, 65_536, 1 << 26);
+    events.extend(aborted);
+    let released = |document: &Document| Released {
+        document: document.clone(),
+        rules: vec![rule.clone(); 1 + sender.rules],
+    };
+    let released: Vec<_> = documents.iter().map(released).collect();
     events.extend(Event::emergency_override(&transaction, &patient, &released));
     events.extend(Event::import(&Import {
         at: NOW,
@@ -151,7 +181,7 @@ pub(crate) fn every_kind(text: &str) -> Vec<Event> {
         operator: "root".to_owned(),
         endpoint: endpoint("gateway"),
         patient: Some(patient),
-        documents: vec![document],
+        documents,
         resources: vec![format!("Consent/c-1002{text}")],
         outcome: Outcome::success(),
     }));

@@ -48,9 +48,9 @@ impl Event {
         released: &[Released],
     ) -> Vec<Self> {
         let alert = format!("break-glass released {} withheld documents", released.len());
-        portions(released)
-            .map(|released| {
-                let documents = released.iter().map(document);
+        portions(released.iter().map(document))
+            .into_iter()
+            .map(|documents| {
                 let kind = code::EMERGENCY_OVERRIDE_STARTED;
                 alarm(transaction, kind, Outcome::success(), Some(patient), &alert, documents)
             })
@@ -66,7 +66,7 @@ impl Event {
     ) -> Self {
         let outcome = Outcome::minor(reason);
         let kind = code::ACCESS_CONTROL_DECISION;
-        alarm(transaction, kind, outcome, patient, reason, std::iter::empty())
+        alarm(transaction, kind, outcome, patient, reason, Vec::new())
     }
 }
 
@@ -76,7 +76,7 @@ fn alarm(
     outcome: Outcome,
     patient: Option<&PatientId>,
     alert: &str,
-    documents: impl Iterator<Item = Object>,
+    documents: Vec<Object>,
 ) -> Event {
     let node = Object::node(&transaction.endpoint.host, alert);
     let objects = patient.into_iter().map(Object::patient).chain([node]).chain(documents);

@@ -32,8 +32,8 @@ impl Event {
     pub fn import(import: &Import) -> Vec<Self> {
         let documents = import.documents.iter().map(Object::document);
         let resources = import.resources.iter().map(|uri| Object::resource(uri));
-        let loaded: Vec<Object> = documents.chain(resources).collect();
-        portions(&loaded)
+        portions(documents.chain(resources))
+            .into_iter()
             .map(|objects| Self {
                 at: import.at,
                 id: code::IMPORT,
@@ -42,12 +42,7 @@ impl Event {
                 outcome: import.outcome.clone(),
                 purposes: Vec::new(),
                 participants: participants(import),
-                objects: import
-                    .patient
-                    .iter()
-                    .map(Object::patient)
-                    .chain(objects.iter().cloned())
-                    .collect(),
+                objects: import.patient.iter().map(Object::patient).chain(objects).collect(),
             })
             .collect()
     }

@@ -8,6 +8,7 @@ mod query;
 mod retrieve;
 
 use super::code::Code;
+use super::fit::{fit, width};
 use super::{Action, Endpoint, Event, Object, Outcome, Participant, Peer, Requestor};
 use crate::clock::Timestamp;
 use crate::ids::Coded;
@@ -18,6 +19,11 @@ pub use break_glass::{ConsentRule, Released};
 pub use load::Import;
 pub use query::Query;
 pub use retrieve::Retrieved;
+
+/// Bytes of the reasons of one record: some dozens of them.
+const REASON_BYTES: usize = 3 * 1024;
+/// Bytes of a quote in a record: `UNVERIFIED_QUOTE_CHARS` of any script, and less of what must be escaped.
+const QUOTE_BYTES: usize = 360;
 
 /// What all records of one transaction share.
 #[derive(Debug, Clone)]
@@ -64,8 +70,9 @@ impl Transaction {
     }
 }
 
-/// Adds the ids that join records and logs, quoted since a sender chose them.
-fn joined(outcome: Outcome, message_id: Option<&str>, assertion_id: Option<&str>) -> Outcome {
+/// Adds the ids that join records and logs, quoted since a sender chose them, behind however long a reason.
+fn joined(mut outcome: Outcome, message_id: Option<&str>, assertion_id: Option<&str>) -> Outcome {
+    outcome.description = fit(&outcome.description, REASON_BYTES).into_owned();
     [("message-id", message_id), ("assertion-id", assertion_id)]
         .into_iter()
         .filter_map(|(name, id)| Some(format!("{name} {}", quoted(id?))))
@@ -74,7 +81,12 @@ fn joined(outcome: Outcome, message_id: Option<&str>, assertion_id: Option<&str>
 
 /// A sender's text, cut and in quotes that it cannot leave.
 fn quoted(text: &str) -> String {
-    format!("{:?}", text.chars().take(UNVERIFIED_QUOTE_CHARS).collect::<String>())
+    let mut bytes = 0;
+    let fits = |c: &char| {
+        bytes += c.escape_debug().map(width).sum::<usize>();
+        bytes <= QUOTE_BYTES
+    };
+    format!("{:?}", text.chars().take(UNVERIFIED_QUOTE_CHARS).take_while(fits).collect::<String>())
 }
 
 #[cfg(test)]

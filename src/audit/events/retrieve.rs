@@ -25,7 +25,8 @@ impl Event {
         documents: &[Document],
         outcome: &Outcome,
     ) -> Vec<Self> {
-        portions(documents)
+        portions(documents.iter().map(Object::document))
+            .into_iter()
             .map(|documents| {
                 let gateway = transaction.endpoint.participant(code::SOURCE);
                 let peer = transaction.peer.participant(Some(code::DESTINATION), true);
@@ -36,7 +37,7 @@ impl Event {
                     Action::Read,
                     outcome.clone(),
                     [gateway, peer],
-                    objects.chain(documents.iter().map(Object::document)).collect(),
+                    objects.chain(documents).collect(),
                 )
             })
             .collect()

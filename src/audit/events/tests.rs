@@ -91,12 +91,11 @@ fn long_lists_go_into_several_records_and_empty_ones_into_one() {
     let outcome = Outcome::success();
     let sizes = |documents: &[Document]| -> Vec<usize> {
         let events = Event::retrieve(&transaction(), None, documents, &outcome);
+        assert!(events.iter().all(|event| xml(event).len() < AUDIT_MESSAGE_BYTES / 2 + 2_048));
         events.iter().map(|event| event.objects.len()).collect()
     };
-    assert_eq!(sizes(&documents), [64, 36]);
+    assert_eq!(sizes(&documents), [45, 45, 10]);
     assert_eq!(sizes(&[]), [0]);
-    let events = Event::retrieve(&transaction(), None, &documents, &outcome);
-    assert!(xml(&events[0]).len() < 32 * 1024);
 }
 
 #[test]
@@ -152,9 +151,8 @@ fn a_huge_query_is_cut_and_its_digest_kept() {
     let event = Event::query(&transaction(), &query, Outcome::success());
     let cut = &event.objects[0].details[1];
     assert_eq!(cut.0, "query-cut");
-    assert!(cut.1.starts_with("first 24576 of 400000 bytes, sha-256 "), "{}", cut.1);
-    let xml = xml(&event);
-    assert!(xml.len() < AUDIT_MESSAGE_BYTES && !xml.contains("values cut"));
+    assert!(cut.1.starts_with("first 11264 of 400000 bytes, sha-256 "), "{}", cut.1);
+    assert!(xml(&event).contains("<ParticipantObjectQuery>"));
 }
 
 #[test]
@@ -171,11 +169,24 @@ fn no_message_is_larger_than_every_receiver_takes() {
     for event in Event::emergency_override(&transaction, &patient(1), &released) {
         let xml = xml(&event);
         assert!(xml.len() < AUDIT_MESSAGE_BYTES, "{}", xml.len());
-        assert!(xml.contains("; values cut to "));
+        assert!(xml.contains(" more PurposeOfUse") && xml.contains(" more RoleIDCode"));
         assert!(xml.contains("Application Server Process or Thread"));
         assert!(xml.contains("P-1^^^&amp;2.999.1.3&amp;ISO"));
         assert!(roxmltree::Document::parse(&xml).is_ok());
     }
+}
+
+#[test]
+fn what_has_no_room_is_counted_and_the_ids_stay() {
+    let mut transaction = transaction();
+    let role = Coded::new(&"r".repeat(1_000), &"s".repeat(1_000)).with_display(&"t".repeat(1_000));
+    transaction.requestor.as_mut().unwrap().roles = vec![role; 450];
+    let reason = "no purpose of use ".repeat(1_000);
+    let xml = xml(&Event::query(&transaction, &Query::default(), Outcome::serious(reason)));
+    assert!(xml.len() < 16 * 1024, "{}", xml.len());
+    assert_eq!(xml.matches("<RoleIDCode csd-code=\"rrr").count(), 3);
+    assert!(xml.contains(" bytes, sha-256 "));
+    assert!(xml.contains("; assertion-id &quot;_a1&quot;; 447 more RoleIDCode</Event"), "{xml}");
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! Texts of others, cut so that a record stays as small as every receiver takes it.
+
+use std::borrow::Cow;
+
+/// A text that takes at most `bytes` in XML; of a longer one the beginning, the size and the SHA-256.
+pub(super) fn fit(text: &str, bytes: usize) -> Cow<'_, str> {
+    if beginning(text, bytes).len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    let note = format!("... of {} bytes, sha-256 {}", text.len(), sha256_hex(text));
+    let start = beginning(text, bytes.saturating_sub(note.len()));
+    Cow::Owned(format!("{start}{note}"))
+}
+
+/// As much of a text as takes at most `bytes` in XML.
+fn beginning(text: &str, bytes: usize) -> &str {
+    let mut room = bytes;
+    let fits = |&(_, c): &(usize, char)| match room.checked_sub(width(c)) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    };
+    let end = text.char_indices().take_while(fits).last().map_or(0, |(at, c)| at + c.len_utf8());
+    text.get(..end).unwrap_or_default()
+}
+
+/// Bytes of a character at most, in XML and before base64.
+pub(super) fn width(c: char) -> usize {
+    match c {
+        '"' => 6,
+        '&' | '\t' | '\n' | '\r' => 5,
+        '<' | '>' => 4,
+        c => {
+            if c.is_control() {
+                3
+            } else {
+                c.len_utf8()
+            }
+        }
+    }
+}
+
+/// The SHA-256 of a text in hexadecimal, by which what was cut can be recognised.
+pub(super) fn sha256_hex(text: &str) -> String {
+    openssl::sha::sha256(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::xml::escape_attribute;
+
+    proptest! {
+        #[test]
+        fn what_fits_is_whole_and_what_does_not_is_cut_to_fit(text in any::<String>(), bytes in 120_usize..300) {
+            let text = text.repeat(9);
+            let fitted = fit(&text, bytes);
+            let mut escaped = String::new();
+            escape_attribute(&mut escaped, &fitted);
+            prop_assert!(escaped.len() <= bytes && fitted.len() <= bytes);
+            prop_assert!(fitted == text || fitted.contains(&sha256_hex(&text)));
+        }
+    }
+
+    #[test]
+    fn a_cut_text_says_its_size_and_digest() {
+        let cut = fit(&"a".repeat(1_000), 200).into_owned();
+        assert_eq!(cut.len(), 200);
+        assert!(cut.contains("aaa... of 1000 bytes, sha-256 41edece42d63e8d9bf515a9ba6932e1c"));
+    }
+}
