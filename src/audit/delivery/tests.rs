@@ -322,6 +322,27 @@ async fn udp_gets_one_datagram_a_record() {
 }
 
 #[tokio::test]
+async fn a_record_that_no_receiver_takes_holds_up_no_other() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), authority("ca"));
+    let journal = journal(&folder);
+    let mut receiver = Receiver::start(&authority, 0).await;
+    record(&journal, 1).await;
+    // no event makes one, but a file may hold it
+    rusqlite::Connection::open(folder.path().join("audit.db"))
+        .unwrap()
+        .execute("INSERT INTO record (at, message) VALUES (0, ?1)", [vec![b'x'; 2 << 20]])
+        .unwrap();
+    record(&journal, 1).await;
+    let delivery = start(target(&authority, receiver.port), &journal);
+    let stored = [journal.after(0, 1).unwrap(), journal.after(2, 1).unwrap()].concat();
+    let stored: Vec<_> = stored.into_iter().map(|record| record.message).collect();
+    assert!(receiver.take(2).await == stored);
+    until(&delivery, |standing| standing.backlog == 0 && standing.skipped == 1).await;
+    delivery.shutdown(PATIENCE).await;
+    assert_eq!(journal.cursor("arr").unwrap(), 3);
+}
+
+#[tokio::test]
 async fn wrong_settings_are_refused_at_start() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), authority("ca"));
     let journal = journal(&folder);
