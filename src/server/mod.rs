@@ -96,15 +96,14 @@ impl Server {
         stop: impl Future<Output = ()> + Send,
     ) {
         gateway.report_start().await;
-        let state = management::State { gateway: Arc::clone(&gateway), delivery };
-        let management = tokio::spawn(management::serve(self.management, state.clone()));
+        let state =
+            management::State { gateway: Arc::clone(&gateway), delivery: Arc::clone(&delivery) };
+        let management = tokio::spawn(management::serve(self.management, state));
         connection::accept(self.partners, &self.settings, &gateway, stop).await;
         gateway.report_stop().await;
         management.abort();
         let _ended = management.await;
-        if let Some(delivery) = Arc::into_inner(state.delivery) {
-            delivery.shutdown(DELIVERY_TIME).await;
-        }
+        delivery.shutdown(DELIVERY_TIME).await;
     }
 }
 

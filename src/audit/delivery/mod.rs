@@ -13,8 +13,8 @@ mod window;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -118,7 +118,7 @@ impl fmt::Debug for Target {
 #[derive(Debug)]
 pub struct Delivery {
     journal: Journal,
-    tasks: JoinSet<()>,
+    tasks: Mutex<JoinSet<()>>,
     targets: Vec<(String, Arc<Counters>)>,
     stop: watch::Sender<bool>,
 }
@@ -159,7 +159,7 @@ impl Delivery {
         for task in ready {
             tasks.spawn(task.run());
         }
-        Ok(Self { journal: journal.clone(), tasks, targets, stop })
+        Ok(Self { journal: journal.clone(), tasks: Mutex::new(tasks), targets, stop })
     }
 
     /// How each target stands, for `/metrics`; reads the journal and so blocks shortly.
@@ -169,9 +169,13 @@ impl Delivery {
     }
 
     /// Sends what is recorded, closes every connection in order, and gives up `within` this time.
-    pub async fn shutdown(mut self, within: Duration) {
+    ///
+    /// Whoever else holds the delivery may look at it still.
+    pub async fn shutdown(&self, within: Duration) {
         self.stop.send_replace(true);
-        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        let mut tasks =
+            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let ended = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(within, ended).await.is_err() {
             tracing::warn!("audit records are left for the next start to deliver");
         }

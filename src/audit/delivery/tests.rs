@@ -210,7 +210,11 @@ async fn records_arrive_in_order_and_a_clean_stop_leaves_nothing_to_repeat() {
     record(&journal, 5).await;
     let delivery = start(target(&authority, receiver.port), &journal);
     record(&journal, 100).await;
+    // whoever looks at it, as an open connection to /metrics does, holds it and not its end
+    let delivery = Arc::new(delivery);
+    let held = Arc::clone(&delivery);
     delivery.shutdown(PATIENCE).await;
+    assert!(!held.standing().unwrap()[0].connected);
     assert_eq!(receiver.take(105).await, stored(&journal));
     assert_eq!(receiver.closings.load(Ordering::SeqCst), 1);
     assert_eq!(journal.cursor("arr").unwrap(), 105);
