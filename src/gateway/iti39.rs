@@ -341,6 +341,6 @@ fn aborted(
             Event::transfer_failed(&transaction, Some(patient), documents, sent, length)
         });
         gateway.metrics.transfers_aborted.inc();
-        gateway.report_later(events.collect());
+        gateway.report_now(&events.collect::<Vec<_>>());
     }
 }

@@ -3,24 +3,23 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tracing::{error, info};
 
 use super::{Gateway, Transaction};
-use crate::audit::{self, Endpoint, Event, Journal, NodeFailure, Receipt};
+use crate::audit::{self, Endpoint, Event, Journal, NodeFailure};
 
 impl Gateway {
     /// Records that the gateway started.
     pub async fn report_start(&self) {
         let event = Event::application_start(self.clock.now(), &self.program(), None);
-        self.report(vec![event]).await;
+        self.report(&[event]).await;
         info!(community = self.settings.name, url = self.settings.public_url, "ready");
     }
 
     /// Records that the gateway stopped.
     pub async fn report_stop(&self) {
         let event = Event::application_stop(self.clock.now(), &self.program(), None);
-        self.report(vec![event]).await;
+        self.report(&[event]).await;
         info!("stopped");
     }
 
@@ -34,7 +33,7 @@ impl Gateway {
             claimed_subject: None,
             reason,
         });
-        self.report(vec![event]).await;
+        self.report(&[event]).await;
     }
 
     /// Whether a request could be answered now, or what stands in the way.
@@ -47,19 +46,17 @@ impl Gateway {
         }
     }
 
-    /// Records from where nothing can wait; a runtime that is ending already is waited for.
-    pub(super) fn report_later(self: &Arc<Self>, events: Vec<Event>) {
-        let gateway = Arc::clone(self);
-        match Handle::try_current() {
-            Ok(runtime) => {
-                runtime.spawn(async move { gateway.report(events).await });
-            }
-            Err(_) => told(gateway.journal.record_blocking(gateway.clock.now(), &events)),
+    /// Records from where nothing can wait: the journal has it before it closes.
+    pub(super) fn report_now(&self, events: &[Event]) {
+        if let Err(error) = self.journal.submit(self.clock.now(), events) {
+            lost(&error);
         }
     }
 
-    async fn report(&self, events: Vec<Event>) {
-        told(self.journal.record(self.clock.now(), &events).await);
+    async fn report(&self, events: &[Event]) {
+        if let Err(error) = self.journal.record(self.clock.now(), events).await {
+            lost(&error);
+        }
     }
 
     fn program(&self) -> Endpoint {
@@ -76,8 +73,6 @@ fn writable(journal: &Journal) -> Result<(), String> {
     }
 }
 
-fn told(recorded: Result<Receipt, audit::Error>) {
-    if let Err(error) = recorded {
-        error!(%error, "an event of the gateway's own could not be recorded");
-    }
+fn lost(error: &audit::Error) {
+    error!(%error, "an event of the gateway's own could not be recorded");
 }

@@ -37,7 +37,7 @@ pub(super) struct Progress {
 /// Runs until every sender of orders is gone and the last order is done.
 pub(super) fn run(
     mut connection: Connection,
-    mut orders: mpsc::Receiver<Order>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
     progress: &Progress,
 ) {
     let mut batch = Vec::with_capacity(BATCH);

@@ -23,9 +23,6 @@ use committer::{Order, Progress};
 
 pub use receipt::Receipt;
 
-/// Orders that may wait: two commits' worth, then callers wait in turn.
-const ORDERS: usize = 512;
-
 /// Where the journal lies and as whom it reports.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -65,7 +62,8 @@ impl Journal {
             recorded: 0.into(),
             poisoned: false.into(),
         });
-        let (orders, received) = mpsc::channel(ORDERS);
+        // bounded by those who wait: each request and each target has one order under way
+        let (orders, received) = mpsc::unbounded_channel();
         let seen = Arc::clone(&progress);
         let committer = std::thread::Builder::new()
             .name("audit-committer".to_owned())
@@ -79,21 +77,27 @@ impl Journal {
     ///
     /// `now` becomes the syslog time stamp. A caller that stops waiting loses the receipt, not the record.
     pub async fn record(&self, now: Timestamp, events: &[Event]) -> Result<Receipt, Error> {
-        let (order, receipt) = self.shared.draft(now, events)?;
-        self.shared.order(order).await?;
-        receipt.await.map_err(|_| Error::Closed)?
+        self.submit(now, events)?.await
+    }
+
+    /// Hands the events over at once; the result is what becomes of them, for who wants to wait for it.
+    ///
+    /// Whatever was handed over is made durable before the journal closes.
+    pub fn submit(
+        &self,
+        now: Timestamp,
+        events: &[Event],
+    ) -> Result<impl Future<Output = Result<Receipt, Error>> + Send + use<>, Error> {
+        let receipt = self.shared.record(now, events)?;
+        Ok(async { receipt.await.map_err(|_| Error::Closed)? })
     }
 
     /// As `record`, for callers without an async runtime.
     pub fn record_blocking(&self, now: Timestamp, events: &[Event]) -> Result<Receipt, Error> {
-        let (order, receipt) = self.shared.draft(now, events)?;
-        let orders = self.shared.orders.as_ref().ok_or(Error::Closed)?;
-        // in a thread of its own, since inside a runtime these calls would panic
+        let receipt = self.shared.record(now, events)?;
+        // in a thread of its own, since inside a runtime this call would panic
         std::thread::scope(|scope| {
-            let wait = || {
-                orders.blocking_send(order).map_err(|_| Error::Closed)?;
-                receipt.blocking_recv().map_err(|_| Error::Closed)?
-            };
+            let wait = || receipt.blocking_recv().map_err(|_| Error::Closed)?;
             let waiting = std::thread::Builder::new()
                 .spawn_scoped(scope, wait)
                 .map_err(|error| Error::Thread(Arc::new(error)))?;
@@ -146,7 +150,7 @@ impl Journal {
     /// Remembers how far a target has come.
     pub(super) async fn save_cursor(&self, target: &str, seq: u64) -> Result<(), Error> {
         let (done, saved) = oneshot::channel();
-        self.shared.order(Order::Cursor { target: target.to_owned(), seq, done }).await?;
+        self.shared.order(Order::Cursor { target: target.to_owned(), seq, done })?;
         saved.await.map_err(|_| Error::Closed)?
     }
 }
@@ -169,25 +173,27 @@ type Answer = oneshot::Receiver<Result<Receipt, Error>>;
 struct Shared {
     source: Source,
     name: String,
-    orders: Option<mpsc::Sender<Order>>,
+    orders: Option<mpsc::UnboundedSender<Order>>,
     committer: Option<JoinHandle<()>>,
     reader: Mutex<Connection>,
     progress: Arc<Progress>,
 }
 
 impl Shared {
-    fn draft(&self, now: Timestamp, events: &[Event]) -> Result<(Order, Answer), Error> {
+    fn record(&self, now: Timestamp, events: &[Event]) -> Result<Answer, Error> {
         if events.is_empty() {
             return Err(Error::Nothing);
         }
         let draft = |event| Draft::new(now, event, &self.source, &self.name);
         let (done, receipt) = oneshot::channel();
-        Ok((Order::Record { at: now, drafts: events.iter().map(draft).collect(), done }, receipt))
+        let drafts = events.iter().map(draft).collect();
+        self.order(Order::Record { at: now, drafts, done })?;
+        Ok(receipt)
     }
 
-    async fn order(&self, order: Order) -> Result<(), Error> {
+    fn order(&self, order: Order) -> Result<(), Error> {
         let orders = self.orders.as_ref().ok_or(Error::Closed)?;
-        orders.send(order).await.map_err(|_| Error::Closed)
+        orders.send(order).map_err(|_| Error::Closed)
     }
 
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {

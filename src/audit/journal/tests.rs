@@ -76,6 +76,18 @@ async fn blocking_inside_a_runtime_does_not_panic() {
 }
 
 #[test]
+fn what_was_handed_over_is_durable_once_the_journal_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder).unwrap();
+    // far more than one commit takes, from where no runtime is, and nobody waits
+    for _ in 0..1_000 {
+        drop(journal.submit(NOW, &[event()]).unwrap());
+    }
+    drop(journal);
+    assert_eq!(open(&folder).unwrap().len().unwrap(), 1_000);
+}
+
+#[test]
 fn two_processes_share_one_count() {
     let folder = tempfile::tempdir().unwrap();
     let (gateway, load) = (open(&folder).unwrap(), open(&folder).unwrap());
