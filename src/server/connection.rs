@@ -14,11 +14,12 @@ use openssl::ssl::{Ssl, SslAcceptor};
 use tokio::io::BufWriter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 use tracing::{debug, info, warn};
 
-use super::{Settings, routes, tls};
+use super::{Patience, Settings, routes, tls};
 use crate::gateway::Gateway;
 use crate::limits;
 use crate::saml::Peer;
@@ -35,11 +36,13 @@ type Tls = SslStream<BufWriter<TcpStream>>;
 pub(super) async fn accept(
     listener: TcpListener,
     settings: &Settings,
+    patience: Patience,
     gateway: &Arc<Gateway>,
     stop: impl Future<Output = ()> + Send,
 ) {
     let slots = Arc::new(Semaphore::new(settings.connections));
     let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
     let router = routes::router(Arc::clone(gateway));
     tokio::pin!(stop);
     loop {
@@ -49,6 +52,7 @@ pub(super) async fn accept(
         };
         let (slot, accepted) = tokio::select! {
             () = &mut stop => break,
+            Some(_ended) = connections.join_next() => continue,
             next = next => next,
         };
         let Ok(slot) = slot else { break };
@@ -61,7 +65,7 @@ pub(super) async fn accept(
                     watcher: graceful.watcher(),
                     address,
                 };
-                tokio::spawn(connection.serve(stream, slot));
+                connections.spawn(connection.serve(stream, slot));
             }
             Err(error) => {
                 warn!(%error, "accepting a connection failed");
@@ -71,9 +75,15 @@ pub(super) async fn accept(
     }
     drop(listener);
     info!("finishing requests under way");
-    if timeout(limits::SHUTDOWN_TIME, graceful.shutdown()).await.is_err() {
+    let finished = async {
+        graceful.shutdown().await;
+        while connections.join_next().await.is_some() {}
+    };
+    if timeout(patience.shutdown, finished).await.is_err() {
         warn!("some requests did not finish in time");
     }
+    // a transfer that is cut off here is on record before the gateway says that it stopped
+    connections.shutdown().await;
 }
 
 /// One partner's connection.

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::audit::delivery::Delivery;
 use crate::gateway::Gateway;
+use crate::limits;
 
 pub use tls::{Identity, TlsError, acceptor};
 
@@ -45,6 +46,19 @@ impl fmt::Debug for Settings {
     }
 }
 
+/// How long others may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Requests under way, once the server is to stop.
+    pub shutdown: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { shutdown: limits::SHUTDOWN_TIME }
+    }
+}
+
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -64,6 +78,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Server {
     settings: Settings,
+    patience: Patience,
     partners: TcpListener,
     management: TcpListener,
 }
@@ -73,7 +88,13 @@ impl Server {
     pub async fn bind(settings: Settings) -> Result<Self, Error> {
         let partners = listen(settings.listen).await?;
         let management = listen(settings.management).await?;
-        Ok(Self { settings, partners, management })
+        Ok(Self { settings, patience: Patience::default(), partners, management })
+    }
+
+    /// Waits for others as long as told, not as long as [`limits`] say.
+    #[must_use]
+    pub fn with(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// Where partners connect; tells the port where `:0` was asked for.
@@ -99,7 +120,7 @@ impl Server {
         let state =
             management::State { gateway: Arc::clone(&gateway), delivery: Arc::clone(&delivery) };
         let management = tokio::spawn(management::serve(self.management, state));
-        connection::accept(self.partners, &self.settings, &gateway, stop).await;
+        connection::accept(self.partners, &self.settings, self.patience, &gateway, stop).await;
         gateway.report_stop().await;
         management.abort();
         let _ended = management.await;

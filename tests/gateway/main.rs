@@ -15,6 +15,7 @@ mod purposes;
 mod record;
 mod resource_id;
 mod shelf;
+mod strain;
 mod tls;
 mod trust;
 mod unseen;
