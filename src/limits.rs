@@ -42,3 +42,9 @@ pub const SIGNATURE_CACHE_ENTRIES: usize = 16_384;
 pub const UNVERIFIED_QUOTE_CHARS: usize = 120;
 /// Bytes of an audit message: every receiver takes 32 KiB (DICOM PS3.15 A.6), syslog-ng closes the connection at 64.
 pub const AUDIT_MESSAGE_BYTES: usize = 32 * 1024;
+/// How long a failed handshake of an address stays the only one that audit records.
+pub const STRANGER_TIME: Duration = Duration::from_secs(60);
+/// Failed handshakes that audit records in that time, whoever they are of: one a second, 100 MB a day.
+pub const STRANGER_RECORDS: usize = 60;
+/// Addresses of failed handshakes remembered at once, about 100 bytes each.
+pub const STRANGER_ADDRESSES: usize = 4_096;

@@ -21,6 +21,8 @@ pub struct Metrics {
     pub break_glass: Family<BreakGlassLabels, Counter>,
     /// TLS handshakes that failed.
     pub handshake_failures: Counter,
+    /// Connections that ended before any TLS was spoken.
+    pub probes: Counter,
     /// Connections open now.
     pub connections: Gauge,
     /// Transfers that broke off.
@@ -85,6 +87,7 @@ impl Metrics {
             documents: Family::default(),
             break_glass: Family::default(),
             handshake_failures: Counter::default(),
+            probes: Counter::default(),
             connections: Gauge::default(),
             transfers_aborted: Counter::default(),
             audit_backlog: Family::default(),
@@ -101,6 +104,7 @@ impl Metrics {
                 "TLS handshakes that failed",
                 metrics.handshake_failures.clone(),
             );
+            r.register("probes", "Connections that never spoke TLS", metrics.probes.clone());
             r.register("connections", "Open connections", metrics.connections.clone());
             r.register(
                 "transfers_aborted",

@@ -31,6 +31,7 @@ use crate::soap::{action, wsdl};
 
 pub use failure::Refused;
 pub use reply::{Reply, ReplyBody, Unavailable};
+pub use report::Stranger;
 pub use transfer::Transfer;
 
 /// Who we are and how the transactions behave.

@@ -8,6 +8,21 @@ use tracing::{error, info};
 use super::{Gateway, Transaction};
 use crate::audit::{self, Endpoint, Event, Journal, NodeFailure};
 
+/// A TLS client that was not believed.
+#[derive(Debug, Clone)]
+pub struct Stranger {
+    /// Where it came from.
+    pub address: IpAddr,
+    /// The true reason.
+    pub reason: String,
+    /// The subject of the certificate that was not believed, where one was shown.
+    pub subject: Option<String>,
+    /// Earlier failures of this address that are not recorded.
+    pub unrecorded: u64,
+    /// Earlier failures of other addresses that are not recorded.
+    pub elsewhere: u64,
+}
+
 impl Gateway {
     /// Records that the gateway started.
     pub async fn report_start(&self) {
@@ -16,22 +31,29 @@ impl Gateway {
         info!(community = self.settings.name, url = self.settings.public_url, "ready");
     }
 
-    /// Records that the gateway stopped.
-    pub async fn report_stop(&self) {
-        let event = Event::application_stop(self.clock.now(), &self.program(), None);
+    /// Records that the gateway stopped, and how many failed handshakes no record told of.
+    pub async fn report_stop(&self, unrecorded: u64) {
+        let mut event = Event::application_stop(self.clock.now(), &self.program(), None);
+        if unrecorded > 0 {
+            let note = format!("{unrecorded} failed TLS handshakes are not recorded");
+            event.outcome = event.outcome.noting(&note);
+        }
         self.report(&[event]).await;
         info!("stopped");
     }
 
     /// Records a TLS client that was not believed.
-    pub async fn report_handshake_failure(&self, address: IpAddr, reason: String) {
-        info!(%address, reason, "TLS handshake failed");
+    pub async fn report_stranger(&self, stranger: Stranger) {
+        let Stranger { address, reason, subject, unrecorded, elsewhere } = stranger;
+        info!(%address, reason, unrecorded, elsewhere, "TLS handshake failed");
         let event = Event::node_authentication_failure(&NodeFailure {
             at: self.clock.now(),
             address,
             endpoint: self.endpoint(Transaction::Query),
-            claimed_subject: None,
+            claimed_subject: subject,
             reason,
+            unrecorded,
+            elsewhere,
         });
         self.report(&[event]).await;
     }

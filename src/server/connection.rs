@@ -1,48 +1,42 @@
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use openssl::hash::MessageDigest;
-use openssl::ssl::{Ssl, SslAcceptor};
-use tokio::io::BufWriter;
+use openssl::ssl::SslAcceptor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_openssl::SslStream;
 use tracing::{debug, info, warn};
 
-use super::{Patience, Settings, routes, tls};
-use crate::gateway::Gateway;
+use super::handshake::{self, Failed, Tls};
+use super::strangers::{Strangers, Unrecorded};
+use super::{Patience, Settings, routes};
+use crate::gateway::{Gateway, Stranger};
 use crate::limits;
 use crate::saml::Peer;
 
-/// Four TLS records a write: OpenSSL alone would write each 16 KB record by itself.
-const WRITE_BUFFER_BYTES: usize = 64 * 1024;
 /// How long to wait when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Sockets under TLS.
-type Tls = SslStream<BufWriter<TcpStream>>;
-
-/// Accepts connections until `stop`, then lets those under way finish.
+/// Accepts connections until `stop`, then lets those under way finish; gives the failures that are not recorded.
 pub(super) async fn accept(
     listener: TcpListener,
     settings: &Settings,
     patience: Patience,
     gateway: &Arc<Gateway>,
     stop: impl Future<Output = ()> + Send,
-) {
+) -> u64 {
     let slots = Arc::new(Semaphore::new(settings.connections));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
+    let strangers = Arc::new(Mutex::new(Strangers::new()));
     let router = routes::router(Arc::clone(gateway));
     tokio::pin!(stop);
     loop {
@@ -64,6 +58,7 @@ pub(super) async fn accept(
                     router: router.clone(),
                     watcher: graceful.watcher(),
                     address,
+                    strangers: Arc::clone(&strangers),
                 };
                 connections.spawn(connection.serve(stream, slot));
             }
@@ -84,6 +79,7 @@ pub(super) async fn accept(
     }
     // a transfer that is cut off here is on record before the gateway says that it stopped
     connections.shutdown().await;
+    locked(&strangers).unrecorded()
 }
 
 /// One partner's connection.
@@ -93,46 +89,40 @@ struct Connection {
     router: Router,
     watcher: Watcher,
     address: SocketAddr,
+    strangers: Arc<Mutex<Strangers>>,
 }
 
 impl Connection {
     async fn serve(self, stream: TcpStream, _slot: OwnedSemaphorePermit) {
         let open = self.gateway.metrics().connections.clone();
         open.inc();
-        match timeout(limits::HANDSHAKE_TIME, self.handshake(stream)).await {
-            Ok(Ok((stream, peer))) => answer(self.router, self.watcher, stream, peer).await,
-            Ok(Err(Handshake::Probe)) => debug!("a connection closed before TLS"),
-            Ok(Err(Handshake::Refused(reason))) => self.refused(reason).await,
-            Err(_) => self.refused("TLS handshake timed out".to_owned()).await,
+        let limit = limits::HANDSHAKE_TIME;
+        match handshake::shake(&self.acceptor, stream, self.address, limit).await {
+            Ok((stream, peer)) => answer(self.router, self.watcher, stream, peer).await,
+            Err(Failed::Probe) => {
+                self.gateway.metrics().probes.inc();
+                debug!("a connection ended before TLS");
+            }
+            Err(Failed::Refused { reason, subject }) => self.refused(reason, subject).await,
         }
         open.dec();
     }
 
-    async fn refused(&self, reason: String) {
+    async fn refused(&self, reason: String, subject: Option<String>) {
         self.gateway.metrics().handshake_failures.inc();
-        self.gateway.report_handshake_failure(self.address.ip(), reason).await;
+        let address = self.address.ip();
+        let unrecorded = locked(&self.strangers).count(address, Instant::now());
+        let Some(Unrecorded { here, elsewhere }) = unrecorded else {
+            debug!(%address, reason, "TLS handshake failed again");
+            return;
+        };
+        let stranger = Stranger { address, reason, subject, unrecorded: here, elsewhere };
+        self.gateway.report_stranger(stranger).await;
     }
+}
 
-    async fn handshake(&self, stream: TcpStream) -> Result<(Tls, Peer), Handshake> {
-        let broken = |error: openssl::error::ErrorStack| Handshake::Refused(error.to_string());
-        stream.set_nodelay(true).map_err(|_| Handshake::Probe)?;
-        let ssl = Ssl::new(self.acceptor.context()).map_err(broken)?;
-        let buffered = BufWriter::with_capacity(WRITE_BUFFER_BYTES, stream);
-        let mut stream = SslStream::new(ssl, buffered).map_err(broken)?;
-        Pin::new(&mut stream).accept().await.map_err(|error| match error.ssl_error() {
-            Some(stack) => Handshake::Refused(reasons(stack)),
-            None => Handshake::Probe,
-        })?;
-        let certificate = stream
-            .ssl()
-            .peer_certificate()
-            .ok_or_else(|| Handshake::Refused("no client certificate".to_owned()))?;
-        let digest = certificate.digest(MessageDigest::sha256()).map_err(broken)?;
-        let fingerprint = <[u8; 32]>::try_from(&*digest)
-            .map_err(|_| Handshake::Refused("unreadable client certificate".to_owned()))?;
-        let subject = tls::subject_line(certificate.subject_name());
-        Ok((stream, Peer { fingerprint, address: self.address.ip(), subject }))
-    }
+fn locked(strangers: &Mutex<Strangers>) -> MutexGuard<'_, Strangers> {
+    strangers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn answer(router: Router, watcher: Watcher, stream: Tls, peer: Peer) {
@@ -145,19 +135,4 @@ async fn answer(router: Router, watcher: Watcher, stream: Tls, peer: Peer) {
     if let Err(error) = watcher.watch(connection).await {
         debug!(%error, "a connection ended early");
     }
-}
-
-/// Why there is no TLS connection.
-enum Handshake {
-    /// The peer went away; port probes do.
-    Probe,
-    /// TLS said no, and why.
-    Refused(String),
-}
-
-/// OpenSSL's reasons without its file names and lines.
-fn reasons(stack: &openssl::error::ErrorStack) -> String {
-    let reasons: Vec<&str> =
-        stack.errors().iter().filter_map(openssl::error::Error::reason).collect();
-    if reasons.is_empty() { "TLS handshake failed".to_owned() } else { reasons.join("; ") }
 }

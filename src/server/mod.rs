@@ -1,8 +1,10 @@
 //! Listeners, TLS, routes, health and shutdown.
 
 mod connection;
+mod handshake;
 mod management;
 mod routes;
+mod strangers;
 mod tls;
 
 use std::fmt;
@@ -120,8 +122,9 @@ impl Server {
         let state =
             management::State { gateway: Arc::clone(&gateway), delivery: Arc::clone(&delivery) };
         let management = tokio::spawn(management::serve(self.management, state));
-        connection::accept(self.partners, &self.settings, self.patience, &gateway, stop).await;
-        gateway.report_stop().await;
+        let unrecorded =
+            connection::accept(self.partners, &self.settings, self.patience, &gateway, stop).await;
+        gateway.report_stop(unrecorded).await;
         management.abort();
         let _ended = management.await;
         delivery.shutdown(DELIVERY_TIME).await;

@@ -157,3 +157,34 @@ fn whoever_looks_at_metrics_holds_up_no_record() {
         assert_eq!(standing.confirmed, house.journal.last().unwrap());
     });
 }
+
+#[test]
+fn strangers_are_counted_and_do_not_fill_the_journal() {
+    let house = house();
+    house.runtime.block_on(async {
+        let served = house.serve(Patience::default(), |_| ()).await;
+        let first = served.first;
+        let stranger = Visitor::new();
+        for _ in 0..40 {
+            let mut plain = stranger.connect(served.port).await;
+            plain.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+            let _closed = plain.read_to_end(&mut Vec::new()).await;
+        }
+        for _ in 0..40 {
+            let tcp = stranger.connect(served.port).await;
+            if let Ok(mut stream) = shake(tcp, &house.context("stranger/tls")).await {
+                let _closed = stream.read_to_end(&mut Vec::new()).await;
+            }
+        }
+        let metrics = Arc::clone(&served.gateway);
+        served.stop().await;
+        assert_eq!(metrics.metrics().probes.get(), 40);
+        assert_eq!(metrics.metrics().handshake_failures.get(), 40);
+        let records = house.records(first);
+        let kinds: Vec<_> = records.iter().map(|record| event_type(record)).collect();
+        assert_eq!(kinds, ["110120", "110126", "110121"]);
+        let [failed, stopped] = [reason(&records[1]), reason(&records[2])];
+        assert!(failed.contains("; unverified: subject \"O=stranger, CN="), "{failed}");
+        assert!(stopped.starts_with("39 failed TLS handshakes are not recorded"), "{stopped}");
+    });
+}

@@ -155,6 +155,8 @@ pub(crate) fn every_kind(sender: &Sender) -> Vec<Event> {
             endpoint: endpoint("127.0.0.1"),
             claimed_subject: Some(format!("CN=stranger{text}")),
             reason: "unable to get local issuer certificate".to_owned(),
+            unrecorded: 41,
+            elsewhere: 7,
         }),
         Event::application_start(NOW, &endpoint("10.0.0.1"), Some(text)),
         Event::application_stop(NOW, &endpoint("gateway"), None),

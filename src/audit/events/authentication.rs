@@ -57,6 +57,10 @@ pub struct NodeFailure {
     pub claimed_subject: Option<String>,
     /// The true reason.
     pub reason: String,
+    /// Earlier failures of this address that are not recorded.
+    pub unrecorded: u64,
+    /// Earlier failures of other addresses that are not recorded.
+    pub elsewhere: u64,
 }
 
 impl Event {
@@ -95,6 +99,14 @@ impl Event {
         let mut outcome = Outcome::serious(failure.reason.clone());
         if let Some(subject) = &failure.claimed_subject {
             outcome = outcome.noting(&format!("unverified: subject {}", quoted(subject)));
+        }
+        for (count, whose) in
+            [(failure.unrecorded, "this address"), (failure.elsewhere, "other addresses")]
+        {
+            if count > 0 {
+                let more = format!("{count} failures before, from {whose}, not recorded");
+                outcome = outcome.noting(&more);
+            }
         }
         Self {
             at: failure.at,
