@@ -30,6 +30,8 @@ pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 pub const HEAD_TIME: Duration = Duration::from_secs(60);
 /// How long a request body may take to arrive: a sender gives up after 60 to 120 s.
 pub const BODY_TIME: Duration = Duration::from_secs(30);
+/// How long a client may take no byte of an answer: nginx's `send_timeout`.
+pub const STALL_TIME: Duration = Duration::from_secs(60);
 /// Open connections at once: 1,000 idle ones are a fact of life, this leaves room beside them.
 pub const CONNECTIONS: usize = 4_096;
 /// How long shutdown waits for requests under way.

@@ -58,6 +58,7 @@ pub(super) async fn accept(
                     router: router.clone(),
                     watcher: graceful.watcher(),
                     address,
+                    patience,
                     strangers: Arc::clone(&strangers),
                 };
                 connections.spawn(connection.serve(stream, slot));
@@ -89,6 +90,7 @@ struct Connection {
     router: Router,
     watcher: Watcher,
     address: SocketAddr,
+    patience: Patience,
     strangers: Arc<Mutex<Strangers>>,
 }
 
@@ -96,8 +98,7 @@ impl Connection {
     async fn serve(self, stream: TcpStream, _slot: OwnedSemaphorePermit) {
         let open = self.gateway.metrics().connections.clone();
         open.inc();
-        let limit = limits::HANDSHAKE_TIME;
-        match handshake::shake(&self.acceptor, stream, self.address, limit).await {
+        match handshake::shake(&self.acceptor, stream, self.address, self.patience).await {
             Ok((stream, peer)) => answer(self.router, self.watcher, stream, peer).await,
             Err(Failed::Probe) => {
                 self.gateway.metrics().probes.inc();

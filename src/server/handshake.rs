@@ -1,7 +1,6 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
@@ -11,14 +10,15 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
-use super::tls;
+use super::stall::Stalling;
+use super::{Patience, tls};
 use crate::saml::Peer;
 
 /// Four TLS records a write: OpenSSL alone would write each 16 KB record by itself.
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Sockets under TLS.
-pub(super) type Tls = SslStream<BufWriter<TcpStream>>;
+pub(super) type Tls = SslStream<BufWriter<Stalling<TcpStream>>>;
 
 /// Why there is no TLS connection.
 #[derive(Debug)]
@@ -51,14 +51,15 @@ pub(super) async fn shake(
     acceptor: &SslAcceptor,
     stream: TcpStream,
     address: SocketAddr,
-    limit: Duration,
+    patience: Patience,
 ) -> Result<(Tls, Peer), Failed> {
     stream.set_nodelay(true).map_err(|_| Failed::Probe)?;
     let mut ssl = Ssl::new(acceptor.context())?;
     let distrusted = watch(&mut ssl);
+    let stream = Stalling::new(stream, patience.stall);
     let buffered = BufWriter::with_capacity(WRITE_BUFFER_BYTES, stream);
     let mut stream = SslStream::new(ssl, buffered)?;
-    let reason = match timeout(limit, Pin::new(&mut stream).accept()).await {
+    let reason = match timeout(patience.handshake, Pin::new(&mut stream).accept()).await {
         Ok(Ok(())) => {
             let peer = peer(stream.ssl(), address)?;
             return Ok((stream, peer));

@@ -4,6 +4,7 @@ mod connection;
 mod handshake;
 mod management;
 mod routes;
+mod stall;
 mod strangers;
 mod tls;
 
@@ -51,13 +52,21 @@ impl fmt::Debug for Settings {
 /// How long others may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
+    /// A TLS handshake.
+    pub handshake: Duration,
+    /// A client that takes no byte of an answer.
+    pub stall: Duration,
     /// Requests under way, once the server is to stop.
     pub shutdown: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { shutdown: limits::SHUTDOWN_TIME }
+        Self {
+            handshake: limits::HANDSHAKE_TIME,
+            stall: limits::STALL_TIME,
+            shutdown: limits::SHUTDOWN_TIME,
+        }
     }
 }
 

@@ -159,6 +159,28 @@ fn whoever_looks_at_metrics_holds_up_no_record() {
 }
 
 #[test]
+fn a_client_that_stops_reading_is_cut_off_and_recorded() {
+    let house = house();
+    house.runtime.block_on(async {
+        let patience = Patience { stall: SHORT, ..Patience::default() };
+        let served = house.serve(patience, |_| ()).await;
+        let first = served.first;
+        let (ask, _stream) = house.begin_large(&served).await;
+        let gone = async {
+            while served.gateway.metrics().connections.get() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LONG, gone).await.unwrap();
+        served.stop().await;
+        let records = house.records(first);
+        assert_eq!(event_type(&records[2]), "ITI-39");
+        assert!(records[2].contains(&ask.message_id));
+        assert!(reason(&records[2]).starts_with("transfer aborted after "));
+    });
+}
+
+#[test]
 fn strangers_are_counted_and_do_not_fill_the_journal() {
     let house = house();
     house.runtime.block_on(async {
