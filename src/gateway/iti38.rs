@@ -174,7 +174,7 @@ impl Found {
             entries = self.count,
             "answered"
         );
-        Ok(visit.answer(&receipt, &self.body))
+        Ok(visit.answer(receipt, &self.body))
     }
 }
 
@@ -182,7 +182,7 @@ impl Found {
 pub(super) fn failure(
     gateway: &Gateway,
     visit: &Visit,
-    receipt: &Receipt,
+    receipt: Receipt,
     error: RegistryError,
 ) -> Reply {
     let home = &gateway.settings.home;

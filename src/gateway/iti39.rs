@@ -95,7 +95,7 @@ fn wanted(gateway: &Gateway, request: &RetrieveRequest) -> Wanted {
 pub(super) fn failure(
     gateway: &Gateway,
     visit: &Visit,
-    receipt: &Receipt,
+    receipt: Receipt,
     error: RegistryError,
 ) -> Reply {
     let home = &gateway.settings.home;
@@ -266,7 +266,7 @@ impl Fetched {
             errors = self.errors.len(),
             "answered"
         );
-        Ok(assemble(gateway, &visit, &receipt, self.documents, &self.errors))
+        Ok(assemble(gateway, &visit, receipt, self.documents, &self.errors))
     }
 }
 
@@ -274,7 +274,7 @@ impl Fetched {
 fn assemble(
     gateway: &Arc<Gateway>,
     visit: &Visit,
-    receipt: &Receipt,
+    receipt: Receipt,
     documents: Vec<Document>,
     errors: &[RegistryError],
 ) -> Reply {

@@ -54,11 +54,11 @@ impl Gateway {
             Wire::Fault(fault) => {
                 let envelope = fault.envelope(visit.message_id.as_deref());
                 let action = visit.transaction.response_action();
-                visit.pack(&receipt, fault.http_status(), action, envelope)
+                visit.pack(receipt, fault.http_status(), action, envelope)
             }
             Wire::Body(error) => match visit.transaction {
-                Transaction::Query => iti38::failure(self, &visit, &receipt, error),
-                Transaction::Retrieve => iti39::failure(self, &visit, &receipt, error),
+                Transaction::Query => iti38::failure(self, &visit, receipt, error),
+                Transaction::Retrieve => iti39::failure(self, &visit, receipt, error),
             },
         })
     }

@@ -32,14 +32,14 @@ pub enum ReplyBody {
 pub struct Unavailable;
 
 impl Reply {
-    /// An answer in one piece.
-    pub(super) fn whole(_: &Receipt, status: u16, content_type: String, body: Bytes) -> Self {
+    /// An answer in one piece; the receipt is spent on it.
+    pub(super) fn whole(_: Receipt, status: u16, content_type: String, body: Bytes) -> Self {
         let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
         Self { status, content_type, length, body: ReplyBody::Whole(body) }
     }
 
-    /// An answer with documents.
-    pub(super) fn stream(_: &Receipt, content_type: String, transfer: Transfer) -> Self {
+    /// An answer with documents; the receipt is spent on it.
+    pub(super) fn stream(_: Receipt, content_type: String, transfer: Transfer) -> Self {
         let length = transfer.length();
         Self { status: 200, content_type, length, body: ReplyBody::Stream(Box::new(transfer)) }
     }

@@ -116,7 +116,7 @@ impl Visit {
     }
 
     /// An answer in the transaction's own words.
-    pub(super) fn answer(&self, receipt: &Receipt, body: &str) -> Reply {
+    pub(super) fn answer(&self, receipt: Receipt, body: &str) -> Reply {
         let action = self.transaction.response_action();
         let envelope = soap::envelope(action, self.message_id.as_deref(), body);
         self.pack(receipt, 200, action, envelope)
@@ -125,7 +125,7 @@ impl Visit {
     /// An envelope packed as the request was, faults too (ITI TF-2 V.8).
     pub(super) fn pack(
         &self,
-        receipt: &Receipt,
+        receipt: Receipt,
         status: u16,
         action: &str,
         envelope: String,
