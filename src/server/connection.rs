@@ -34,6 +34,7 @@ pub(super) async fn accept(
     stop: impl Future<Output = ()> + Send,
 ) -> u64 {
     let slots = Arc::new(Semaphore::new(settings.connections));
+    let handshakes = Arc::new(Semaphore::new(limits::HANDSHAKES));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let strangers = Arc::new(Mutex::new(Strangers::new()));
@@ -41,15 +42,15 @@ pub(super) async fn accept(
     tokio::pin!(stop);
     loop {
         let next = async {
-            let slot = Arc::clone(&slots).acquire_owned().await;
-            (slot, listener.accept().await)
+            let handshake = Arc::clone(&handshakes).acquire_owned().await;
+            (handshake, listener.accept().await)
         };
-        let (slot, accepted) = tokio::select! {
+        let (handshake, accepted) = tokio::select! {
             () = &mut stop => break,
             Some(_ended) = connections.join_next() => continue,
             next = next => next,
         };
-        let Ok(slot) = slot else { break };
+        let Ok(handshake) = handshake else { break };
         match accepted {
             Ok((stream, address)) => {
                 let connection = Connection {
@@ -59,9 +60,10 @@ pub(super) async fn accept(
                     watcher: graceful.watcher(),
                     address,
                     patience,
+                    slots: Arc::clone(&slots),
                     strangers: Arc::clone(&strangers),
                 };
-                connections.spawn(connection.serve(stream, slot));
+                connections.spawn(connection.serve(stream, handshake));
             }
             Err(error) => {
                 warn!(%error, "accepting a connection failed");
@@ -70,6 +72,7 @@ pub(super) async fn accept(
         }
     }
     drop(listener);
+    slots.close();
     info!("finishing requests under way");
     let finished = async {
         graceful.shutdown().await;
@@ -91,15 +94,23 @@ struct Connection {
     watcher: Watcher,
     address: SocketAddr,
     patience: Patience,
+    /// Strangers take none: it is for who has shaken hands.
+    slots: Arc<Semaphore>,
     strangers: Arc<Mutex<Strangers>>,
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, _slot: OwnedSemaphorePermit) {
+    async fn serve(self, stream: TcpStream, handshake: OwnedSemaphorePermit) {
         let open = self.gateway.metrics().connections.clone();
         open.inc();
         match handshake::shake(&self.acceptor, stream, self.address, self.patience).await {
-            Ok((stream, peer)) => answer(self.router, self.watcher, stream, peer).await,
+            // no slot means that the gateway stops
+            Ok((stream, peer)) => {
+                if let Ok(_slot) = self.slots.acquire().await {
+                    drop(handshake);
+                    answer(self.router, self.watcher, stream, peer).await;
+                }
+            }
             Err(Failed::Probe) => {
                 self.gateway.metrics().probes.inc();
                 debug!("a connection ended before TLS");

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tokio_openssl::SslStream;
 
 use crate::asked::document;
-use crate::wire::{Visitor, context_of, post, shake};
+use crate::wire::{Visitor, context_of, exchange, post, shake};
 use crate::world::{World, event_type, order, reason};
 
 /// Longer than anything here takes, also on a busy machine.
@@ -177,6 +177,23 @@ fn a_client_that_stops_reading_is_cut_off_and_recorded() {
         assert_eq!(event_type(&records[2]), "ITI-39");
         assert!(records[2].contains(&ask.message_id));
         assert!(reason(&records[2]).starts_with("transfer aborted after "));
+    });
+}
+
+#[test]
+fn strangers_who_say_nothing_take_no_partners_place() {
+    let house = house();
+    house.runtime.block_on(async {
+        let patience = Patience { handshake: 2 * LONG, shutdown: SHORT, ..Patience::default() };
+        let served = house.serve(patience, |settings| settings.connections = 1).await;
+        let mut silent = Vec::new();
+        for _ in 0..3 {
+            silent.push(Visitor::new().connect(served.port).await);
+        }
+        let wsdl = b"GET /xca/query?wsdl HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let fetched = async { exchange(house.riverside(&served).await, wsdl).await.status };
+        assert_eq!(tokio::time::timeout(LONG, fetched).await, Ok(200));
+        served.stop().await;
     });
 }
 
