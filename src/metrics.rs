@@ -29,6 +29,16 @@ pub struct Metrics {
     pub transfers_aborted: Counter,
     /// Audit records that a target has not been sent yet.
     pub audit_backlog: Family<TargetLabels, Gauge>,
+    /// Audit messages sent to a target since start, repetitions included.
+    pub audit_sent: Family<TargetLabels, Gauge>,
+    /// The last audit record that a target surely has.
+    pub audit_confirmed: Family<TargetLabels, Gauge>,
+    /// Audit records too large for a target.
+    pub audit_skipped: Family<TargetLabels, Gauge>,
+    /// Connections to a target refused or lost since start.
+    pub audit_failures: Family<TargetLabels, Gauge>,
+    /// Whether a target is connected, 1 or 0.
+    pub audit_connected: Family<TargetLabels, Gauge>,
     registry: Mutex<Registry>,
 }
 
@@ -91,6 +101,11 @@ impl Metrics {
             connections: Gauge::default(),
             transfers_aborted: Counter::default(),
             audit_backlog: Family::default(),
+            audit_sent: Family::default(),
+            audit_confirmed: Family::default(),
+            audit_skipped: Family::default(),
+            audit_failures: Family::default(),
+            audit_connected: Family::default(),
             registry: Mutex::new(Registry::with_prefix("glassgate")),
         };
         if let Ok(mut registry) = metrics.registry.lock() {
@@ -111,11 +126,16 @@ impl Metrics {
                 "Transfers that broke off",
                 metrics.transfers_aborted.clone(),
             );
-            r.register(
-                "audit_backlog",
-                "Audit records not yet sent to a target",
-                metrics.audit_backlog.clone(),
-            );
+            for (name, help, target) in [
+                ("backlog", "Audit records not yet sent to a target", &metrics.audit_backlog),
+                ("sent", "Audit messages sent since start", &metrics.audit_sent),
+                ("confirmed", "Last audit record that surely arrived", &metrics.audit_confirmed),
+                ("skipped", "Audit records too large for a target", &metrics.audit_skipped),
+                ("failures", "Connections refused or lost since start", &metrics.audit_failures),
+                ("connected", "Whether a target is connected", &metrics.audit_connected),
+            ] {
+                r.register(format!("audit_{name}"), help, target.clone());
+            }
         }
         metrics
     }

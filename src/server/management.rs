@@ -8,9 +8,9 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tracing::warn;
 
-use crate::audit::delivery::Delivery;
+use crate::audit::delivery::{Delivery, Standing};
 use crate::gateway::Gateway;
-use crate::metrics::TargetLabels;
+use crate::metrics::{Metrics, TargetLabels};
 
 /// What health and metrics look at.
 #[derive(Clone)]
@@ -46,14 +46,26 @@ async fn metrics(Extract(state): Extract<State>) -> Response {
     let text = tokio::task::spawn_blocking(move || {
         let metrics = state.gateway.metrics();
         for standing in state.delivery.standing().unwrap_or_default() {
-            let labels = TargetLabels { target: standing.target };
-            let backlog = i64::try_from(standing.backlog).unwrap_or(i64::MAX);
-            metrics.audit_backlog.get_or_create(&labels).set(backlog);
+            show(metrics, standing);
         }
         metrics.encode()
     });
     match text.await {
         Ok(Ok(text)) => ([(header::CONTENT_TYPE, content_type)], text).into_response(),
         _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn show(metrics: &Metrics, standing: Standing) {
+    let labels = TargetLabels { target: standing.target };
+    for (gauge, number) in [
+        (&metrics.audit_backlog, standing.backlog),
+        (&metrics.audit_sent, standing.sent),
+        (&metrics.audit_confirmed, standing.confirmed),
+        (&metrics.audit_skipped, standing.skipped),
+        (&metrics.audit_failures, standing.failures),
+        (&metrics.audit_connected, u64::from(standing.connected)),
+    ] {
+        gauge.get_or_create(&labels).set(i64::try_from(number).unwrap_or(i64::MAX));
     }
 }

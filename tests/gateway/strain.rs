@@ -148,9 +148,16 @@ fn whoever_looks_at_metrics_holds_up_no_record() {
     house.runtime.block_on(async {
         let served = house.serve(Patience::default(), |_| ()).await;
         let mut idle = TcpStream::connect(served.management).await.unwrap();
-        idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        let mut status = [0; 12];
-        idle.read_exact(&mut status).await.unwrap();
+        idle.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut text = String::new();
+        while !text.ends_with("# EOF\n") {
+            let mut bytes = [0; 4_096];
+            let count = idle.read(&mut bytes).await.unwrap();
+            text.push_str(str::from_utf8(&bytes[..count]).unwrap());
+        }
+        for name in ["backlog", "sent", "confirmed", "skipped", "failures", "connected"] {
+            assert!(text.contains(&format!("glassgate_audit_{name}{{target=\"")), "{text}");
+        }
         let delivery = served.stop().await;
         let standing = delivery.standing().unwrap().remove(0);
         assert!(!standing.connected && standing.backlog == 0);
