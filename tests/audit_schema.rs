@@ -113,7 +113,7 @@ fn whatever_a_sender_writes_every_receiver_can_take_it_and_each_document_is_name
 #[test]
 #[should_panic(expected = "RoleIDCode")]
 fn the_schema_refuses_what_is_wrong() {
-    let event = Event::application_start(NOW, &endpoint("gateway"), None);
+    let event = Event::application_start(NOW, &endpoint("gateway"));
     let xml = event.to_dicom(&source()).replace("csd-code=\"110150\"", "code=\"110150\"");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wrong.xml");

@@ -319,7 +319,7 @@ async fn record(journal: &Journal, events: &[Event]) {
 fn all_kinds() -> Vec<Event> {
     let query = Query { request: "é".repeat(100_000), ..Query::default() };
     let large = Event::query(&transaction(&Sender::of("é")), &query, Outcome::success());
-    let start = Event::application_start(SystemClock.now(), &endpoint("gateway"), None);
+    let start = Event::application_start(SystemClock.now(), &endpoint("gateway"));
     [
         every_kind(&Sender::of("")),
         every_kind(&Sender::of(&NASTY.repeat(100))),

@@ -55,8 +55,6 @@ pub const ACCESS_CONTROL_DECISION: Code = dcm("110147", "Access Control Decision
 
 /// RoleIDCode: the program itself.
 pub const APPLICATION: Code = dcm("110150", "Application");
-/// RoleIDCode: who started the program.
-pub const APPLICATION_LAUNCHER: Code = dcm("110151", "Application Launcher");
 /// RoleIDCode: where data or the query go.
 pub const DESTINATION: Code = dcm("110152", "Destination Role ID");
 /// RoleIDCode: where data or the query come from.

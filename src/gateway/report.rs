@@ -26,14 +26,14 @@ pub struct Stranger {
 impl Gateway {
     /// Records that the gateway started.
     pub async fn report_start(&self) {
-        let event = Event::application_start(self.clock.now(), &self.program(), None);
+        let event = Event::application_start(self.clock.now(), &self.program());
         self.report(&[event]).await;
         info!(community = self.settings.name, url = self.settings.public_url, "ready");
     }
 
     /// Records that the gateway stopped, and how many failed handshakes no record told of.
     pub async fn report_stop(&self, unrecorded: u64) {
-        let mut event = Event::application_stop(self.clock.now(), &self.program(), None);
+        let mut event = Event::application_stop(self.clock.now(), &self.program());
         if unrecorded > 0 {
             let note = format!("{unrecorded} failed TLS handshakes are not recorded");
             event.outcome = event.outcome.noting(&note);

@@ -158,8 +158,8 @@ pub(crate) fn every_kind(sender: &Sender) -> Vec<Event> {
             unrecorded: 41,
             elsewhere: 7,
         }),
-        Event::application_start(NOW, &endpoint("10.0.0.1"), Some(text)),
-        Event::application_stop(NOW, &endpoint("gateway"), None),
+        Event::application_start(NOW, &endpoint("10.0.0.1")),
+        Event::application_stop(NOW, &endpoint("gateway")),
     ];
     failure.requestor = transaction.requestor.clone();
     events.push(Event::user_authentication_failure(&failure));

@@ -160,7 +160,7 @@ async fn record(journal: &Journal, count: usize) {
     for _ in 0..count {
         let gateway = Endpoint { uri: "gw".to_owned(), host: "gw.example".to_owned() };
         let now = Timestamp::from_micros(1);
-        let event = Event::application_start(now, &gateway, None);
+        let event = Event::application_start(now, &gateway);
         let _receipt = journal.record(now, &[event]).await.unwrap();
     }
 }

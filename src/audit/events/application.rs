@@ -1,33 +1,24 @@
 //! The gateway started and stopped (DICOM PS3.15 A.5.3.1).
 
 use crate::audit::code::{self, Code};
-use crate::audit::{Action, Endpoint, Event, Outcome, Participant};
+use crate::audit::{Action, Endpoint, Event, Outcome};
 use crate::clock::Timestamp;
 
 impl Event {
-    /// The gateway started; `launcher` is the operating system's user, where known.
+    /// The gateway started.
     #[must_use]
-    pub fn application_start(at: Timestamp, gateway: &Endpoint, launcher: Option<&str>) -> Self {
-        activity(at, code::APPLICATION_START, gateway, launcher)
+    pub fn application_start(at: Timestamp, gateway: &Endpoint) -> Self {
+        activity(at, code::APPLICATION_START, gateway)
     }
 
     /// The gateway stopped.
     #[must_use]
-    pub fn application_stop(at: Timestamp, gateway: &Endpoint, launcher: Option<&str>) -> Self {
-        activity(at, code::APPLICATION_STOP, gateway, launcher)
+    pub fn application_stop(at: Timestamp, gateway: &Endpoint) -> Self {
+        activity(at, code::APPLICATION_STOP, gateway)
     }
 }
 
-fn activity(at: Timestamp, kind: Code, gateway: &Endpoint, launcher: Option<&str>) -> Event {
-    let launcher = launcher.map(|name| Participant {
-        user_id: name.to_owned(),
-        user_name: None,
-        requestor: true,
-        gateway: false,
-        network: None,
-        role: Some(code::APPLICATION_LAUNCHER),
-        roles: Vec::new(),
-    });
+fn activity(at: Timestamp, kind: Code, gateway: &Endpoint) -> Event {
     Event {
         at,
         id: code::APPLICATION_ACTIVITY,
@@ -35,7 +26,7 @@ fn activity(at: Timestamp, kind: Code, gateway: &Endpoint, launcher: Option<&str
         action: Action::Execute,
         outcome: Outcome::success(),
         purposes: Vec::new(),
-        participants: [gateway.application()].into_iter().chain(launcher).collect(),
+        participants: vec![gateway.application()],
         objects: Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! The one thread that writes: what arrived during a commit makes up the next (group commit).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -28,8 +28,6 @@ pub(super) enum Order {
 pub(super) struct Progress {
     /// The last durable record.
     pub(super) last: watch::Sender<u64>,
-    /// Records made durable by this process.
-    pub(super) recorded: AtomicU64,
     /// Whether an i/o error has ended all writing.
     pub(super) poisoned: AtomicBool,
 }
@@ -56,7 +54,6 @@ pub(super) fn run(
         if let Ok((before, last)) = written
             && last > before
         {
-            progress.recorded.fetch_add(last - before, Ordering::Relaxed);
             progress.last.send_replace(last);
         }
         answer(batch.drain(..), &written.map(|(before, _)| before));

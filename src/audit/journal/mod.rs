@@ -57,11 +57,8 @@ impl Journal {
         let (writer, name) = schema::open(&path, random)?;
         let reader = schema::connect(&path).map_err(failed)?;
         let last = schema::last(&reader).map_err(failed)?;
-        let progress = Arc::new(Progress {
-            last: watch::Sender::new(last),
-            recorded: 0.into(),
-            poisoned: false.into(),
-        });
+        let progress =
+            Arc::new(Progress { last: watch::Sender::new(last), poisoned: false.into() });
         // bounded by those who wait: each request and each target has one order under way
         let (orders, received) = mpsc::unbounded_channel();
         let seen = Arc::clone(&progress);
@@ -123,12 +120,6 @@ impl Journal {
     /// Whether the journal keeps no record.
     pub fn is_empty(&self) -> Result<bool, Error> {
         self.len().map(|records| records == 0)
-    }
-
-    /// Records that this process made durable, for `/metrics`.
-    #[must_use]
-    pub fn recorded(&self) -> u64 {
-        self.shared.progress.recorded.load(Ordering::Relaxed)
     }
 
     /// Whether records can still be written, for `/readyz`.

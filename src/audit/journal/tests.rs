@@ -22,7 +22,7 @@ fn open(folder: &tempfile::TempDir) -> Result<Journal, Error> {
 
 fn event() -> Event {
     let gateway = Endpoint { uri: "lakeside".to_owned(), host: "10.0.0.1".to_owned() };
-    Event::application_start(NOW, &gateway, Some("systemd"))
+    Event::application_start(NOW, &gateway)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,7 +42,7 @@ async fn every_receipt_of_a_concurrent_crowd_is_on_disk() {
     // as another process sees it, while this one still runs
     let other = Connection::open(folder.path().join("audit.db")).unwrap();
     let kept: i64 = other.query_row("SELECT count(*) FROM record", [], |r| r.get(0)).unwrap();
-    assert_eq!((kept, journal.recorded()), (399, 399));
+    assert_eq!(kept, 399);
     drop(journal);
     let journal = open(&folder).unwrap();
     assert_eq!((journal.len().unwrap(), journal.last().unwrap()), (399, 399));
