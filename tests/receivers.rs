@@ -86,7 +86,7 @@ async fn restarts(program: Program) {
     let runs = runs(&kept, &journaled);
     assert!(runs.len() > 2 && runs.len() <= 1 + usize::try_from(failures).unwrap(), "{runs:?}");
     assert!(runs[2].0 > 0, "what has arrived for sure is not sent again: {runs:?}");
-    assert!(kept.iter().any(|record| record.len() > 32 * 1024), "large ones too");
+    assert!(kept.iter().any(|record| record.len() > 16 * 1024), "large ones too");
     assert_valid(&bench, &kept);
 }
 
