@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::c14n::canonicalize;
+use super::key::Key;
 use super::reject::Reject;
 use super::shape::{allow_attributes, base64, elements, is, take};
 use super::signed_info::SignedInfo;
@@ -61,6 +62,16 @@ impl<'d> Gated<'d, '_> {
     #[must_use]
     pub fn claimed_id(&self) -> &'d str {
         self.id
+    }
+
+    /// The keys of the type that the signature asks for.
+    pub(super) fn fitting<'k>(&self, keys: &'k [Key]) -> Result<Vec<&'k Key>, Reject> {
+        if keys.is_empty() {
+            return Err(Reject::NoKey);
+        }
+        let fits = |key: &&Key| key.fits(self.signed_info.method);
+        let fitting: Vec<_> = keys.iter().filter(fits).collect();
+        if fitting.is_empty() { Err(Reject::KeyUnfit) } else { Ok(fitting) }
     }
 
     /// What both transforms leave of the assertion.

@@ -73,6 +73,11 @@ impl Key {
         &self.fingerprint
     }
 
+    #[cfg(feature = "oracle")]
+    pub(super) fn public(&self) -> &PKeyRef<Public> {
+        &self.public
+    }
+
     pub(super) fn fits(&self, method: SignatureMethod) -> bool {
         matches!(
             (self.kind, method),

@@ -8,10 +8,13 @@ mod c14n;
 mod cache;
 mod gate;
 mod key;
+#[cfg(feature = "oracle")]
+mod oracle;
 mod reject;
 mod shape;
 mod sign;
 mod signed_info;
+mod verifier;
 mod verify;
 
 #[cfg(test)]
@@ -25,6 +28,9 @@ pub use c14n::canonicalize;
 pub use cache::Cache;
 pub use gate::{Gated, gate};
 pub use key::{Key, KeyError};
+#[cfg(feature = "oracle")]
+pub use oracle::Oracle;
 pub use reject::Reject;
 pub use sign::{SignError, SigningKey, sign};
+pub use verifier::{Ours, Verifier};
 pub use verify::{Signed, verify};

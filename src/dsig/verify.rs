@@ -44,31 +44,34 @@ pub fn verify(
     generation: u64,
     now: Timestamp,
 ) -> Result<Signed, Reject> {
-    if keys.is_empty() {
-        return Err(Reject::NoKey);
-    }
-    let info = &gated.signed_info;
-    let candidates: Vec<&Key> = keys.iter().filter(|key| key.fits(info.method)).collect();
-    if candidates.is_empty() {
-        return Err(Reject::KeyUnfit);
-    }
+    let candidates = gated.fitting(keys)?;
     let evidence = Evidence::of(gated.assertion, generation);
     if let Some(key) = candidates.iter().find(|key| cache.holds(&evidence.by(key), now)) {
         return Ok(Signed { octets: gated.canonical_assertion(), key: *key.fingerprint() });
     }
 
+    let (key, octets) = check(gated, &candidates)?;
+    cache.remember(evidence.by(key), now);
+    Ok(Signed { octets, key: *key.fingerprint() })
+}
+
+/// Which of these keys signed, and the octets that it signed.
+pub(super) fn check<'k>(
+    gated: &Gated<'_, '_>,
+    candidates: &[&'k Key],
+) -> Result<(&'k Key, String), Reject> {
+    let info = &gated.signed_info;
     // the signature first: nobody makes us digest what no trusted key vouches for
     let signed_info = canonicalize(info.node, &info.prefixes, None);
     let key = candidates
-        .into_iter()
+        .iter()
         .find(|key| key.made(&gated.signature_value, signed_info.as_bytes(), info.method))
         .ok_or(Reject::SignatureMismatch)?;
     let octets = gated.canonical_assertion();
     if info.hash.of(octets.as_bytes()) != info.digest_value {
         return Err(Reject::DigestMismatch);
     }
-    cache.remember(evidence.by(key), now);
-    Ok(Signed { octets, key: *key.fingerprint() })
+    Ok((key, octets))
 }
 
 #[cfg(test)]

@@ -82,6 +82,9 @@ pub enum Error {
 pub fn parse(text: &str, bounds: Bounds) -> Result<Document<'_>, Error> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     scan(text, bounds)?;
+    if has_unread_line_end(text) {
+        return Err(Error::Malformed("a carriage return stands alone beside a reference".into()));
+    }
     let options = roxmltree::ParsingOptions {
         allow_dtd: false,
         nodes_limit: bounds.nodes,
@@ -132,24 +135,48 @@ fn scan(text: &str, bounds: Bounds) -> Result<(), Error> {
             continue;
         }
         let mut quote = None;
-        let end = piece.bytes().position(|b| match (quote, b) {
-            (None, b'"' | b'\'') => {
-                quote = Some(b);
-                false
+        let mut defaults = 0_usize;
+        let end = piece.bytes().enumerate().find_map(|(at, b)| {
+            match (quote, b) {
+                (None, b'"' | b'\'') => quote = Some(b),
+                (Some(open), b) if b == open => quote = None,
+                (None, b'=') if is_default_namespace(piece.get(..at).unwrap_or("")) => {
+                    defaults = defaults.saturating_add(1);
+                }
+                (None, b'>') => return Some(at),
+                _ => {}
             }
-            (Some(open), b) if b == open => {
-                quote = None;
-                false
-            }
-            (None, b'>') => true,
-            _ => false,
+            None
         });
+        // the parser lets this pass, and readers differ on which of the two holds
+        if defaults > 1 {
+            return Err(Error::Malformed("an element declares two default namespaces".into()));
+        }
         let tag = end.and_then(|end| piece.get(..end)).unwrap_or(piece);
         if tag.len() > bounds.attributes && attributes_in(tag) > bounds.attributes {
             return Err(Error::TooManyAttributes { limit: bounds.attributes });
         }
     }
     Ok(())
+}
+
+/// Whether a start tag, cut before an equals sign, ends with `xmlns`.
+fn is_default_namespace(tag: &str) -> bool {
+    let rest = tag.trim_ascii_end().strip_suffix("xmlns");
+    rest.is_some_and(|rest| rest.ends_with([' ', '\t', '\r', '\n', '"', '\'']))
+}
+
+/// Whether a line ends where the parser does not see it (XML 1.0 2.11): `&gt;\r<`, `\r&gt;`.
+fn has_unread_line_end(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'\r', bytes).any(|at| {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        match bytes.get(at.saturating_add(1)) {
+            Some(b'&') => true,
+            Some(b'<') => before == Some(&b';'),
+            _ => false,
+        }
+    })
 }
 
 /// Counts `=` outside of quotes.
@@ -257,6 +284,43 @@ mod tests {
         ));
         let many = format!("<a>{}</a>", "<b/>".repeat(limits::XML_NODES as usize));
         assert!(matches!(parse(&many, Bounds::REQUEST), Err(Error::TooManyNodes { .. })));
+    }
+
+    #[test]
+    fn line_ends_are_read_as_line_feeds_or_not_at_all() {
+        for (inside, read) in [
+            ("&gt;\r\n", Some(">\n")),
+            ("&#13;\r\n", Some("\r\n")),
+            ("\r\n&#13;", Some("\n\r")),
+            ("x\ry\r", Some("x\ny\n")),
+            ("&gt;\ry&gt;\r\r", Some(">\ny>\n\n")),
+            ("<![CDATA[\r]]>&#13;\n\r", Some("\n\r\n\n")),
+            ("&gt;\r", None),
+            ("\r&gt;", None),
+            ("\r\n\r&#13;\n", None),
+        ] {
+            let xml = format!("<a>{inside}</a>");
+            let document = parse(&xml, Bounds::REQUEST);
+            let text = document.as_ref().ok().map(|document| {
+                document.root().children().filter_map(|node| node.text()).collect::<String>()
+            });
+            assert_eq!(text.as_deref(), read, "{inside:?}");
+        }
+    }
+
+    #[test]
+    fn a_default_namespace_is_declared_once() {
+        for twice in
+            ["<a xmlns='1' xmlns='2'/>", "<a><b xmlns = '1'\tk='2'\nxmlns\n=\"1\"></b></a>"]
+        {
+            assert!(parse(twice, Bounds::REQUEST).is_err(), "{twice}");
+        }
+        for once in [
+            "<a xmlns='1'><b xmlns='2'/></a>",
+            "<a xmlns='1' k=' xmlns=' xmlns:p='x=' p:xmlns=''/>",
+        ] {
+            assert!(parse(once, Bounds::REQUEST).is_ok(), "{once}");
+        }
     }
 
     #[test]

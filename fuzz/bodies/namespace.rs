@@ -1,0 +1,19 @@
+//! Where libxml2 and we part by design: the names of namespaces.
+
+use glassgate::xml::Document;
+
+/// Whether a namespace's name is no absolute URI, or holds `&`, which libxml2 2.9 reads as `&#38;`.
+///
+/// It refuses to canonicalise those, as Canonical XML 1.0 wants of relative ones; we take every name as text.
+pub(crate) fn odd_namespace(document: &Document<'_>) -> bool {
+    let absolute = |name: &str| {
+        let scheme = name.split_once(':').is_some_and(|(scheme, _)| {
+            scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+                && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+        });
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#@!$'()*+,;=".contains(&b);
+        scheme && name.bytes().all(plain) && name.bytes().filter(|b| *b == b'#').count() < 2
+    };
+    let mut nodes = document.root().descendants();
+    nodes.any(|node| node.namespaces().any(|n| !n.uri().is_empty() && !absolute(n.uri())))
+}
