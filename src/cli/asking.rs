@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Failed;
-use crate::client::{self, Ask, Client, Signer, coded};
+use crate::client::{self, Ask, Client, Query, Signer, coded};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::demo::{Layout, world};
 use crate::ids::{HomeCommunityId, PatientId};
@@ -156,6 +156,14 @@ impl Who {
 }
 
 impl Gateway {
+    /// A query for a patient, which names the community only where a flag does.
+    pub(super) fn addressed(&self, query: Query) -> Query {
+        match &self.home {
+            Some(home) => query.of(home),
+            None => query,
+        }
+    }
+
     /// The community that is asked.
     pub(super) fn home(&self, who: &Who) -> Result<String, Failed> {
         who.or_demo(&self.home, world::HOME, "--home")

@@ -29,8 +29,8 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
-    let level = if options.once || options.json { Level::Warn } else { Level::Info };
-    log::start(LogSettings { level, ..LogSettings::default() });
+    // the steps tell the story; requests in the log would drown it
+    log::start(LogSettings { level: Level::Warn, ..LogSettings::default() });
     runtime()?.block_on(play(options))
 }
 

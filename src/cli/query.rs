@@ -36,7 +36,10 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let client = options.gateway.client(&options.who)?;
     let ask = options.who.ask()?;
     let query = match &options.patient {
-        Some(patient) => Query::find_documents(&options.who.patient_id(patient)?),
+        Some(patient) => {
+            let query = Query::find_documents(&options.who.patient_id(patient)?);
+            options.gateway.addressed(query)
+        }
         None => Query::get_documents(&options.gateway.home(&options.who)?, &options.document),
     };
     let answer = runtime()?.block_on(client.query(&ask, &query))?;

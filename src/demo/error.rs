@@ -26,6 +26,9 @@ pub enum Error {
     /// The world's own data were refused.
     #[error("{0} of the demo's resources were refused; remove the directory to make it anew")]
     Load(usize),
+    /// Another demo is up in the directory.
+    #[error("a demo is up in `{}` already; stop it, or name another --dir", .0.display())]
+    Running(PathBuf),
     /// Store or journal cannot be opened.
     #[error(transparent)]
     Open(#[from] crate::config::OpenError),

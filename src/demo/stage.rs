@@ -1,6 +1,6 @@
 //! The demo's gateway and receiver, started for real.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
@@ -34,6 +34,8 @@ pub struct Stage {
     pub receiver: Receiver,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    /// Held while this demo is up.
+    _lock: File,
 }
 
 impl Stage {
@@ -41,6 +43,7 @@ impl Stage {
     pub async fn set(directory: &Path, port: u16) -> Result<Self, Error> {
         // first, so that a second demo leaves the one that is up alone
         let (listen, reserved) = reserve(port)?;
+        let lock = lock(directory)?;
         let layout = Layout::new(directory);
         let partial = layout.ready();
         if partial.exists() {
@@ -74,7 +77,7 @@ impl Stage {
             let _sender_gone = stopped.wait_for(|stop| *stop).await;
         });
         let server = tokio::spawn(served);
-        Ok(Self { layout, url, management_url, receiver, stop, server })
+        Ok(Self { layout, url, management_url, receiver, stop, server, _lock: lock })
     }
 
     /// A client of a partner; `paths` hold its TLS certificate and key.
@@ -131,6 +134,18 @@ impl Stage {
     pub async fn strike(self) {
         self.stop.send_replace(true);
         let _ended = self.server.await;
+    }
+}
+
+/// Keeps a second demo out of the directory, whichever port it takes.
+fn lock(directory: &Path) -> Result<File, Error> {
+    fs::create_dir_all(directory).map_err(Error::file(directory))?;
+    let path = directory.join(".lock");
+    let file = File::create(&path).map_err(Error::file(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Running(directory.to_owned())),
+        Err(TryLockError::Error(error)) => Err(Error::file(&path)(error)),
     }
 }
 
