@@ -7,7 +7,9 @@ TEST_PACKAGES := xmlsec1 libxml2-utils python3 python3-venv openssl curl $(NODE_
 PYTHON_ENV := target/python
 NODE_ENV := target/node
 
-.PHONY: demo test setup setup-test check fmt python node receivers help
+BENCH_PACKAGES := nginx-light
+
+.PHONY: demo test bench setup setup-test check fmt python node receivers help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -42,6 +44,12 @@ test: setup-test python node receivers ## set up and run the whole test suite
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	GLASSGATE_PYTHON=$(CURDIR)/$(PYTHON_ENV)/bin/python GLASSGATE_NODE_MODULES=$(CURDIR)/$(NODE_ENV)/node_modules cargo test
+
+bench: setup-test python node ## measure, beside limits and peers, and write docs/performance.md
+	@.ci/install $(BENCH_PACKAGES)
+	cargo build --release --manifest-path benches/peers/Cargo.toml --target-dir target/peers
+	cargo build --release --bins --examples
+	GLASSGATE_PYTHON=$(CURDIR)/$(PYTHON_ENV)/bin/python GLASSGATE_NODE_MODULES=$(CURDIR)/$(NODE_ENV)/node_modules cargo bench --bench steps --bench system
 
 fmt: ## format the code
 	cargo fmt --all
