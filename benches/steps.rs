@@ -183,18 +183,17 @@ fn decide(
         measure(|| {
             entries
                 .iter()
-                .filter(|e| serde_json::from_str::<xds::Entry>(&e.attributes).is_ok())
+                .filter(|e| xds::Searched::read(&e.attributes).is_ok())
                 .count()
         }),
         None,
     );
     let serialise = || {
-        let body = xds::query_response(
-            &config.gateway.home,
-            &[],
-            entries.iter().map(|e| e.rendered.as_str()),
-        );
-        glassgate::soap::envelope(glassgate::soap::action::QUERY_RESPONSE, None, &body)
+        let room = entries.iter().map(|e| e.rendered.len()).sum();
+        glassgate::soap::envelope(glassgate::soap::action::QUERY_RESPONSE, None, room, |out| {
+            let objects = entries.iter().map(|e| e.rendered.as_str());
+            xds::query_response(out, &config.gateway.home, &[], objects);
+        })
     };
     push(table, "serialise 20 entries", measure(serialise), None);
     Ok(())

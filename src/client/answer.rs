@@ -121,8 +121,9 @@ mod tests {
     #[test]
     fn an_answer_to_a_query_is_read_or_the_fault_in_its_place() {
         let home = crate::ids::HomeCommunityId::parse("2.999.1").unwrap();
-        let body = crate::xds::query_response(&home, &[], []);
-        let text = crate::soap::envelope(crate::soap::action::QUERY_RESPONSE, None, &body);
+        let text = crate::soap::envelope(crate::soap::action::QUERY_RESPONSE, None, 0, |out| {
+            crate::xds::query_response(out, &home, &[], []);
+        });
         assert!(read_query(&text).unwrap().answered().unwrap().documents.is_empty());
         let fault = crate::soap::Fault::security().envelope(None);
         assert!(read_query(&fault).unwrap().fault().is_some());

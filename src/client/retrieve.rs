@@ -280,7 +280,8 @@ mod tests {
             .collect();
         let home = crate::ids::HomeCommunityId::parse("2.999.1").unwrap();
         let body = retrieve_response(&home, &[], &responses);
-        let envelope = soap::envelope(action::RETRIEVE_RESPONSE, None, &body);
+        let envelope =
+            soap::envelope(action::RETRIEVE_RESPONSE, None, 0, |out| out.push_str(&body));
         let mut entity = multipart.root(&envelope).to_vec();
         for (n, document) in (1..).zip(documents) {
             entity.extend_from_slice(&multipart.part_head(n, "text/plain"));

@@ -17,7 +17,7 @@ use crate::limits;
 use crate::policy::Access;
 use crate::repository::{Criteria, Items, Status};
 use crate::xds::{
-    self, Availability, Entry, ErrorCode, Ids, Query, QueryRequest, RegistryError, ReturnType,
+    self, Availability, ErrorCode, Ids, Query, QueryRequest, RegistryError, ReturnType, Searched,
 };
 use crate::xml::Node;
 
@@ -49,7 +49,7 @@ async fn find(
     let matching = matching(&query, &disclosure)?;
     one_patient(&query, &matching)?;
     let effect = weigh(gateway, visit, &access, &matching, &disclosure);
-    Ok(Found::new(&gateway.settings.home, &query, &matching, effect))
+    Ok(Found::new(visit, &gateway.settings.home, &query, &matching, effect))
 }
 
 /// What audit knows of the query, whatever becomes of it.
@@ -91,7 +91,7 @@ fn stored(status: Availability) -> Status {
 fn matching(query: &QueryRequest, disclosure: &Disclosure) -> Result<Vec<Arc<Disclosed>>, Failure> {
     let mut matching = Vec::new();
     for disclosed in &disclosure.released {
-        let entry: Entry = serde_json::from_str(&disclosed.entry.attributes)
+        let entry = Searched::read(&disclosed.entry.attributes)
             .map_err(|_| Failure::Internal("a stored entry cannot be read; load it again"))?;
         let matches = match &query.query {
             Query::FindDocuments(find) => find.matches(&entry),
@@ -135,31 +135,34 @@ fn weigh(
 
 /// An answer before it is recorded.
 struct Found {
-    body: String,
+    envelope: String,
     count: usize,
     effect: Effect,
 }
 
 impl Found {
     fn new(
+        visit: &Visit,
         home: &HomeCommunityId,
         query: &QueryRequest,
         matching: &[Arc<Disclosed>],
         effect: Effect,
     ) -> Self {
         let warnings = effect.warning.as_slice();
-        let body = match query.return_type {
-            ReturnType::LeafClass => {
-                let entries = matching.iter().map(|d| d.entry.rendered.as_str());
-                xds::query_response(home, warnings, entries)
-            }
+        let refs: Vec<String>;
+        let objects: Vec<&str> = match query.return_type {
+            ReturnType::LeafClass => matching.iter().map(|d| d.entry.rendered.as_str()).collect(),
             ReturnType::ObjectRef => {
-                let refs: Vec<String> =
-                    matching.iter().map(|d| xds::object_ref(&d.entry.entry_uuid, home)).collect();
-                xds::query_response(home, warnings, refs.iter().map(String::as_str))
+                let object_ref = |d: &Arc<Disclosed>| xds::object_ref(&d.entry.entry_uuid, home);
+                refs = matching.iter().map(object_ref).collect();
+                refs.iter().map(String::as_str).collect()
             }
         };
-        Self { body, count: matching.len(), effect }
+        // all of it is written once, in its place
+        let room = objects.iter().map(|object| object.len()).sum::<usize>().saturating_add(1_024);
+        let envelope =
+            visit.envelope(room, |out| xds::query_response(out, home, warnings, objects));
+        Self { envelope, count: matching.len(), effect }
     }
 
     async fn reply(self, gateway: &Gateway, visit: &Visit) -> Result<Reply, Unavailable> {
@@ -174,7 +177,7 @@ impl Found {
             entries = self.count,
             "answered"
         );
-        Ok(visit.answer(receipt, &self.body))
+        Ok(visit.answer(receipt, self.envelope))
     }
 }
 
@@ -186,8 +189,8 @@ pub(super) fn failure(
     error: RegistryError,
 ) -> Reply {
     let home = &gateway.settings.home;
-    let body = xds::query_response(home, &[error.at(home)], std::iter::empty());
-    visit.answer(receipt, &body)
+    let error = [error.at(home)];
+    visit.answer(receipt, visit.envelope(0, |out| xds::query_response(out, home, &error, [])))
 }
 
 impl Gateway {

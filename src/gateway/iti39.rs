@@ -99,7 +99,8 @@ pub(super) fn failure(
     error: RegistryError,
 ) -> Reply {
     let home = &gateway.settings.home;
-    visit.answer(receipt, &xds::retrieve_response(home, &[error.at(home)], &[]))
+    let body = xds::retrieve_response(home, &[error.at(home)], &[]);
+    visit.answer(receipt, visit.envelope(body.len(), |out| out.push_str(&body)))
 }
 
 /// A document that is not delivered: what the sender hears, the true reason, and whose it is if that is known.
@@ -293,11 +294,10 @@ fn assemble(
         })
         .collect();
     let body = xds::retrieve_response(&gateway.settings.home, errors, &responses);
+    let envelope = visit.envelope(body.len(), |out| out.push_str(&body));
     if documents.is_empty() {
-        return visit.answer(receipt, &body);
+        return visit.answer(receipt, envelope);
     }
-    let action = visit.transaction.response_action();
-    let envelope = soap::envelope(action, visit.message_id.as_deref(), &body);
     let aborted = aborted(gateway, visit, &documents);
     if visit.multipart {
         let mut pieces = vec![Piece::Bytes(visit.mime.root(&envelope))];
@@ -306,7 +306,7 @@ fn assemble(
             pieces.push(Piece::Raw(document.opened.content));
         }
         pieces.push(Piece::Bytes(visit.mime.end()));
-        let content_type = visit.mime.content_type(action);
+        let content_type = visit.mime.content_type(visit.transaction.response_action());
         return Reply::stream(receipt, content_type, Transfer::new(pieces, aborted));
     }
     let mut pieces = Vec::new();

@@ -115,11 +115,15 @@ impl Visit {
         }
     }
 
-    /// An answer in the transaction's own words.
-    pub(super) fn answer(&self, receipt: Receipt, body: &str) -> Reply {
+    /// The envelope of an answer in the transaction's own words; its body has some `room` bytes.
+    pub(super) fn envelope(&self, room: usize, write_body: impl FnOnce(&mut String)) -> String {
         let action = self.transaction.response_action();
-        let envelope = soap::envelope(action, self.message_id.as_deref(), body);
-        self.pack(receipt, 200, action, envelope)
+        soap::envelope(action, self.message_id.as_deref(), room, write_body)
+    }
+
+    /// That envelope as an answer.
+    pub(super) fn answer(&self, receipt: Receipt, envelope: String) -> Reply {
+        self.pack(receipt, 200, self.transaction.response_action(), envelope)
     }
 
     /// An envelope packed as the request was, faults too (ITI TF-2 V.8).

@@ -5,14 +5,19 @@ use super::action;
 /// The Content-Type of an envelope that travels alone.
 pub const SIMPLE_CONTENT_TYPE: &str = "application/soap+xml; charset=UTF-8";
 
-/// Writes a response: Action, RelatesTo, and a body that is XML already (ITI TF-2 V.9.2.2).
+/// Writes a response: Action, RelatesTo, and what `write_body` appends, of some `room` bytes (ITI TF-2 V.9.2.2).
 #[must_use]
-pub fn envelope(action: &str, relates_to: Option<&str>, body_xml: &str) -> String {
-    let mut out = open(action, body_xml.len());
+pub fn envelope(
+    action: &str,
+    relates_to: Option<&str>,
+    room: usize,
+    write_body: impl FnOnce(&mut String),
+) -> String {
+    let mut out = open(action, room);
     if let Some(id) = relates_to {
         element(&mut out, "RelatesTo", id);
     }
-    close(&mut out, body_xml);
+    close(&mut out, write_body);
     out
 }
 
@@ -47,7 +52,7 @@ impl Asking<'_> {
         out.push_str("\">");
         out.push_str(self.security_xml);
         out.push_str("</wsse:Security>");
-        close(&mut out, self.body_xml);
+        close(&mut out, |out| out.push_str(self.body_xml));
         out
     }
 }
@@ -73,9 +78,9 @@ pub(super) fn open(action: &str, room: usize) -> String {
 }
 
 /// Ends the Header and writes the Body.
-pub(super) fn close(out: &mut String, body_xml: &str) {
+pub(super) fn close(out: &mut String, write_body: impl FnOnce(&mut String)) {
     out.push_str("</env:Header><env:Body>");
-    out.push_str(body_xml);
+    write_body(out);
     out.push_str("</env:Body></env:Envelope>");
 }
 
@@ -98,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_response_relates_to_its_request() {
-        let text = envelope(action::QUERY_RESPONSE, Some("urn:uuid:1&2"), "<a xmlns=\"urn:a\"/>");
+        let body = |out: &mut String| out.push_str("<a xmlns=\"urn:a\"/>");
+        let text = envelope(action::QUERY_RESPONSE, Some("urn:uuid:1&2"), 20, body);
         let document = xml::parse(&text, xml::Bounds::REQUEST).unwrap();
         let header = xml::child(document.root(), ns::SOAP, "Header").unwrap();
         let relates_to = xml::only_child(header, ns::WSA, "RelatesTo").unwrap();

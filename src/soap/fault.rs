@@ -197,7 +197,7 @@ impl Fault {
         body.push_str("</env:Text></env:Reason>");
         self.write_detail(&mut body);
         body.push_str("</env:Fault>");
-        close(&mut out, &body);
+        close(&mut out, |out| out.push_str(&body));
         out
     }
 

@@ -1,5 +1,5 @@
-use super::entry::Entry;
 use super::error::RegistryError;
+use super::searched::Searched;
 use super::slot::Slots;
 use crate::ids::Coded;
 
@@ -58,7 +58,7 @@ impl CodeFilter {
     }
 
     /// Whether the entry has one of the codes.
-    pub(super) fn holds(&self, entry: &Entry) -> bool {
+    pub(super) fn holds(&self, entry: &Searched<'_>) -> bool {
         let codes = match self.attribute {
             Attribute::Class => entry.class_code.as_slice(),
             Attribute::Type => entry.type_code.as_slice(),

@@ -1,8 +1,9 @@
 use std::fmt;
 
-use super::entry::{Availability, Entry};
+use super::entry::Availability;
 use super::error::RegistryError;
 use super::filter::{CODE_PARAMETERS, CodeFilter, Span, like};
+use super::searched::{Searched, Text};
 use super::slot::{Slots, missing};
 use super::stored::StoredQuery;
 use crate::ids::PatientId;
@@ -104,12 +105,13 @@ impl FindDocuments {
 
     /// Whether an entry of the patient is one that the query asks for.
     #[must_use]
-    pub fn matches(&self, entry: &Entry) -> bool {
+    pub fn matches(&self, entry: &Searched<'_>) -> bool {
         // an entry without service times is not excluded by them (ITI TF-2 3.18.4.1.2.3.7.1)
-        let serviced =
-            |span: &Span, time: &Option<String>| time.as_deref().is_none_or(|t| span.contains(t));
-        let created = match entry.creation_time.as_deref() {
-            Some(time) => self.created.contains(time),
+        let serviced = |span: &Span, time: &Option<Text<'_>>| {
+            time.as_ref().is_none_or(|time| span.contains(&time.0))
+        };
+        let created = match &entry.creation_time {
+            Some(time) => self.created.contains(&time.0),
             None => self.created.is_open(),
         };
         self.statuses.contains(&entry.status)
@@ -120,14 +122,14 @@ impl FindDocuments {
             && self.author_matches(entry)
             && self.references.iter().all(|group| {
                 let ids = &entry.reference_ids;
-                group.iter().any(|pattern| ids.iter().any(|id| like(pattern, id)))
+                group.iter().any(|pattern| ids.iter().any(|id| like(pattern, &id.0)))
             })
     }
 
-    fn author_matches(&self, entry: &Entry) -> bool {
-        let mut persons = entry.authors.iter().filter_map(|author| author.person.as_deref());
+    fn author_matches(&self, entry: &Searched<'_>) -> bool {
+        let mut persons = entry.authors.iter().filter_map(|author| author.person.as_ref());
         self.authors.is_empty()
-            || persons.any(|person| self.authors.iter().any(|pattern| like(pattern, person)))
+            || persons.any(|person| self.authors.iter().any(|pattern| like(pattern, &person.0)))
     }
 }
 

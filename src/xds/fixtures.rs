@@ -71,6 +71,7 @@ fn find(stored: StoredQuery, more: &[(&str, &str)]) -> FindDocuments {
 
 fn entry() -> Entry {
     let code = |code: &str| Code { code: code.to_owned(), scheme: "2.999".into(), display: None };
+    let author = |person: &str| Author { person: Some(person.to_owned()), ..Author::default() };
     Entry {
         entry_uuid: "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0".to_owned(),
         unique_id: "2.999.1.4.1001.1".to_owned(),
@@ -81,7 +82,7 @@ fn entry() -> Entry {
         format_code: Some(code("x")),
         event_codes: vec![code("e1"), code("e2")],
         confidentiality_codes: vec![code("N"), code("V")],
-        authors: vec![Author { person: Some("^Smitty^Gerald".to_owned()), ..Author::default() }],
+        authors: ["^Smitty^Gerald", r#"^Ann "Q"^Å\"#].map(author).to_vec(),
         creation_time: Some("20041224".to_owned()),
         service_start_time: Some("20041223".to_owned()),
         reference_ids: vec!["E_1^^^&2.999.6&ISO^urn:ihe:iti:xds:2015:encounterId".to_owned()],
@@ -89,8 +90,18 @@ fn entry() -> Entry {
     }
 }
 
+/// An entry as the store has it.
+fn as_stored(entry: &Entry) -> String {
+    serde_json::to_string(entry).unwrap()
+}
+
+fn searched(stored: &str) -> Searched<'_> {
+    Searched::read(stored).unwrap()
+}
+
 #[test]
 fn each_parameter_of_find_documents_filters() {
+    let stored = as_stored(&entry());
     for (slots, hit) in [
         (&[][..], true),
         (&[("$XDSDocumentEntryClassCode", "('c^^2.999')")], true),
@@ -126,20 +137,23 @@ fn each_parameter_of_find_documents_filters() {
         (&[("$XDSDocumentEntryAuthorPerson", "('%Smitty%')")], true),
         (&[("$XDSDocumentEntryAuthorPerson", "('Smitty','^Smi__y^%')")], true),
         (&[("$XDSDocumentEntryAuthorPerson", "('%smitty')")], false),
+        // what JSON escapes
+        (&[("$XDSDocumentEntryAuthorPerson", r#"('%"Q"^Å\')"#)], true),
         (&[("$XDSDocumentEntryType", "(urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248)")], true),
         (&[("$MetadataLevel", "1")], true),
         (&[("$xdsDocumentEntryClassCode", "('z^^2.999')")], true),
         (&[("$XDSDocumentEntryReferenceIdList", "('unknown here')")], true),
     ] {
         let query = find(StoredQuery::FindDocuments, slots);
-        assert_eq!(query.matches(&entry()), hit, "{slots:?}");
+        assert_eq!(query.matches(&searched(&stored)), hit, "{slots:?}");
     }
     let deprecated = Entry { status: Availability::Deprecated, ..entry() };
-    assert!(!find(StoredQuery::FindDocuments, &[]).matches(&deprecated));
+    assert!(!find(StoredQuery::FindDocuments, &[]).matches(&searched(&as_stored(&deprecated))));
 }
 
 #[test]
 fn reference_ids_and_get_all_have_their_own_parameters() {
+    let stored = as_stored(&entry());
     let name = "$XDSDocumentEntryReferenceIdList";
     for (value, hit) in [
         ("('E_1^^^&2.999.6&ISO^urn:ihe:iti:xds:2015:encounterId')", true),
@@ -147,7 +161,7 @@ fn reference_ids_and_get_all_have_their_own_parameters() {
         ("('E_1')", false),
     ] {
         let query = find(StoredQuery::FindDocumentsByReferenceId, &[(name, value)]);
-        assert_eq!(query.matches(&entry()), hit, "{value}");
+        assert_eq!(query.matches(&searched(&stored)), hit, "{value}");
     }
     for (name, value, hit) in [
         ("$XDSDocumentEntryConfidentialityCode", "('R^^2.999')", false),
@@ -155,12 +169,17 @@ fn reference_ids_and_get_all_have_their_own_parameters() {
         // GetAll knows no class code
         ("$XDSDocumentEntryClassCode", "('z^^2.999')", true),
     ] {
-        assert_eq!(find(StoredQuery::GetAll, &[(name, value)]).matches(&entry()), hit, "{name}");
+        assert_eq!(
+            find(StoredQuery::GetAll, &[(name, value)]).matches(&searched(&stored)),
+            hit,
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn get_documents_takes_ids_of_either_kind() {
+    let stored = as_stored(&entry());
     for (name, value, hit) in [
         ("$XDSDocumentEntryUniqueId", "('1.2','2.999.1.4.1001.1')", true),
         ("$XDSDocumentEntryUniqueId", "('no id','2.999.1.4.1001')", false),
@@ -168,13 +187,13 @@ fn get_documents_takes_ids_of_either_kind() {
         ("$XDSDocumentEntryEntryUUID", "(urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0)", true),
         ("$XDSDocumentEntryEntryUUID", "('0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0')", false),
     ] {
-        let stored = StoredQuery::GetDocumentsAndAssociations;
+        let asked = StoredQuery::GetDocumentsAndAssociations;
         let slots = [(name, vec![value.to_owned()])];
-        let body = query_request(stored, Some("urn:oid:2.999.1"), ReturnType::ObjectRef, &slots);
+        let body = query_request(asked, Some("urn:oid:2.999.1"), ReturnType::ObjectRef, &slots);
         let request = read(&body).unwrap();
         assert_eq!(request.home(), Some("urn:oid:2.999.1"));
         let Query::GetDocuments(get) = request.query else { panic!("{body}") };
-        assert_eq!(get.matches(&entry()), hit, "{value}");
+        assert_eq!(get.matches(&searched(&stored)), hit, "{value}");
     }
 }
 

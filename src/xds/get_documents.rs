@@ -1,5 +1,5 @@
-use super::entry::Entry;
 use super::error::RegistryError;
+use super::searched::Searched;
 use super::slot::Slots;
 use super::stored::either;
 use crate::ids::{DocumentId, EntryUuid};
@@ -40,13 +40,13 @@ impl GetDocuments {
 
     /// Whether an entry is one that the query asks for.
     #[must_use]
-    pub fn matches(&self, entry: &Entry) -> bool {
+    pub fn matches(&self, entry: &Searched<'_>) -> bool {
         match &self.ids {
             Ids::EntryUuids(uuids) => {
-                uuids.binary_search_by(|uuid| uuid.as_str().cmp(&entry.entry_uuid)).is_ok()
+                uuids.binary_search_by(|uuid| uuid.as_str().cmp(entry.entry_uuid.as_ref())).is_ok()
             }
             Ids::UniqueIds(ids) => {
-                ids.binary_search_by(|id| id.as_str().cmp(&entry.unique_id)).is_ok()
+                ids.binary_search_by(|id| id.as_str().cmp(entry.unique_id.as_ref())).is_ok()
             }
         }
     }

@@ -16,6 +16,7 @@ mod query_response;
 mod request;
 mod retrieve;
 mod retrieve_response;
+mod searched;
 mod slot;
 mod stored;
 
@@ -39,5 +40,6 @@ pub use query_response::query_response;
 pub use request::{query_request, retrieve_request};
 pub use retrieve::{DocumentRequest, RetrieveRequest, read_retrieve};
 pub use retrieve_response::{DocumentResponse, Placement, retrieve_response};
+pub use searched::Searched;
 pub use slot::{write_list, write_string};
 pub use stored::StoredQuery;

@@ -7,28 +7,26 @@ const OPEN: &str = concat!(
     " xmlns:rs=\"urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0\" status=\""
 );
 
-/// Writes the answer to a query: errors, then the objects as [`Entry::extrinsic_object`] or
+/// Appends the answer to a query: errors, then the objects as [`Entry::extrinsic_object`] or
 /// [`object_ref`] rendered them (ITI TF-2 3.18.4.1.2.7; query.xsd).
 ///
 /// The status follows from the errors; an error without a location gets `home`.
 ///
 /// [`Entry::extrinsic_object`]: super::Entry::extrinsic_object
 /// [`object_ref`]: super::object_ref
-#[must_use]
-pub fn query_response<'o, I>(home: &HomeCommunityId, errors: &[RegistryError], objects: I) -> String
-where
-    I: IntoIterator<Item = &'o str>,
-    I::IntoIter: Clone,
-{
-    let objects = objects.into_iter();
-    let length: usize = objects.clone().map(str::len).sum();
-    let status = Status::derive(errors, objects.clone().next().is_some());
-    let mut out = String::with_capacity(length.saturating_add(1024));
+pub fn query_response<'o>(
+    out: &mut String,
+    home: &HomeCommunityId,
+    errors: &[RegistryError],
+    objects: impl IntoIterator<Item = &'o str>,
+) {
+    let mut objects = objects.into_iter().peekable();
+    let status = Status::derive(errors, objects.peek().is_some());
     out.push_str(OPEN);
     out.push_str(status.urn());
     out.push_str("\">");
-    write_errors(&mut out, errors, home);
-    if length == 0 {
+    write_errors(out, errors, home);
+    if objects.peek().is_none() {
         out.push_str("<rim:RegistryObjectList/>");
     } else {
         out.push_str("<rim:RegistryObjectList>");
@@ -36,7 +34,6 @@ where
         out.push_str("</rim:RegistryObjectList>");
     }
     out.push_str("</query:AdhocQueryResponse>");
-    out
 }
 
 #[cfg(test)]
@@ -48,8 +45,8 @@ mod tests {
     fn errors_stand_before_the_list_and_the_list_always_stands() {
         let home = HomeCommunityId::parse("2.999.1").unwrap();
         let error = RegistryError::new(ErrorCode::XDSUnknownCommunity, "home is not ours");
-        let empty: [&str; 0] = [];
-        let answer = query_response(&home, &[error], empty);
+        let mut answer = String::new();
+        query_response(&mut answer, &home, &[error], []);
         assert!(answer.ends_with(
             "</rs:RegistryErrorList><rim:RegistryObjectList/></query:AdhocQueryResponse>"
         ));
@@ -61,7 +58,8 @@ mod tests {
         let home = HomeCommunityId::parse("2.999.1").unwrap();
         let warning = RegistryError::override_not_honoured(&home);
         let object = object_ref("urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", &home);
-        let answer = query_response(&home, &[warning], [object.as_str()]);
+        let mut answer = String::new();
+        query_response(&mut answer, &home, &[warning], [object.as_str()]);
         let read = read_query_response(&answer).unwrap();
         assert_eq!((read.status, read.errors.len()), (Status::Success, 1));
         let reference = read.object_refs.first().unwrap();

@@ -286,7 +286,8 @@ mod tests {
             ..Entry::default()
         };
         let object = entry.extrinsic_object(&home);
-        let answer = query_response(&home, &[], [object.as_str(), object.as_str()]);
+        let mut answer = String::new();
+        query_response(&mut answer, &home, &[], [object.as_str(), object.as_str()]);
         let read = read_query_response(&format!("<e:E xmlns:e='e'>{answer}</e:E>")).unwrap();
         let found = FoundDocument {
             entry_uuid: entry.entry_uuid,
