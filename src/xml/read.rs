@@ -126,10 +126,21 @@ pub fn parse(text: &str, bounds: Bounds) -> Result<Document<'_>, Error> {
 /// Refuses what would make the parser compare attributes or namespaces pair by pair.
 fn scan(text: &str, bounds: Bounds) -> Result<(), Error> {
     // whatever stands as `xmlns` counts, in text too
-    if memchr::memmem::find_iter(text.as_bytes(), "xmlns").nth(bounds.namespaces).is_some() {
+    let declared = memchr::memmem::find_iter(text.as_bytes(), "xmlns");
+    let declared: Vec<usize> = declared.take(bounds.namespaces.saturating_add(1)).collect();
+    if declared.len() > bounds.namespaces {
         return Err(Error::TooManyNamespaces { limit: bounds.namespaces });
     }
-    for piece in text.split('<').skip(1) {
+    let mut declared = declared.into_iter().peekable();
+    let mut starts = memchr::memchr_iter(b'<', text.as_bytes()).peekable();
+    while let Some(start) = starts.next() {
+        let end = starts.peek().copied().unwrap_or(text.len());
+        let piece = text.get(start.saturating_add(1)..end).unwrap_or("");
+        let here = std::iter::from_fn(|| declared.next_if(|at| *at < end)).count();
+        // most tags are too short for many attributes, and declare one namespace at most
+        if here < 2 && piece.len() <= bounds.attributes {
+            continue;
+        }
         // a comment or CDATA is no tag; in a tag all before `>` outside of quotes counts
         if piece.starts_with('!') {
             continue;
