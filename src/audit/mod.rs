@@ -20,7 +20,7 @@ pub use events::{
     AuthenticationFailure, Claimed, ConsentRule, Import, NodeFailure, Query, Released, Retrieved,
     Transaction,
 };
-pub use journal::{Journal, Receipt, Record, Settings};
+pub use journal::{Announced, Journal, Receipt, Record, Settings};
 pub use object::{Document, Object};
 pub use participant::{Endpoint, Participant, Peer, Requestor};
 

@@ -1,7 +1,7 @@
 use bytes::BytesMut;
 use tracing::error;
 
-use crate::audit::{self, Receipt};
+use crate::audit::{self, Announced, Receipt};
 use crate::clock::{self, Timestamp};
 use crate::ids::Coded;
 use crate::principal::Principal;
@@ -31,6 +31,7 @@ pub(super) struct Visit {
     pub(super) multipart: bool,
     /// Boundary and content ids of an answer in MTOM.
     pub(super) mime: Multipart,
+    _announced: Announced,
     requestor: Option<audit::Requestor>,
     peer: audit::Peer,
     endpoint: audit::Endpoint,
@@ -62,6 +63,7 @@ impl Visit {
             peer: audit::Peer { id: peer.subject.clone(), address: peer.address },
             endpoint: gateway.endpoint(transaction),
             mime: Multipart::new(&uuid),
+            _announced: gateway.journal.announce(),
         })
     }
 

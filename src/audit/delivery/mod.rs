@@ -49,6 +49,8 @@ pub struct Times {
     pub silence: Duration,
     /// How often the journal is read for what other processes wrote.
     pub poll: Duration,
+    /// How long a record waits for others, to be read and sent with them.
+    pub gather: Duration,
 }
 
 impl Default for Times {
@@ -60,6 +62,7 @@ impl Default for Times {
             settle: Duration::from_secs(5),
             silence: Duration::from_secs(16 * 60),
             poll: Duration::from_secs(1),
+            gather: Duration::from_millis(10),
         }
     }
 }

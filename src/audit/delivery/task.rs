@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::link::{Link, Opener};
 use super::window::Window;
 use super::{Counters, Times};
+use crate::audit::journal::READ_BYTES;
 use crate::audit::{Error, Journal, Record};
 use crate::clock::Random;
 
@@ -86,15 +87,16 @@ impl Task {
                 (saved, saved_at) = (window.confirmed(), Instant::now());
                 self.journal.save_cursor(&self.name, saved).await?;
             }
-            if !records.is_empty() {
-                continue;
-            }
-            if stopping {
-                return self.finish(&mut link, &mut window).await;
+            match (records.is_empty(), stopping) {
+                (true, true) => return self.finish(&mut link, &mut window).await,
+                (false, true) => continue,
+                // as much as one reading gives: there is more
+                (false, false) if is_full(&records) => continue,
+                (_, false) => {}
             }
             tokio::select! {
                 closed = link.closed() => return Err(closed.into()),
-                _ = commits.changed() => {}
+                _ = commits.changed() => sleep(self.times.gather).await,
                 () = sleep(self.times.poll) => {}
                 // an error says that nobody is left to tell it
                 told = self.stop.changed() => if told.is_err() { return Ok(()) },
@@ -151,4 +153,10 @@ impl Task {
         let fraction = f64::from(u16::from_be_bytes(bytes)) / f64::from(u16::MAX);
         longest.mul_f64(0.5 + fraction / 2.0)
     }
+}
+
+/// Whether a reading of the journal ended at its limits.
+fn is_full(records: &[Record]) -> bool {
+    let bytes: usize = records.iter().map(|record| record.message.len()).sum();
+    records.len() >= BATCH || bytes >= READ_BYTES
 }

@@ -1,7 +1,8 @@
 //! The one thread that writes: what arrived during a commit makes up the next (group commit).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,6 +15,12 @@ use crate::clock::Timestamp;
 
 /// Orders in one commit: beyond this the sync is cheap beside the inserts.
 const BATCH: usize = 256;
+
+/// A commit waits when so many others are coming: fewer come one by one as fast.
+const SIBLINGS: usize = 4;
+
+/// How long it waits, a commit's own time or two: so each takes several records, and CPU goes to requests.
+const GATHER: Duration = Duration::from_millis(1);
 
 /// What the committer can be told to do.
 pub(super) enum Order {
@@ -30,6 +37,15 @@ pub(super) struct Progress {
     pub(super) last: watch::Sender<u64>,
     /// Whether an i/o error has ended all writing.
     pub(super) poisoned: AtomicBool,
+    /// Requests under way.
+    pub(super) announced: AtomicUsize,
+}
+
+impl Progress {
+    pub(super) fn new(last: u64) -> Self {
+        let (last, poisoned) = (watch::Sender::new(last), false.into());
+        Self { last, poisoned, announced: 0.into() }
+    }
 }
 
 /// Runs until every sender of orders is gone and the last order is done.
@@ -40,6 +56,15 @@ pub(super) fn run(
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while orders.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let announced = progress.announced.load(Ordering::Relaxed);
+        if announced >= batch.len().saturating_add(SIBLINGS) {
+            std::thread::sleep(GATHER);
+            while batch.len() < BATCH
+                && let Ok(order) = orders.try_recv()
+            {
+                batch.push(order);
+            }
+        }
         let written = match progress.poisoned.load(Ordering::Acquire) {
             true => Err(Error::Poisoned),
             false => write(&mut connection, &batch).map_err(|error| {

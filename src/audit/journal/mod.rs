@@ -22,6 +22,7 @@ use crate::clock::{Random, Timestamp};
 use committer::{Order, Progress};
 
 pub use receipt::Receipt;
+pub(super) use schema::READ_BYTES;
 
 /// Where the journal lies and as whom it reports.
 #[derive(Debug, Clone)]
@@ -36,6 +37,18 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Journal {
     shared: Arc<Shared>,
+}
+
+/// A request that will record; until it is dropped it counts.
+#[derive(Debug)]
+pub struct Announced {
+    progress: Arc<Progress>,
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        self.progress.announced.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A durable record.
@@ -57,8 +70,7 @@ impl Journal {
         let (writer, name) = schema::open(&path, random)?;
         let reader = schema::connect(&path).map_err(failed)?;
         let last = schema::last(&reader).map_err(failed)?;
-        let progress =
-            Arc::new(Progress { last: watch::Sender::new(last), poisoned: false.into() });
+        let progress = Arc::new(Progress::new(last));
         // bounded by those who wait: each request and each target has one order under way
         let (orders, received) = mpsc::unbounded_channel();
         let seen = Arc::clone(&progress);
@@ -68,6 +80,14 @@ impl Journal {
             .map_err(|error| Error::Thread(Arc::new(error)))?;
         let (orders, committer, reader) = (Some(orders), Some(committer), Mutex::new(reader));
         Ok(Self { shared: Arc::new(Shared { source, name, orders, committer, reader, progress }) })
+    }
+
+    /// Says that a request is under way which will soon record; a commit waits a moment for many such.
+    #[must_use]
+    pub fn announce(&self) -> Announced {
+        let progress = Arc::clone(&self.shared.progress);
+        progress.announced.fetch_add(1, Ordering::Relaxed);
+        Announced { progress }
     }
 
     /// Makes all events of one request durable, or none; resolves after the commit.

@@ -19,8 +19,10 @@ const APPLICATION: i64 = 0x4747_616a;
 const VERSION: i64 = 1;
 /// How long a writer waits for the other process, be it gateway or `glassgate load`.
 const BUSY_TIME: Duration = Duration::from_secs(10);
+/// Bytes of a page: each costs a commit two writes.
+const PAGE_BYTES: i64 = 16 * 1024;
 /// Bytes of records read at once: a few TLS writes' worth.
-const READ_BYTES: usize = 256 * 1024;
+pub(in crate::audit) const READ_BYTES: usize = 256 * 1024;
 
 const TABLES: &str = "
     CREATE TABLE journal (name TEXT NOT NULL) STRICT;
@@ -41,6 +43,8 @@ pub(super) fn open(path: &Path, random: &dyn Random) -> Result<(Connection, Stri
     let mut connection = connect(path).map_err(failed)?;
     // before anything is changed in what may be somebody else's file
     is_new(&connection, path)?;
+    // of a new file alone: a record of several KB takes one page or two
+    connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(failed)?;
     connection.pragma_update(None, "journal_mode", "wal").map_err(failed)?;
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;

@@ -76,6 +76,17 @@ async fn blocking_inside_a_runtime_does_not_panic() {
 }
 
 #[test]
+fn a_commit_waits_for_many_who_are_coming_but_not_for_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder).unwrap();
+    let coming: Vec<_> = (0..10).map(|_| journal.announce()).collect();
+    // nobody of them comes
+    assert_eq!(journal.record_blocking(NOW, &[event()]).unwrap().records(), 1..=1);
+    drop(coming);
+    assert_eq!(journal.shared.progress.announced.load(Ordering::Relaxed), 0);
+}
+
+#[test]
 fn what_was_handed_over_is_durable_once_the_journal_closed() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(&folder).unwrap();
