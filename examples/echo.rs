@@ -21,6 +21,9 @@ use tokio::io::BufWriter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_openssl::SslStream;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// `echo ADDRESS PKI BYTES`
@@ -62,5 +65,5 @@ async fn serve(stream: TcpStream, acceptor: SslAcceptor, router: Router) -> Resu
     let mut stream = SslStream::new(ssl, BufWriter::with_capacity(64 * 1024, stream))?;
     Pin::new(&mut stream).accept().await?;
     let service = TowerToHyperService::new(router);
-    Ok(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await?)
+    Ok(http1::Builder::new().writev(true).serve_connection(TokioIo::new(stream), service).await?)
 }

@@ -143,6 +143,8 @@ async fn answer(router: Router, watcher: Watcher, stream: Tls, peer: Peer) {
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_TIME)
         .max_buf_size(limits::HTTP_HEAD_BYTES)
+        // TLS copies each record anyway: no copy of whole bodies before
+        .writev(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     if let Err(error) = watcher.watch(connection).await {
         debug!(%error, "a connection ended early");

@@ -45,7 +45,7 @@ impl Pool {
             Some(connection) => connection,
             None => self.connect()?,
         };
-        connection.execute_batch("BEGIN")?;
+        connection.prepare_cached("BEGIN")?.execute(())?;
         lease.connection = Some(connection);
         Ok(lease)
     }
@@ -94,13 +94,17 @@ impl Lease<'_> {
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         let connection = self.connection.take();
-        let sound = connection.filter(|c| self.sound.get() && c.execute_batch("COMMIT").is_ok());
+        let sound = connection.filter(|c| self.sound.get() && commit(c).is_ok());
         if let Ok(mut state) = self.pool.state.lock() {
             state.lent = state.lent.saturating_sub(1);
             state.idle.extend(sound);
         }
         self.pool.returned.notify_one();
     }
+}
+
+fn commit(connection: &Connection) -> rusqlite::Result<usize> {
+    connection.prepare_cached("COMMIT")?.execute(())
 }
 
 #[cfg(test)]
