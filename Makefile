@@ -7,7 +7,9 @@ TEST_PACKAGES := xmlsec1 libxml2-utils python3 python3-venv openssl curl $(NODE_
 PYTHON_ENV := target/python
 NODE_ENV := target/node
 
-BENCH_PACKAGES := nginx-light
+# the second opinion on signatures is compiled against libxmlsec1
+ORACLE_PACKAGES := libxmlsec1-dev libxml2-dev clang libclang-dev
+BENCH_PACKAGES := nginx-light patch $(ORACLE_PACKAGES)
 
 .PHONY: demo test bench setup setup-test check fmt python node receivers help
 
@@ -41,13 +43,16 @@ receivers: setup-test
 	@.ci/receivers
 
 test: setup-test python node receivers ## set up and run the whole test suite
+	@.ci/install $(ORACLE_PACKAGES)
 	cargo fmt --all --check
-	cargo clippy --all-targets -- -D warnings
+	cargo clippy --all-targets --features oracle -- -D warnings
 	GLASSGATE_PYTHON=$(CURDIR)/$(PYTHON_ENV)/bin/python GLASSGATE_NODE_MODULES=$(CURDIR)/$(NODE_ENV)/node_modules cargo test
+	cargo test --features oracle --test oracle
 
 bench: setup-test python node ## measure, beside limits and peers, and write docs/performance.md
 	@.ci/install $(BENCH_PACKAGES)
 	cargo build --release --manifest-path benches/peers/Cargo.toml --target-dir target/peers
+	benches/without_audit
 	cargo build --release --bins --examples
 	GLASSGATE_PYTHON=$(CURDIR)/$(PYTHON_ENV)/bin/python GLASSGATE_NODE_MODULES=$(CURDIR)/$(NODE_ENV)/node_modules cargo bench --bench steps --bench system
 

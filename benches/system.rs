@@ -91,7 +91,7 @@ impl<'w> Bench<'w> {
                 .ratio("its p50", spread, "<= 8"),
         );
         table.push(Row::server("TLS echo, our stack (OpenSSL)", &shape, &echo));
-        match program(&["target/peers/release/glassgate-peers"]) {
+        match program(&["target/peers/release/rustls_echo"]) {
             Some(peer) => {
                 let rustls = self.echo(&peer, &warm)?;
                 let row = Row::server("TLS echo, hyper on rustls", &shape, &rustls);

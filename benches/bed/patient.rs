@@ -1,4 +1,4 @@
-//! P-3001: twenty entries of about 5 KB each, a consent with exceptions, and a document as large as is wanted.
+//! P-3001: twenty entries of 5 to 6 KB each, a consent with exceptions, and a document as large as is wanted.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -126,9 +126,8 @@ fn document(number: u32, n: u32, attachment: &Value) -> Value {
         "category": [coded("http://loinc.org", "47039-3", "Hospital admission history and physical note")],
         "subject": {"reference": format!("Patient/p{number}")},
         "date": "2025-01-01T12:00:00Z",
-        "author": [{"reference": "#author"}, {"reference": "#organization"}],
+        "author": [{"reference": "#author"}],
         "custodian": {"reference": "#organization"},
-        "description": "Discharge summary with the findings of admission, the course and the medication at discharge",
         "securityLabel": [
             coded("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "N", "normal"),
         ],
@@ -138,9 +137,6 @@ fn document(number: u32, n: u32, attachment: &Value) -> Value {
             "display": "MIME type sufficient",
         }}],
         "context": {
-            "event": [
-                snomed("32485007", "Hospital admission"),
-            ],
             "period": {"start": "2024-12-20T08:00:00Z", "end": "2025-01-01T12:00:00Z"},
             "facilityType": snomed("22232009", "Hospital"),
             "practiceSetting": snomed("419192003", "Internal medicine"),

@@ -21,7 +21,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// `glassgate-peers ADDRESS PKI BYTES`
+/// `rustls_echo ADDRESS PKI BYTES`
 #[tokio::main]
 async fn main() -> Result<(), Failed> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
