@@ -3,6 +3,7 @@
 mod connection;
 mod handshake;
 mod management;
+mod open_files;
 mod routes;
 mod stall;
 mod strangers;
@@ -21,6 +22,7 @@ use crate::audit::delivery::Delivery;
 use crate::gateway::Gateway;
 use crate::limits;
 
+pub use open_files::{raise_open_files, suffices};
 pub use tls::{Identity, TlsError, acceptor};
 
 /// How long the last records may take to be sent; the rest waits in the journal for the next start.
