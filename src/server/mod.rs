@@ -56,6 +56,10 @@ impl fmt::Debug for Settings {
 pub struct Patience {
     /// A TLS handshake.
     pub handshake: Duration,
+    /// The head of the next request.
+    pub head: Duration,
+    /// A request's body.
+    pub body: Duration,
     /// A client that takes no byte of an answer.
     pub stall: Duration,
     /// Requests under way, once the server is to stop.
@@ -66,6 +70,8 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             handshake: limits::HANDSHAKE_TIME,
+            head: limits::HEAD_TIME,
+            body: limits::BODY_TIME,
             stall: limits::STALL_TIME,
             shutdown: limits::SHUTDOWN_TIME,
         }
