@@ -28,8 +28,6 @@ pub(crate) struct Evidence {
     pub(crate) received: usize,
     /// Records that the receiver got again.
     pub(crate) again: usize,
-    /// Transfers recorded as broken off.
-    pub(crate) broken_off: usize,
 }
 
 impl Evidence {
@@ -44,6 +42,11 @@ impl Evidence {
     /// How many records there are.
     pub(crate) fn records(&self) -> usize {
         self.digests.len()
+    }
+
+    /// Whether this is the earlier journal, and more.
+    pub(crate) fn goes_on(&self, earlier: &Self) -> bool {
+        self.digests.starts_with(&earlier.digests)
     }
 
     fn take(&mut self, message: &[u8]) {
@@ -72,7 +75,6 @@ impl Evidence {
             self.loads.push(xml.clone());
         }
         let told = find("EventOutcomeDescription").and_then(|node| node.text()).unwrap_or_default();
-        self.broken_off += usize::from(told.starts_with("transfer aborted after "));
         if let Some(id) = between(told, "message-id \"urn:uuid:", "\"") {
             let kind = code("EventTypeCode").unwrap().to_owned();
             self.kinds.entry(id.to_owned()).or_default().push(kind);

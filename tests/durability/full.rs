@@ -1,12 +1,13 @@
 //! Disks that become full: under the journal, while partners ask, and under the store, while documents are loaded.
 
+use std::io::Read;
 use std::process::{Output, Stdio};
 
 use crate::chance::Chance;
 use crate::crowd::{Crowd, count};
 use crate::disk::Disk;
 use crate::evidence::Evidence;
-use crate::house::{House, until};
+use crate::house::{Gateway, House, until};
 use crate::parcel::Parcel;
 use crate::questions::{Ending, Question, Told};
 
@@ -74,10 +75,14 @@ pub(crate) fn fillings(fillings: usize, chance: &mut Chance) -> Toll {
                 refused.then_some(())
             });
         }
-        disk.free();
-        if !disk.is_mounted() {
+        // a limit on files goes with the process that has it
+        if chance.one_in(3) || !disk.is_mounted() {
             drop(gateway);
+            starts_or_says_why(&house, &disk);
+            disk.free();
             gateway = house.start(&mut disk.command(&house.command("serve")));
+        } else {
+            disk.free();
         }
         until("the gateway is ready again", || {
             house.manage("/readyz").starts_with("HTTP/1.1 200").then_some(())
@@ -108,6 +113,22 @@ pub(crate) fn fillings(fillings: usize, chance: &mut Chance) -> Toll {
 
 fn ask(house: &House, client: &glassgate::client::Client, question: Question) -> Told {
     house.runtime.block_on(question.ask(client, &house.signer))
+}
+
+/// A gateway that is started on a full disk.
+fn starts_or_says_why(house: &House, disk: &Disk) {
+    let mut command = disk.command(&house.command("serve"));
+    let mut gateway = Gateway(command.stderr(Stdio::piped()).spawn().unwrap());
+    let ended = until("it starts or ends", || match gateway.0.try_wait().unwrap() {
+        Some(status) => Some(Some(status)),
+        None => house.manage("/healthz").starts_with("HTTP/1.1 200").then_some(None),
+    });
+    if let Some(status) = ended {
+        let mut told = String::new();
+        gateway.0.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        assert!(!status.success() && told.contains("audit journal "), "{told}");
+        assert!(told.contains("cannot be opened: "), "{told}");
+    }
 }
 
 #[test]

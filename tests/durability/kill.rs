@@ -8,11 +8,11 @@ use crate::crowd::{Crowd, count};
 use crate::evidence::Evidence;
 use crate::house::{Gateway, House};
 use crate::parcel::{Paper, Parcel};
-use crate::questions::Ending;
+use crate::questions::{Ending, Told};
 
 /// Rounds in `make test`.
 const ROUNDS: usize = 10;
-/// Answers before a kill, at most.
+/// Answers before a kill in `make test`, at most.
 const ANSWERS: u64 = 300;
 /// A load of a few Bundles takes about as long.
 const LOAD_TIME: Duration = Duration::from_millis(250);
@@ -21,7 +21,7 @@ const FIRST_PATIENT: u32 = 100_001;
 
 #[test]
 fn kills_at_random_moments_lose_no_record_and_no_document() {
-    let toll = rounds(ROUNDS, &mut Chance::new("kills"), |_| ());
+    let toll = rounds(ROUNDS, ANSWERS, &mut Chance::new("kills"), |_| ());
     assert_eq!(toll.recoveries.len(), ROUNDS);
     assert!(toll.answers > 0 && toll.documents > 0 && toll.again > 0, "{toll:?}");
 }
@@ -46,8 +46,13 @@ struct Load {
     acknowledged: bool,
 }
 
-/// Kills so many times and holds everything to account after each.
-pub(crate) fn rounds(rounds: usize, chance: &mut Chance, mut progress: impl FnMut(&Toll)) -> Toll {
+/// Kills so many times, after so many answers at most, and holds everything to account after each.
+pub(crate) fn rounds(
+    rounds: usize,
+    answers: u64,
+    chance: &mut Chance,
+    mut progress: impl FnMut(&Toll),
+) -> Toll {
     let house = House::new();
     let base = Parcel::write(house.layout.root(), FIRST_PATIENT - 1, 3, chance);
     base.load(&house);
@@ -56,7 +61,8 @@ pub(crate) fn rounds(rounds: usize, chance: &mut Chance, mut progress: impl FnMu
     let papers = loads[0].parcel.papers();
     let mut gateway = house.serve();
     for _ in 0..rounds {
-        let (told, fresh) = kill_under_load(&house, gateway, &papers, chance, loads.len());
+        let until = usize::try_from(1 + chance.below(answers)).unwrap();
+        let (told, fresh) = kill_under_load(&house, gateway, &papers, until, chance, loads.len());
         toll.answers += count(&told, Ending::Answered);
         toll.broken_off += count(&told, Ending::BrokenOff);
         toll.loads += fresh.len();
@@ -92,20 +98,21 @@ pub(crate) fn rounds(rounds: usize, chance: &mut Chance, mut progress: impl FnMu
     gateway.stop();
     let mut whole = Evidence::default();
     whole.read(&house);
-    assert!(whole.records() >= evidence.records());
+    assert!(whole.goes_on(&evidence), "records changed afterwards");
     toll
 }
 
-/// Lets partners ask and loads run, and kills the gateway at a random answer.
+/// Lets partners ask and loads run, and kills the gateway after that many answers.
 fn kill_under_load(
     house: &House,
     mut gateway: Gateway,
     papers: &[Paper],
+    answers: usize,
     chance: &mut Chance,
     loaded: usize,
-) -> (Vec<crate::questions::Told>, Vec<Load>) {
+) -> (Vec<Told>, Vec<Load>) {
     let over = AtomicBool::new(false);
-    let (mut for_loads, until) = (chance.fork(), 1 + chance.below(ANSWERS));
+    let mut for_loads = chance.fork();
     std::thread::scope(|scope| {
         let loading = scope.spawn(|| {
             let mut loads = Vec::new();
@@ -122,7 +129,7 @@ fn kill_under_load(
         });
         let told = house.runtime.block_on(async {
             let crowd = Crowd::begin(house, papers, chance);
-            crowd.answered(usize::try_from(until).unwrap()).await;
+            crowd.answered(answers).await;
             gateway.0.kill().unwrap();
             crowd.end().await
         });

@@ -11,7 +11,9 @@ use crate::{full, kill, many, marks};
 
 /// Kills, where `GLASSGATE_ROUNDS` says nothing.
 const ROUNDS: usize = 100;
-/// Connections that say nothing, the most that the gateway takes.
+/// Answers before a kill, at most.
+const ANSWERS: u64 = 2_000;
+/// Connections that say nothing.
 const IDLE: usize = 1_000;
 
 #[test]
@@ -25,7 +27,7 @@ fn soak() {
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     table.row("build", format!("{version}, {profile}, {}", command("date", &["-u", "+%Y-%m-%d"])));
 
-    let mut kills = kill::rounds(rounds, &mut chance, |toll| {
+    let mut kills = kill::rounds(rounds, ANSWERS, &mut chance, |toll| {
         let round = toll.recoveries.len();
         say(&format!(
             "kill {round} of {rounds}: {} answers, {} records",
