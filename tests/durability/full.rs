@@ -8,7 +8,7 @@ use crate::crowd::{Crowd, count};
 use crate::disk::Disk;
 use crate::evidence::Evidence;
 use crate::house::{Gateway, House, until};
-use crate::parcel::Parcel;
+use crate::parcel::{Paper, Parcel};
 use crate::questions::{Ending, Question, Told};
 
 /// How often the disk becomes full in `make test`.
@@ -44,37 +44,26 @@ pub(crate) fn fillings(fillings: usize, chance: &mut Chance) -> Toll {
     house.reconfigure("\"audit/journal.db\"", "\"small/journal.db\"");
     let mut disk = Disk::new(&folder, DISK_KIB);
     let fillings = if disk.is_mounted() { fillings } else { 1 };
-    let (client, mut all) = (house.client(), Vec::new());
+    let client = house.client();
+    let ask = |question: Question| house.runtime.block_on(question.ask(&client, &house.signer));
+    let kinds =
+        || [Question::Find(1002), Question::BreakGlass(1002), Question::of(&parcel.papers())];
+    let (mut all, mut loads) = (Vec::new(), Vec::new());
     disk.fill(LEAST_KIB + chance.below(MORE_KIB));
     let mut gateway = house.start(&mut disk.command(&house.command("serve")));
-    for filling in 0..fillings {
-        if filling > 0 {
-            disk.fill(LEAST_KIB + chance.below(MORE_KIB));
-        }
-        house.runtime.block_on(async {
-            let crowd = Crowd::begin(&house, &parcel.papers(), chance);
-            crowd.refused(50).await;
-            until("health and metrics say so", || {
-                let ready = house.manage("/readyz");
-                let told = ready.starts_with("HTTP/1.1 503")
-                    && ready.contains("not ready: audit journal ")
-                    && house.manage("/healthz").starts_with("HTTP/1.1 200")
-                    && house.manage("/metrics").contains("outcome=\"not-recorded\"");
-                told.then_some(())
-            });
-            all.extend(crowd.end().await);
-        });
+    for patient in (100_002..).take(fillings) {
+        let load = Parcel::write(house.layout.root(), patient, 2, chance);
+        all.extend(refused(&house, &parcel.papers(), chance));
         // one at a time, each kind is refused in the end
-        for question in
-            [Question::Find(1002), Question::BreakGlass(1002), Question::of(&parcel.papers())]
-        {
+        for question in kinds() {
             until("a refusal", || {
-                let told = ask(&house, &client, question.clone());
-                let refused = told.ending == Ending::Refused;
-                all.push(told);
-                refused.then_some(())
+                all.push(ask(question.clone()));
+                all.last().is_some_and(|told| told.ending == Ending::Refused).then_some(())
             });
         }
+        let mut command = house.command("load");
+        let status = disk.command(command.arg(&load.folder)).status().unwrap();
+        loads.push((load, status.success()));
         // a limit on files goes with the process that has it
         if chance.one_in(3) || !disk.is_mounted() {
             drop(gateway);
@@ -87,21 +76,29 @@ pub(crate) fn fillings(fillings: usize, chance: &mut Chance) -> Toll {
         until("the gateway is ready again", || {
             house.manage("/readyz").starts_with("HTTP/1.1 200").then_some(())
         });
-        for question in
-            [Question::Find(1002), Question::BreakGlass(1002), Question::of(&parcel.papers())]
-        {
-            let told = ask(&house, &client, question);
+        for question in kinds() {
+            let told = ask(question);
             assert_eq!(told.ending, Ending::Answered);
             all.push(told);
         }
+        disk.fill(LEAST_KIB + chance.below(MORE_KIB));
     }
+    disk.free();
+    let shown: Vec<_> = loads
+        .iter()
+        .map(|(load, acknowledged)| {
+            house.runtime.block_on(load.holds(&house, &client, *acknowledged)) > 0
+        })
+        .collect();
     gateway.stop();
-    let copy = house.layout.root().join("copy");
-    disk.copy(&copy);
+    disk.copy(&house.layout.root().join("copy"));
     house.reconfigure("\"small/journal.db\"", "\"copy/journal.db\"");
     let mut evidence = Evidence::default();
     evidence.read(&house);
     all.iter().for_each(|told| evidence.holds(told));
+    for ((load, acknowledged), _) in loads.iter().zip(shown).filter(|(_, shown)| *shown) {
+        evidence.holds_load(load, *acknowledged);
+    }
     evidence.arrives(&house);
     Toll {
         fillings,
@@ -111,8 +108,21 @@ pub(crate) fn fillings(fillings: usize, chance: &mut Chance) -> Toll {
     }
 }
 
-fn ask(house: &House, client: &glassgate::client::Client, question: Question) -> Told {
-    house.runtime.block_on(question.ask(client, &house.signer))
+/// Lets everybody ask until the disk is full, and longer; health and metrics say so.
+fn refused(house: &House, papers: &[Paper], chance: &mut Chance) -> Vec<Told> {
+    house.runtime.block_on(async {
+        let crowd = Crowd::begin(house, papers, chance);
+        crowd.refused(50).await;
+        until("health and metrics say so", || {
+            let ready = house.manage("/readyz");
+            let told = ready.starts_with("HTTP/1.1 503")
+                && ready.contains("not ready: audit journal ")
+                && house.manage("/healthz").starts_with("HTTP/1.1 200")
+                && house.manage("/metrics").contains("outcome=\"not-recorded\"");
+            told.then_some(())
+        });
+        crowd.end().await
+    })
 }
 
 /// A gateway that is started on a full disk.
