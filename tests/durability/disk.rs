@@ -34,10 +34,14 @@ impl Disk {
             }
             Some(holder)
         });
-        if holder.is_none() {
-            say("no small file system can be mounted here: a limit on files takes its place");
+        let mut disk = Self { folder: folder.to_owned(), holder, limit_kib: None };
+        let entered = disk.is_mounted()
+            && disk.command(&Command::new("true")).status().is_ok_and(|s| s.success());
+        if !entered {
+            say("no small file system can be had here: a limit on files takes its place");
+            disk.holder = None;
         }
-        Self { folder: folder.to_owned(), holder, limit_kib: None }
+        disk
     }
 
     /// Whether it is a file system, which can be freed while a program runs.

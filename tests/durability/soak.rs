@@ -53,8 +53,11 @@ fn soak() {
     table.row("requests answered, refused", pair(full.answers, full.refusals));
     table.row("audit records then, each checked; missing, torn", format!("{}; 0, 0", full.records));
 
-    let each = many::idle(IDLE);
-    table.row("idle connections, and what each costs the gateway", format!("{IDLE}, {each} bytes"));
+    let (partners, each) = many::idle(IDLE);
+    table.row(
+        "idle connections, and what each costs the gateway",
+        format!("{partners}, {each} bytes"),
+    );
 
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");
     let written = marks::write(&page, "soak", |_| table.0);
