@@ -11,7 +11,7 @@ NODE_ENV := target/node
 ORACLE_PACKAGES := libxmlsec1-dev libxml2-dev clang libclang-dev
 BENCH_PACKAGES := nginx-light patch $(ORACLE_PACKAGES)
 
-.PHONY: demo test bench setup setup-test check fmt python node receivers help
+.PHONY: demo test bench soak setup setup-test check fmt python node receivers help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -55,6 +55,9 @@ bench: setup-test python node ## measure, beside limits and peers, and write doc
 	benches/without_audit
 	cargo build --release --bins --examples
 	GLASSGATE_PYTHON=$(CURDIR)/$(PYTHON_ENV)/bin/python GLASSGATE_NODE_MODULES=$(CURDIR)/$(NODE_ENV)/node_modules cargo bench --bench steps --bench system
+
+soak: setup ## kill, fill and crowd the gateway for long, and write docs/reliability.md
+	cargo test --release --test durability soak -- --ignored --nocapture
 
 fmt: ## format the code
 	cargo fmt --all

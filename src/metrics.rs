@@ -49,7 +49,7 @@ pub struct TransactionLabels {
     pub transaction: &'static str,
     /// The partner's name, `-` where none was recognised.
     pub partner: String,
-    /// `success`, `partial`, or the reason of a refusal.
+    /// `success`, `partial`, the reason of a refusal, or `not-recorded` where there was no answer.
     pub outcome: &'static str,
 }
 

@@ -194,6 +194,7 @@ fn links_between_documents_lead_somewhere() {
         "docs/configuration.md",
         "docs/divergences.md",
         "docs/errors.md",
+        "docs/reliability.md",
         "fixtures/README.md",
     ] {
         let folder = root().join(name).parent().unwrap().to_path_buf();

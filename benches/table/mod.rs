@@ -1,5 +1,7 @@
 //! Rows of a table in `docs/performance.md`, written between two marks.
 
+mod marks;
+
 use std::path::Path;
 
 use crate::bed::load::Figures;
@@ -57,23 +59,19 @@ impl Table {
         self.missing.push(what.to_owned());
     }
 
-    /// Puts the rows between `<!-- NAME -->` and `<!-- /NAME -->`, after the head that stands there.
+    /// Puts the rows between the marks of that name, after the head that stands there.
     pub(crate) fn write(&self, path: &Path, name: &str) -> Result<(), Failed> {
-        let text = std::fs::read_to_string(path)?;
-        let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-        let parts = text.split_once(&open).and_then(|(before, rest)| {
-            let (inside, after) = rest.split_once(&close)?;
-            Some((before, inside, after))
-        });
-        let (before, inside, after) = parts.ok_or_else(|| format!("{open} is missing"))?;
-        let head: Vec<&str> = inside.lines().filter(|line| line.starts_with('|')).take(2).collect();
-        let mut table = format!("{}\n", head.join("\n"));
-        for row in &self.rows {
-            table.push_str(&format!("| {} |\n", row.cells.join(" | ")));
-        }
-        if !self.missing.is_empty() {
-            table.push_str(&format!("\nNot there in this run: {}.\n", self.missing.join(", ")));
-        }
-        Ok(std::fs::write(path, format!("{before}{open}{table}{close}{after}"))?)
+        marks::write(path, name, |inside| {
+            let lines = inside.lines();
+            let head: Vec<&str> = lines.filter(|line| line.starts_with('|')).take(2).collect();
+            let mut table = format!("{}\n", head.join("\n"));
+            for row in &self.rows {
+                table.push_str(&format!("| {} |\n", row.cells.join(" | ")));
+            }
+            if !self.missing.is_empty() {
+                table.push_str(&format!("\nNot there in this run: {}.\n", self.missing.join(", ")));
+            }
+            table
+        })
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigFile, Failed, runtime};
-use crate::server::Server;
+use crate::server::{self, Server};
 
 /// Serves partners until SIGINT or SIGTERM, then finishes the requests under way.
 ///
@@ -19,6 +19,14 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let config = options.file.read()?;
     runtime()?.block_on(async {
         let opened = config.open()?;
+        let (open_files, connections) = (server::raise_open_files(), opened.server.connections);
+        if !server::suffices(open_files, connections) {
+            tracing::warn!(
+                open_files,
+                connections,
+                "the limit of open files is too low for so many connections; raise it, or lower server.connections"
+            );
+        }
         let server = Server::bind(opened.server).await?;
         tracing::info!(
             address = %server.address(),

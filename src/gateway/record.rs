@@ -70,13 +70,15 @@ impl Gateway {
         events: Vec<Event>,
         outcome: &'static str,
     ) -> Result<Receipt, Unavailable> {
+        let recorded = self.journal.record(visit.at, &events).await;
         let labels = TransactionLabels {
             transaction: visit.transaction.name(),
             partner: visit.partner_label(),
-            outcome,
+            // whatever was decided, nobody hears of it
+            outcome: if recorded.is_ok() { outcome } else { "not-recorded" },
         };
         self.metrics.transactions.get_or_create(&labels).inc();
-        self.journal.record(visit.at, &events).await.map_err(|error| {
+        recorded.map_err(|error| {
             error!(%error, "no audit record, so no answer");
             Unavailable
         })

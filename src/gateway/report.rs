@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::{error, info};
 
 use super::{Gateway, Transaction};
-use crate::audit::{self, Endpoint, Event, Journal, NodeFailure};
+use crate::audit::{self, Endpoint, Event, NodeFailure};
 
 /// A TLS client that was not believed.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl Gateway {
     pub async fn ready(&self) -> Result<(), String> {
         let repository = Arc::clone(&self.repository);
         match tokio::task::spawn_blocking(move || repository.ready()).await {
-            Ok(Ok(())) => writable(&self.journal),
+            Ok(Ok(())) => self.journal.writable().await.map_err(|error| error.to_string()),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("the store does not answer".to_owned()),
         }
@@ -84,14 +84,6 @@ impl Gateway {
     fn program(&self) -> Endpoint {
         let (uri, host) = (self.settings.public_url.clone(), self.settings.host.clone());
         Endpoint { uri, host }
-    }
-}
-
-fn writable(journal: &Journal) -> Result<(), String> {
-    if journal.is_writable() {
-        Ok(())
-    } else {
-        Err("the audit journal cannot be written".to_owned())
     }
 }
 

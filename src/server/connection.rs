@@ -38,7 +38,7 @@ pub(super) async fn accept(
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let strangers = Arc::new(Mutex::new(Strangers::new()));
-    let router = routes::router(Arc::clone(gateway));
+    let router = routes::router(Arc::clone(gateway), patience.body);
     tokio::pin!(stop);
     loop {
         let next = async {
@@ -108,7 +108,7 @@ impl Connection {
             Ok((stream, peer)) => {
                 if let Ok(_slot) = self.slots.acquire().await {
                     drop(handshake);
-                    answer(self.router, self.watcher, stream, peer).await;
+                    answer(self.router, self.watcher, stream, peer, self.patience.head).await;
                 }
             }
             Err(Failed::Probe) => {
@@ -137,11 +137,11 @@ fn locked(strangers: &Mutex<Strangers>) -> MutexGuard<'_, Strangers> {
     strangers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn answer(router: Router, watcher: Watcher, stream: Tls, peer: Peer) {
+async fn answer(router: Router, watcher: Watcher, stream: Tls, peer: Peer, head_time: Duration) {
     let service = router.layer(Extension(Arc::new(peer)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEAD_TIME)
+        .header_read_timeout(head_time)
         .max_buf_size(limits::HTTP_HEAD_BYTES)
         // TLS copies each record anyway: no copy of whole bodies before
         .writev(true)

@@ -3,6 +3,7 @@
 mod connection;
 mod handshake;
 mod management;
+mod open_files;
 mod routes;
 mod stall;
 mod strangers;
@@ -21,6 +22,7 @@ use crate::audit::delivery::Delivery;
 use crate::gateway::Gateway;
 use crate::limits;
 
+pub use open_files::{raise_open_files, suffices};
 pub use tls::{Identity, TlsError, acceptor};
 
 /// How long the last records may take to be sent; the rest waits in the journal for the next start.
@@ -54,6 +56,10 @@ impl fmt::Debug for Settings {
 pub struct Patience {
     /// A TLS handshake.
     pub handshake: Duration,
+    /// The head of the next request.
+    pub head: Duration,
+    /// A request's body.
+    pub body: Duration,
     /// A client that takes no byte of an answer.
     pub stall: Duration,
     /// Requests under way, once the server is to stop.
@@ -64,6 +70,8 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             handshake: limits::HANDSHAKE_TIME,
+            head: limits::HEAD_TIME,
+            body: limits::BODY_TIME,
             stall: limits::STALL_TIME,
             shutdown: limits::SHUTDOWN_TIME,
         }

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -15,33 +16,40 @@ use crate::limits;
 use crate::saml::Peer;
 use crate::soap::{self, Fault, FaultKind};
 
+/// What answers, and how long a request's body may take.
+#[derive(Clone)]
+struct Served {
+    gateway: Arc<Gateway>,
+    body_time: Duration,
+}
+
 /// The transactions' paths; all else is not found, and no transaction either.
-pub(super) fn router(gateway: Arc<Gateway>) -> Router {
+pub(super) fn router(gateway: Arc<Gateway>, body_time: Duration) -> Router {
     Router::new()
         .route(Transaction::Query.path(), any(query))
         .route(Transaction::Retrieve.path(), any(retrieve))
         .fallback(|| async { fault(StatusCode::NOT_FOUND, FaultKind::NotFound) })
-        .with_state(gateway)
+        .with_state(Served { gateway, body_time })
 }
 
 async fn query(
-    State(gateway): State<Arc<Gateway>>,
+    State(served): State<Served>,
     Extension(peer): Extension<Arc<Peer>>,
     request: Request,
 ) -> Response {
-    transact(&gateway, Transaction::Query, &peer, request).await
+    transact(&served, Transaction::Query, &peer, request).await
 }
 
 async fn retrieve(
-    State(gateway): State<Arc<Gateway>>,
+    State(served): State<Served>,
     Extension(peer): Extension<Arc<Peer>>,
     request: Request,
 ) -> Response {
-    transact(&gateway, Transaction::Retrieve, &peer, request).await
+    transact(&served, Transaction::Retrieve, &peer, request).await
 }
 
 async fn transact(
-    gateway: &Arc<Gateway>,
+    Served { gateway, body_time }: &Served,
     transaction: Transaction,
     peer: &Peer,
     request: Request,
@@ -57,7 +65,7 @@ async fn transact(
     let content_type = (!content_types.is_empty()).then(|| content_types.join(", "));
     let refuse = |refused| gateway.refuse(transaction, peer, content_type.as_deref(), refused);
     let reply = if request.method() == Method::POST {
-        match timeout(limits::BODY_TIME, read_body(request.into_body())).await {
+        match timeout(*body_time, read_body(request.into_body())).await {
             Ok(Ok(body)) => {
                 let (peer, content_type) = (peer.clone(), content_type.clone());
                 gateway.answer(transaction, Arrival { peer, content_type, body }).await

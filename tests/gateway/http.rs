@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use glassgate::client::{Ask, Query};
+use glassgate::clock::{Random, SystemRandom};
 use glassgate::demo::world::{self, RIVERSIDE};
 use glassgate::limits;
 use glassgate::soap::{Packaging, action};
@@ -413,18 +414,37 @@ fn packages_that_cannot_be_taken_apart_are_refused() {
 fn what_is_no_http_harms_nothing() {
     run(async {
         let context = context("partners/riverside/tls").build();
+        let mut strangers = Vec::new();
         let long = format!("GET /xca/query HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(100_000));
-        for (bytes, status) in
-            [("s3cret\r\n\r\n", 400), ("GET / HTTP/9.9\r\n\r\n", 400), (&long, 431)]
-        {
-            let stream = Visitor::new().shake(&context).await.unwrap();
-            let response = exchange(stream, bytes.as_bytes()).await;
+        let mut noise = vec![0; 4_096];
+        SystemRandom.fill(&mut noise).unwrap();
+        // or it might happen to be the beginning of a head
+        noise[0] = 0;
+        let garbage = [
+            (b"s3cret\r\n\r\n".as_slice(), 400),
+            (b"GET / HTTP/9.9\r\n\r\n", 400),
+            // whoever speaks HTTP/2 would not read an answer in HTTP/1.1
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0),
+            (long.as_bytes(), 431),
+            (&noise, 400),
+        ];
+        for (bytes, status) in garbage {
+            let visitor = Visitor::new();
+            let stream = visitor.shake(&context).await.unwrap();
+            let response = exchange(stream, bytes).await;
             assert_eq!(response.status, status, "{response:?}");
             assert!(!response.body.contains("s3cret"));
+            strangers.push(visitor);
         }
         let visitor = Visitor::new();
         let response = visitor.exchange(&post(QUERY, Some(SOAP), envelope().as_bytes())).await;
         assert_eq!(response.status, 200);
         assert_eq!(event_type(&visitor.records().await[0]), "ITI-38");
+        // no request, no record
+        for stranger in strangers {
+            let needle = format!("\"{}\"", stranger.address);
+            let none = shared().stage.receiver.wait(&needle, Default::default(), |_| true).await;
+            assert_eq!(none, Vec::<String>::new());
+        }
     });
 }

@@ -10,11 +10,14 @@ mod http;
 mod iti38;
 mod iti39;
 mod loaded;
+#[path = "../mutual/mod.rs"]
+mod mutual;
 mod packaging;
 mod purposes;
 mod record;
 mod resource_id;
 mod shelf;
+mod slow;
 mod strain;
 mod tls;
 mod trust;

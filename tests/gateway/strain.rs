@@ -28,19 +28,19 @@ use crate::wire::{Visitor, context_of, exchange, post, shake};
 use crate::world::{World, event_type, order, reason};
 
 /// Longer than anything here takes, also on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// How long is waited for what does not come.
-const SHORT: Duration = Duration::from_millis(300);
+pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
 /// Data, keys and a receiver; one gateway at a time.
-struct House {
-    layout: Layout,
-    journal: Journal,
-    runtime: Runtime,
+pub(crate) struct House {
+    pub(crate) layout: Layout,
+    pub(crate) journal: Journal,
+    pub(crate) runtime: Runtime,
 }
 
 /// The house, for one test after the other.
-fn house() -> MutexGuard<'static, House> {
+pub(crate) fn house() -> MutexGuard<'static, House> {
     static HOUSE: OnceLock<Mutex<House>> = OnceLock::new();
     let house = HOUSE.get_or_init(|| {
         let World { stage, runtime, journal, .. } = World::with("strain", |_| ());
@@ -53,7 +53,11 @@ fn house() -> MutexGuard<'static, House> {
 
 impl House {
     /// Starts a gateway; its records are those after `first`.
-    async fn serve(&self, patience: Patience, change: impl FnOnce(&mut Settings)) -> Served {
+    pub(crate) async fn serve(
+        &self,
+        patience: Patience,
+        change: impl FnOnce(&mut Settings),
+    ) -> Served {
         let first = self.journal.last().unwrap();
         let mut opened = config::read(&self.layout.config()).unwrap().open().unwrap();
         change(&mut opened.server);
@@ -69,17 +73,17 @@ impl House {
     }
 
     /// The records of a gateway, in order.
-    fn records(&self, served: u64) -> Vec<String> {
+    pub(crate) fn records(&self, served: u64) -> Vec<String> {
         let records = self.journal.after(served, 1_000).unwrap().into_iter();
         records.map(|record| String::from_utf8(record.message).unwrap()).collect()
     }
 
-    fn context(&self, identity: &str) -> SslContext {
+    pub(crate) fn context(&self, identity: &str) -> SslContext {
         context_of(&self.layout.pki(), identity).build()
     }
 
-    /// Riverside's physician asks for the large document, and reads no more than how the answer begins.
-    async fn begin_large(&self, served: &Served) -> (Ask, SslStream<TcpStream>) {
+    /// A request of Riverside's physician for the large document.
+    pub(crate) fn ask_for_large(&self) -> (Ask, Vec<u8>) {
         let read = |kind: &str| -> Vec<u8> {
             let path: PathBuf = self.layout.partner("riverside", &format!("saml.{kind}"));
             std::fs::read(path).unwrap()
@@ -91,6 +95,12 @@ impl House {
         let path = "/xca/retrieve";
         let entity = ask.entity(action::RETRIEVE, path, &body, Packaging::Mtom);
         let request = post(path, Some(&entity.content_type), &entity.body);
+        (ask, request)
+    }
+
+    /// Asks for it, and reads no more than how the answer begins.
+    pub(crate) async fn begin_large(&self, served: &Served) -> (Ask, SslStream<TcpStream>) {
+        let (ask, request) = self.ask_for_large();
         let mut stream = self.riverside(served).await;
         stream.write_all(&request).await.unwrap();
         let mut status = [0; 12];
@@ -99,25 +109,25 @@ impl House {
         (ask, stream)
     }
 
-    async fn riverside(&self, served: &Served) -> SslStream<TcpStream> {
+    pub(crate) async fn riverside(&self, served: &Served) -> SslStream<TcpStream> {
         let tcp = Visitor::new().connect(served.port).await;
         shake(tcp, &self.context("partners/riverside/tls")).await.unwrap()
     }
 }
 
 /// A running gateway.
-struct Served {
-    port: u16,
+pub(crate) struct Served {
+    pub(crate) port: u16,
     management: SocketAddr,
-    gateway: Arc<Gateway>,
+    pub(crate) gateway: Arc<Gateway>,
     delivery: Arc<Delivery>,
-    first: u64,
+    pub(crate) first: u64,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
 
 impl Served {
-    async fn stop(self) -> Arc<Delivery> {
+    pub(crate) async fn stop(self) -> Arc<Delivery> {
         self.stop.send(()).unwrap();
         tokio::time::timeout(LONG, self.serving).await.unwrap().unwrap();
         self.delivery

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
+use glassgate::clock::{Random, SystemRandom};
 use glassgate::demo::pki;
 use openssl::ssl::{SslContext, SslContextBuilder, SslVersion};
 use tokio::io::AsyncWriteExt;
@@ -83,8 +84,14 @@ fn what_is_no_tls_harms_nothing() {
     run(async {
         let noise = vec![0xa5; 20_000];
         let plain = b"POST /xca/query HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".as_slice();
-        // the last one looks like TLS for five octets
-        for bytes in [plain, noise.as_slice(), b"\x16\x03\x01\x02\x00GET / HTTP/1.0\r\n\r\n"] {
+        let h2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".as_slice();
+        // looks like TLS for five octets
+        let header = b"\x16\x03\x01\x02\x00GET / HTTP/1.0\r\n\r\n".as_slice();
+        // records that may not come first: data, an alert, a change of cipher, one of no type
+        let [data, alert, cipher, unknown] =
+            [0x17, 0x15, 0x14, 0x99].map(|kind| [kind, 3, 3, 0, 2, 1, 0]);
+        let records = [data.as_slice(), &alert, &cipher, &unknown];
+        for bytes in [plain, &noise, h2, header, &random(4_096)].into_iter().chain(records) {
             let visitor = Visitor::new();
             let mut stream = visitor.connect(port()).await;
             stream.write_all(bytes).await.unwrap();
@@ -96,6 +103,13 @@ fn what_is_no_tls_harms_nothing() {
         }
         serves_riverside().await;
     });
+}
+
+/// Octets that were never sent before.
+fn random(count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    SystemRandom.fill(&mut bytes).unwrap();
+    bytes
 }
 
 /// The HTTP status of whatever comes until the other side closes; TLS alerts are none.

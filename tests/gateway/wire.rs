@@ -1,19 +1,16 @@
 //! Connections made by hand, octet by octet, each from an address by which audit tells it from all others.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use glassgate::xml::{self, Bounds, Node, ns};
-use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslFiletype, SslMethod, SslVerifyMode};
-use openssl::x509::X509;
-use openssl::x509::store::X509StoreBuilder;
+use openssl::ssl::{SslContext, SslContextBuilder};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_openssl::SslStream;
 
+pub(crate) use crate::mutual::{context_of, shake};
 use crate::world::{between, shared};
 
 /// A gateway that is silent for longer is a failed test.
@@ -65,34 +62,6 @@ pub(crate) fn port() -> u16 {
 /// TLS that trusts the demo's authority alone and shows a certificate of its PKI; an empty name shows none.
 pub(crate) fn context(identity: &str) -> SslContextBuilder {
     context_of(&shared().stage.layout.pki(), identity)
-}
-
-/// The same with another directory of keys.
-pub(crate) fn context_of(pki: &Path, identity: &str) -> SslContextBuilder {
-    let mut builder = SslContext::builder(SslMethod::tls_client()).unwrap();
-    let mut store = X509StoreBuilder::new().unwrap();
-    let authority = std::fs::read(pki.join("ca.crt")).unwrap();
-    store.add_cert(X509::from_pem(&authority).unwrap()).unwrap();
-    builder.set_cert_store(store.build());
-    builder.set_verify(SslVerifyMode::PEER);
-    if !identity.is_empty() {
-        let file = |kind: &str| pki.join(format!("{identity}.{kind}"));
-        builder.set_certificate_chain_file(file("crt")).unwrap();
-        builder.set_private_key_file(file("key"), SslFiletype::PEM).unwrap();
-    }
-    builder
-}
-
-/// The handshake; in TLS 1.3 the server's verdict comes with the first octet that is read.
-pub(crate) async fn shake(
-    stream: TcpStream,
-    context: &SslContext,
-) -> Result<SslStream<TcpStream>, String> {
-    let mut ssl = Ssl::new(context).unwrap();
-    ssl.param_mut().set_ip(Ipv4Addr::LOCALHOST.into()).unwrap();
-    let mut stream = SslStream::new(ssl, stream).unwrap();
-    Pin::new(&mut stream).connect().await.map_err(|error| error.to_string())?;
-    Ok(stream)
 }
 
 /// Sends a request and reads until the other side closes.

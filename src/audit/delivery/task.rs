@@ -84,8 +84,12 @@ impl Task {
             }
             self.counters.confirmed.store(window.confirmed(), Ordering::Relaxed);
             if window.confirmed() > saved && saved_at.elapsed() >= self.times.poll {
-                (saved, saved_at) = (window.confirmed(), Instant::now());
-                self.journal.save_cursor(&self.name, saved).await?;
+                saved_at = Instant::now();
+                match self.journal.save_cursor(&self.name, window.confirmed()).await {
+                    Ok(()) => saved = window.confirmed(),
+                    // on a new connection it would all be sent again, and be saved no better
+                    Err(error) => tracing::warn!(receiver = self.name, %error, "not remembered"),
+                }
             }
             match (records.is_empty(), stopping) {
                 (true, true) => return self.finish(&mut link, &mut window).await,

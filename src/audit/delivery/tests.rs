@@ -183,10 +183,14 @@ fn target(authority: &Authority, port: u16) -> Target {
 }
 
 fn start(target: Target, journal: &Journal) -> Delivery {
+    start_with(Times::default(), target, journal)
+}
+
+fn start_with(times: Times, target: Target, journal: &Journal) -> Delivery {
     let times = Times {
         retry_first: Duration::from_millis(5),
         retry_longest: Duration::from_millis(50),
-        ..Times::default()
+        ..times
     };
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     Delivery::start(Settings { targets: vec![target], times }, journal, &random).unwrap()
@@ -323,6 +327,32 @@ async fn udp_gets_one_datagram_a_record() {
     }
     delivery.shutdown(PATIENCE).await;
     assert_eq!(journal.cursor("arr").unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_cursor_that_cannot_be_saved_ends_no_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal(&folder);
+    let receiver = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let port = receiver.local_addr().unwrap().port();
+    // three batches; after each the cursor is tried
+    record(&journal, 130).await;
+    let other = rusqlite::Connection::open(folder.path().join("audit.db")).unwrap();
+    let full = "CREATE TRIGGER full BEFORE INSERT ON cursor BEGIN SELECT raise(ABORT, 'no'); END";
+    other.execute_batch(full).unwrap();
+    let target = Target::Udp { name: "arr".to_owned(), host: "127.0.0.1".to_owned(), port };
+    let times = Times { poll: Duration::from_micros(1), ..Times::default() };
+    let delivery = start_with(times, target, &journal);
+    until(&delivery, |standing| standing.confirmed == 130).await;
+    let standing = delivery.standing().unwrap().remove(0);
+    assert_eq!((standing.failures, standing.sent, journal.cursor("arr").unwrap()), (0, 130, 0));
+    other.execute_batch("DROP TRIGGER full").unwrap();
+    let saved = async {
+        while journal.cursor("arr").unwrap() < 130 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(PATIENCE, saved).await.unwrap();
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ pub(super) enum Order {
     Record { at: Timestamp, drafts: Vec<Draft>, done: oneshot::Sender<Result<Receipt, Error>> },
     /// Remember how far a target has come.
     Cursor { target: String, seq: u64, done: oneshot::Sender<Result<(), Error>> },
+    /// See whether the largest record could be written.
+    Try { done: oneshot::Sender<Result<(), Error>> },
 }
 
 /// What others may see of the committer's work.
@@ -109,6 +111,7 @@ fn write(connection: &mut Connection, batch: &[Order]) -> rusqlite::Result<(u64,
                 Order::Cursor { target, seq, .. } => {
                     cursor.execute((target, schema::to_sql(*seq)))?;
                 }
+                Order::Try { .. } => schema::try_room(&transaction)?,
             }
         }
     }
@@ -126,7 +129,7 @@ fn answer(batch: impl Iterator<Item = Order>, written: &Result<u64, Error>) {
                 last = last.saturating_add(u64::try_from(drafts.len()).unwrap_or(0));
                 let _gone = done.send(written.clone().map(|_| Receipt::new(first, last)));
             }
-            Order::Cursor { done, .. } => {
+            Order::Cursor { done, .. } | Order::Try { done } => {
                 let _gone = done.send(written.clone().map(|_| ()));
             }
         }

@@ -9,7 +9,6 @@ mod schema;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -142,10 +141,11 @@ impl Journal {
         self.len().map(|records| records == 0)
     }
 
-    /// Whether records can still be written, for `/readyz`.
-    #[must_use]
-    pub fn is_writable(&self) -> bool {
-        !self.shared.progress.poisoned.load(Ordering::Acquire)
+    /// Finds out by a write whether any record could be written now, for `/readyz`: a full disk shows in no other way.
+    pub async fn writable(&self) -> Result<(), Error> {
+        let (done, written) = oneshot::channel();
+        self.shared.order(Order::Try { done })?;
+        written.await.map_err(|_| Error::Closed)?
     }
 
     /// Follows the last record of this process.

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use super::Record;
 use crate::audit::Error;
 use crate::clock::{Random, uuid};
+use crate::limits;
 
 /// `application_id` of a journal: "GGaj".
 const APPLICATION: i64 = 0x4747_616a;
@@ -36,6 +37,10 @@ const TABLES: &str = "
         seq INTEGER NOT NULL                   -- the last record that the target surely has
     ) STRICT, WITHOUT ROWID;";
 
+/// Where a write is tried; a journal of an earlier program gets it when it is opened.
+const ROOM: &str =
+    "CREATE TABLE IF NOT EXISTS room (number INTEGER PRIMARY KEY, bytes BLOB) STRICT";
+
 /// Opens or makes the journal; gives a connection to write with and the journal's name.
 pub(super) fn open(path: &Path, random: &dyn Random) -> Result<(Connection, String), Error> {
     make_private(path)?;
@@ -51,6 +56,7 @@ pub(super) fn open(path: &Path, random: &dyn Random) -> Result<(Connection, Stri
     if is_new(&transaction, path)? {
         create(&transaction, &uuid(random)?).map_err(failed)?;
     }
+    transaction.execute(ROOM, []).map_err(failed)?;
     transaction.commit().map_err(failed)?;
     // what an earlier process could not sync is written anew, not trusted
     connection
@@ -107,6 +113,13 @@ fn make_private(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(failed(error)),
     }
+}
+
+/// Writes as many bytes as the largest record has, to where they are in nobody's way.
+pub(super) fn try_room(connection: &Connection) -> rusqlite::Result<()> {
+    let bytes = i64::try_from(limits::AUDIT_MESSAGE_BYTES).unwrap_or(i64::MAX);
+    let sql = "INSERT OR REPLACE INTO room (number, bytes) VALUES (1, zeroblob(?1))";
+    connection.execute(sql, [bytes]).map(|_| ())
 }
 
 /// The records that follow `seq`, in order, at least one where there is one.

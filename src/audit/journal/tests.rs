@@ -128,9 +128,35 @@ fn a_failed_commit_gives_no_receipt_and_writes_nothing() {
         )
         .unwrap();
     assert!(matches!(journal.record_blocking(NOW, &[event(), event()]), Err(Error::Write(_))));
-    assert!(journal.is_empty().unwrap() && journal.is_writable());
+    assert!(journal.is_empty().unwrap());
     other.execute_batch("DROP TRIGGER full").unwrap();
     assert_eq!(journal.record_blocking(NOW, &[event()]).unwrap().records(), 1..=1);
+}
+
+#[tokio::test]
+async fn whether_it_is_writable_is_found_out_by_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder).unwrap();
+    journal.writable().await.unwrap();
+    let other = Connection::open(folder.path().join("audit.db")).unwrap();
+    other
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON room BEGIN SELECT raise(ABORT, 'no'); END;",
+        )
+        .unwrap();
+    assert!(matches!(journal.writable().await, Err(Error::Write(_))));
+    other.execute_batch("DROP TRIGGER full").unwrap();
+    journal.writable().await.unwrap();
+    assert!(journal.is_empty().unwrap());
+}
+
+#[test]
+fn a_journal_of_an_earlier_program_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let _receipt = open(&folder).unwrap().record_blocking(NOW, &[event()]).unwrap();
+    let other = Connection::open(folder.path().join("audit.db")).unwrap();
+    other.execute_batch("DROP TABLE room").unwrap();
+    assert_eq!(open(&folder).unwrap().record_blocking(NOW, &[event()]).unwrap().records(), 2..=2);
 }
 
 #[test]

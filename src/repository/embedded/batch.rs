@@ -40,6 +40,10 @@ impl<'s> Batch<'s> {
     ) -> Result<T, E> {
         self.run("SAVEPOINT attempt")?;
         let result = work(self);
+        // a full disk undoes the whole transaction: the savepoint is gone too, and only the first error says why
+        if result.is_err() && self.connection.is_autocommit() {
+            return result;
+        }
         if result.is_err() {
             self.run("ROLLBACK TO attempt")?;
         }

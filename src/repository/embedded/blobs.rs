@@ -71,7 +71,7 @@ impl Blobs {
 pub struct BlobWriter<'s> {
     blobs: &'s Blobs,
     small: Vec<u8>,
-    large: Option<File>,
+    large: Option<Incoming>,
     sha1: Sha1,
     sha256: Sha256,
     size: u64,
@@ -90,30 +90,45 @@ impl BlobWriter<'_> {
     /// Makes the bytes durable, unless they are few and go with the transaction.
     pub fn finish(self) -> Result<Blob, Error> {
         let sha256_hex = hex(&self.sha256.finish());
-        if let Some(file) = &self.large {
-            self.blobs.keep(file, &sha256_hex)?;
+        if let Some(incoming) = &self.large {
+            self.blobs.keep(&incoming.file, &sha256_hex)?;
         }
         let small = self.large.is_none().then_some(self.small);
         Ok(Blob { size: self.size, sha1: self.sha1.finish(), sha256_hex, small })
     }
 
     fn place(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if let Some(file) = &mut self.large {
-            return file.write_all(bytes);
+        if let Some(incoming) = &mut self.large {
+            return incoming.file.write_all(bytes);
         }
         if self.small.len() + bytes.len() <= INLINE_BYTES {
             self.small.extend_from_slice(bytes);
             return Ok(());
         }
-        let mut file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(self.blobs.incoming())?;
-        file.write_all(&self.small)?;
+        let incoming = self.large.insert(Incoming::begin(self.blobs.incoming())?);
+        incoming.file.write_all(&self.small)?;
         self.small = Vec::new();
-        self.large.insert(file).write_all(bytes)
+        incoming.file.write_all(bytes)
+    }
+}
+
+/// A file without its name yet; it goes unless it gets one, for on a full disk it would lie in the way.
+struct Incoming {
+    path: PathBuf,
+    file: File,
+}
+
+impl Incoming {
+    fn begin(path: PathBuf) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.create(true).write(true).truncate(true).mode(0o600).open(&path)?;
+        Ok(Self { path, file })
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        let _named = fs::remove_file(&self.path);
     }
 }
 
@@ -209,6 +224,17 @@ mod tests {
         let (length, _) = blobs.read(large.sha256_hex()).unwrap().unwrap();
         assert_eq!((large.small(), length), (None, bytes.len() as u64));
         assert_eq!(fs::read(blobs.path(large.sha256_hex())).unwrap(), bytes);
+        assert!(!blobs.incoming().exists());
+    }
+
+    #[test]
+    fn what_is_not_finished_leaves_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(directory.path()).unwrap();
+        let mut writer = blobs.writer();
+        writer.write(&vec![b'a'; INLINE_BYTES + 1]).unwrap();
+        assert!(blobs.incoming().exists());
+        drop(writer);
         assert!(!blobs.incoming().exists());
     }
 
