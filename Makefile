@@ -9,7 +9,11 @@ NODE_ENV := target/node
 
 BENCH_PACKAGES := nginx-light
 
-.PHONY: demo test bench setup setup-test check fmt python node receivers help
+FUZZ_PACKAGES := libxmlsec1-dev libxml2-dev clang libclang-dev
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))
+
+.PHONY: demo test bench fuzz setup setup-test check fmt python node receivers help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -50,6 +54,13 @@ bench: setup-test python node ## measure, beside limits and peers, and write doc
 	cargo build --release --manifest-path benches/peers/Cargo.toml --target-dir target/peers
 	cargo build --release --bins --examples
 	GLASSGATE_PYTHON=$(CURDIR)/$(PYTHON_ENV)/bin/python GLASSGATE_NODE_MODULES=$(CURDIR)/$(NODE_ENV)/node_modules cargo bench --bench steps --bench system
+
+target/tools/bin/cargo-fuzz:
+	cargo install --root target/tools cargo-fuzz --version 0.13.2 --locked
+
+fuzz: setup target/tools/bin/cargo-fuzz ## fuzz every parser, FUZZ_SECONDS=60 each
+	@.ci/install $(FUZZ_PACKAGES)
+	@.ci/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 fmt: ## format the code
 	cargo fmt --all
