@@ -133,7 +133,8 @@ fn is_odd_instruction(node: Node<'_, '_>) -> bool {
     let is_late = range.start > 0 && instruction.target.eq_ignore_ascii_case("xml");
     let written = node.document().input_text().get(range).unwrap_or("");
     let rest = written.strip_prefix("<?").and_then(|rest| rest.strip_prefix(instruction.target));
-    is_late || !rest.is_some_and(|rest| rest.starts_with([' ', '\t', '\r', '\n', '?']))
+    let is_apart = |rest: &str| rest.starts_with([' ', '\t', '\r', '\n']) || rest.starts_with("?>");
+    is_late || !rest.is_some_and(is_apart)
 }
 
 /// Refuses what would make the parser compare attributes or namespaces pair by pair.
@@ -343,9 +344,13 @@ mod tests {
         {
             assert!(parse(good, Bounds::REQUEST).is_ok(), "{good:?}");
         }
-        for bad in
-            ["<a><?xml version='1.0'?></a>", "<a>x<?xml\t?></a>", "<a/><?XML\n?>", "<a><?b<?></a>"]
-        {
+        for bad in [
+            "<a><?xml version='1.0'?></a>",
+            "<a>x<?xml\t?></a>",
+            "<a/><?XML\n?>",
+            "<a><?b<?></a>",
+            "<a><?b??></a>",
+        ] {
             assert!(parse(bad, Bounds::REQUEST).is_err(), "{bad:?}");
         }
     }
