@@ -7,11 +7,14 @@ TEST_PACKAGES := xmlsec1 libxml2-utils python3 python3-venv openssl curl $(NODE_
 PYTHON_ENV := target/python
 NODE_ENV := target/node
 
-# the second opinion on signatures is compiled against libxmlsec1
+# the second opinions on signatures are compiled against libxmlsec1
 ORACLE_PACKAGES := libxmlsec1-dev libxml2-dev clang libclang-dev
 BENCH_PACKAGES := nginx-light patch $(ORACLE_PACKAGES)
 
-.PHONY: demo test bench soak setup setup-test check fmt python node receivers help
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))
+
+.PHONY: demo test bench soak fuzz setup setup-test fmt python node receivers help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -58,6 +61,13 @@ bench: setup-test python node ## measure, beside limits and peers, and write doc
 
 soak: setup ## kill, fill and crowd the gateway for long, and write docs/reliability.md
 	cargo test --release --test durability soak -- --ignored --nocapture
+
+target/tools/bin/cargo-fuzz:
+	cargo install --root target/tools cargo-fuzz --version 0.13.2 --locked
+
+fuzz: setup target/tools/bin/cargo-fuzz ## fuzz every parser, FUZZ_SECONDS=60 each
+	@.ci/install $(ORACLE_PACKAGES)
+	@.ci/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 fmt: ## format the code
 	cargo fmt --all

@@ -1,6 +1,6 @@
-//! Where libxml2 and we part by design: the names of namespaces.
+//! Where libxml2, libxmlsec1 and we part by design: the names of namespaces, the white space of a PrefixList.
 
-use glassgate::xml::Document;
+use glassgate::xml::{Document, attribute};
 
 /// Whether a namespace's name is no absolute URI, or holds `&`, which libxml2 2.9 reads as `&#38;`.
 ///
@@ -16,4 +16,12 @@ pub(crate) fn odd_namespace(document: &Document<'_>) -> bool {
     };
     let mut nodes = document.root().descendants();
     nodes.any(|node| node.namespaces().any(|n| !n.uri().is_empty() && !absolute(n.uri())))
+}
+
+/// Whether a PrefixList has more white space than one between two prefixes.
+///
+/// libxmlsec1 1.2 takes each blank too many for `#default`; the list is of type NMTOKENS, so it means nothing.
+pub(crate) fn odd_prefix_list(document: &Document<'_>) -> bool {
+    let mut lists = document.root().descendants().filter_map(|n| attribute(n, "PrefixList"));
+    lists.any(|list| list.split_ascii_whitespace().collect::<Vec<_>>().join(" ") != list)
 }

@@ -17,7 +17,7 @@ pub use connection::{Client, Raw, Settings};
 pub use error::Error;
 pub use fault::Fault;
 pub use query::Query;
-pub use retrieve::Retrieved;
+pub use retrieve::{Retrieved, Transfer};
 pub use signer::{Signer, coded};
 pub use sink::{Directory, Discard, Memory, Received, Sink};
 

@@ -134,7 +134,7 @@ impl Arriving {
 }
 
 /// A multipart answer on its way.
-struct Transfer<'s> {
+pub struct Transfer<'s> {
     reader: Reader,
     sink: &'s mut dyn Sink,
     start: Option<String>,
@@ -159,7 +159,8 @@ enum Part {
 }
 
 impl<'s> Transfer<'s> {
-    fn new(content_type: &str, sink: &'s mut dyn Sink) -> Result<Self, Error> {
+    /// Begins to read an answer of that Content-Type; its documents go to the sink.
+    pub fn new(content_type: &str, sink: &'s mut dyn Sink) -> Result<Self, Error> {
         let content_type = ContentType::parse(content_type).map_err(|_| Error::Boundary)?;
         let boundary = content_type.boundary.ok_or(Error::Boundary)?;
         let start = content_type.start.map(|start| start.trim_matches(['<', '>']).to_owned());
@@ -173,7 +174,8 @@ impl<'s> Transfer<'s> {
         })
     }
 
-    fn take(&mut self, piece: &[u8]) -> Result<(), Error> {
+    /// Takes the next piece, of any size.
+    pub fn take(&mut self, piece: &[u8]) -> Result<(), Error> {
         self.reader.push(piece);
         while let Some(event) = self.reader.poll()? {
             match event {
@@ -245,10 +247,18 @@ impl<'s> Transfer<'s> {
         }
     }
 
-    fn finish(self) -> Result<(String, Outcome<Retrieved>), Error> {
+    /// The envelope, and what it says, once all has come.
+    pub fn finish(self) -> Result<(String, Outcome<Retrieved>), Error> {
         self.reader.finish()?;
         let Root::Read(xml, outcome) = self.root else { return Err(Error::Envelope) };
         Ok((xml, complete(outcome, &self.awaited)?))
+    }
+}
+
+/// Answers are a patient's affair, so `Debug` counts the documents still to come.
+impl std::fmt::Debug for Transfer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transfer").field("awaited", &self.awaited.len()).finish_non_exhaustive()
     }
 }
 

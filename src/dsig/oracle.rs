@@ -14,7 +14,6 @@ use super::gate::Gated;
 use super::key::Key;
 use super::reject::Reject;
 use super::verifier::Verifier;
-use crate::xml::{Node, escape_attribute};
 
 /// libxmlsec1 behind samael, on the assertion alone: the second opinion of tests, for SHA-256 only.
 ///
@@ -34,7 +33,7 @@ impl Verifier for Oracle {
         if info.hash != Hash::Sha256 {
             return Err(Reject::DigestAlgorithm);
         }
-        let document = alone(gated.assertion);
+        let document = gated.alone();
         // one key at a time: it stops at the first of another type
         let believed = gated.fitting(keys)?.into_iter().find_map(|key| {
             let certificate = [CertificateDer::from(certificate(key).ok()?)];
@@ -49,26 +48,6 @@ impl Verifier for Oracle {
         });
         believed.ok_or(Reject::SignatureMismatch)
     }
-}
-
-/// The assertion in a document of its own, within the namespaces that it inherits and nothing else.
-fn alone(assertion: Node<'_, '_>) -> String {
-    let mut document = String::from("<alone");
-    for namespace in assertion.parent().iter().flat_map(Node::namespaces) {
-        let (prefix, uri) = (namespace.name().unwrap_or(""), namespace.uri());
-        if prefix == "xml" {
-            continue;
-        }
-        document.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
-        document.push_str(prefix);
-        document.push_str("=\"");
-        escape_attribute(&mut document, uri);
-        document.push('"');
-    }
-    document.push('>');
-    document.push_str(assertion.document().input_text().get(assertion.range()).unwrap_or(""));
-    document.push_str("</alone>");
-    document
 }
 
 /// A certificate around that key, signed by nobody: samael takes keys in no other form.

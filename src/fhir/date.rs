@@ -33,12 +33,11 @@ impl Date {
             Timestamp::parse(&format!("{year:04}-{month:02}-{day:02}T00:00:00Z"))
         };
         let mut parts = text.splitn(3, '-');
-        let year_text = parts.next().filter(|y| y.len() == 4)?;
-        let year: i32 = year_text.parse().ok()?;
+        let year = number(parts.next()?, 4)?;
         let (first, after, precision) = match (parts.next(), parts.next()) {
             (None, _) => (day(year, 1, 1)?, day(year.checked_add(1)?, 1, 1)?, Precision::Year),
             (Some(month), None) => {
-                let month: u8 = month.parse().ok().filter(|_| month.len() == 2)?;
+                let month: u8 = number(month, 2)?;
                 let after = if month == 12 {
                     day(year.checked_add(1)?, 1, 1)?
                 } else {
@@ -71,6 +70,12 @@ impl Date {
     }
 }
 
+/// Reads just so many digits: `parse` would take a sign for one.
+fn number<T: std::str::FromStr>(text: &str, digits: usize) -> Option<T> {
+    let all_digits = text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| all_digits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,7 +91,7 @@ mod tests {
         ] {
             assert_eq!(Date::parse(text).map(Date::to_dtm).as_deref(), Some(dtm));
         }
-        for bad in ["", "24", "2024-13", "2024-02-30", "2024-05-01T25:00:00Z"] {
+        for bad in ["", "24", "2024-13", "2024-02-30", "2024-05-01T25:00:00Z", "+202", "2024-+5"] {
             assert_eq!(Date::parse(bad), None, "{bad}");
         }
         let year = Date::parse("2024").unwrap();

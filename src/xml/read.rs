@@ -99,6 +99,9 @@ pub fn parse(text: &str, bounds: Bounds) -> Result<Document<'_>, Error> {
     let mut depth = 0_usize;
     let mut node = document.root();
     loop {
+        if is_odd_instruction(node) {
+            return Err(Error::Malformed("a processing instruction has no name of its own".into()));
+        }
         if let Some(first) = node.first_child() {
             depth = depth.saturating_add(1);
             if depth > bounds.depth {
@@ -121,6 +124,17 @@ pub fn parse(text: &str, bounds: Bounds) -> Result<Document<'_>, Error> {
             }
         }
     }
+}
+
+/// Whether the parser lets a processing instruction pass that is none (XML 1.0 2.6): `<?xml\t?>` within, `<?a<?>`.
+fn is_odd_instruction(node: Node<'_, '_>) -> bool {
+    let Some(instruction) = node.pi() else { return false };
+    let range = node.range();
+    let is_late = range.start > 0 && instruction.target.eq_ignore_ascii_case("xml");
+    let written = node.document().input_text().get(range).unwrap_or("");
+    let rest = written.strip_prefix("<?").and_then(|rest| rest.strip_prefix(instruction.target));
+    let is_apart = |rest: &str| rest.starts_with([' ', '\t', '\r', '\n']) || rest.starts_with("?>");
+    is_late || !rest.is_some_and(is_apart)
 }
 
 /// Refuses what would make the parser compare attributes or namespaces pair by pair.
@@ -331,6 +345,24 @@ mod tests {
             "<a xmlns='1' k=' xmlns=' xmlns:p='x=' p:xmlns=''/>",
         ] {
             assert!(parse(once, Bounds::REQUEST).is_ok(), "{once}");
+        }
+    }
+
+    #[test]
+    fn processing_instructions_have_a_name_of_their_own() {
+        for good in
+            ["<?xml\tversion='1.0'?><a/>", "<a><?xmlx?></a>", "<?b?><a/><?b ??>", "<a><?b\r?></a>"]
+        {
+            assert!(parse(good, Bounds::REQUEST).is_ok(), "{good:?}");
+        }
+        for bad in [
+            "<a><?xml version='1.0'?></a>",
+            "<a>x<?xml\t?></a>",
+            "<a/><?XML\n?>",
+            "<a><?b<?></a>",
+            "<a><?b??></a>",
+        ] {
+            assert!(parse(bad, Bounds::REQUEST).is_err(), "{bad:?}");
         }
     }
 

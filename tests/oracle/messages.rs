@@ -1,85 +1,19 @@
 //! Signed messages of every shape that the profile allows.
 
-use std::sync::OnceLock;
-
-use glassgate::dsig::{Key, SigningKey, canonicalize};
-use glassgate::xml::{Bounds, Document, Node, ns, parse};
-use openssl::base64::encode_block;
-use openssl::ecdsa::EcdsaSig;
-use openssl::hash::MessageDigest;
-use openssl::pkey::{PKey, Private};
-use openssl::sha::sha256;
-use openssl::sign::Signer;
+use glassgate::dsig::Key;
+use glassgate::xml::ns;
 use proptest::prelude::*;
 
-/// Which of Riverside's keys signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Rsa,
-    Ec,
-}
+use super::bodies::resign::resigned;
+use super::bodies::riverside::Kind;
 
-impl Kind {
-    pub(super) const BOTH: [Self; 2] = [Self::Rsa, Self::Ec];
-
-    pub(super) fn key(self) -> Key {
-        Key::from_certificate_pem(&certificate("riverside", self)).unwrap()
-    }
-
-    /// A key of another partner.
-    pub(super) fn stranger(self) -> Key {
-        Key::from_certificate_pem(&certificate("hilltop", self)).unwrap()
-    }
-
-    pub(super) fn other(self) -> Self {
-        if self == Self::Rsa { Self::Ec } else { Self::Rsa }
-    }
-
-    pub(super) fn signing_key(self) -> SigningKey {
-        SigningKey::from_pem(&self.private(), &certificate("riverside", self)).unwrap()
-    }
-
-    fn private(self) -> Vec<u8> {
-        file("riverside", self, "key")
-    }
-
-    fn algorithm(self) -> &'static str {
-        match self {
-            Self::Rsa => "rsa",
-            Self::Ec => "ecdsa",
-        }
-    }
-
-    /// A signature value as XML signatures hold it.
-    fn sign(self, octets: &[u8]) -> Vec<u8> {
-        static KEYS: OnceLock<[PKey<Private>; 2]> = OnceLock::new();
-        let read = |kind: Self| PKey::private_key_from_pem(&kind.private()).unwrap();
-        let [rsa, ec] = KEYS.get_or_init(|| Self::BOTH.map(read));
-        let key = if self == Self::Rsa { rsa } else { ec };
-        let mut signer = Signer::new(MessageDigest::sha256(), key).unwrap();
-        let value = signer.sign_oneshot_to_vec(octets).unwrap();
-        if self == Self::Rsa {
-            return value;
-        }
-        let pair = EcdsaSig::from_der(&value).unwrap();
-        [pair.r(), pair.s()].map(|part| part.to_vec_padded(32).unwrap()).concat()
-    }
-}
-
-/// Both of Riverside's keys.
-pub(super) fn keys() -> &'static [Key; 2] {
-    static KEYS: OnceLock<[Key; 2]> = OnceLock::new();
-    KEYS.get_or_init(|| Kind::BOTH.map(Kind::key))
-}
-
-fn certificate(partner: &str, kind: Kind) -> Vec<u8> {
-    file(partner, kind, "crt")
-}
-
-fn file(partner: &str, kind: Kind, extension: &str) -> Vec<u8> {
-    let name = if kind == Kind::Rsa { "saml" } else { "saml-ec" };
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/certs/partners");
-    std::fs::read(format!("{folder}/{partner}/{name}.{extension}")).unwrap()
+/// A key of another partner.
+pub(super) fn stranger(kind: Kind) -> Key {
+    Key::from_certificate_pem(match kind {
+        Kind::Rsa => include_bytes!("../../certs/partners/hilltop/saml.crt"),
+        Kind::Ec => include_bytes!("../../certs/partners/hilltop/saml-ec.crt"),
+    })
+    .unwrap()
 }
 
 /// What a message is to look like.
@@ -156,33 +90,12 @@ pub(super) fn signed(order: &Order) -> String {
          Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#{}-sha256\"/><ds:Reference URI=\"#_a1\">\
          <ds:Transforms><ds:Transform Algorithm=\"{dsig}enveloped-signature\"/>{space}<ds:Transform \
          Algorithm=\"{c14n}\">{for_assertion}</ds:Transform></ds:Transforms>{space}<ds:DigestMethod \
-         Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><ds:DigestValue>@digest@\
-         </ds:DigestValue></ds:Reference></ds:SignedInfo>{space}<ds:SignatureValue>@value@\
+         Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><ds:DigestValue>digest\
+         </ds:DigestValue></ds:Reference></ds:SignedInfo>{space}<ds:SignatureValue>value\
          </ds:SignatureValue></ds:Signature>",
-        order.kind.algorithm()
+        if order.kind == Kind::Rsa { "rsa" } else { "ecdsa" }
     );
-    let message = envelope(order, &order.assertion(&signature));
-    let prefixes = |at: usize| -> Vec<&str> {
-        order.prefix_lists[at].iter().flat_map(|list| list.split_ascii_whitespace()).collect()
-    };
-    let digest = {
-        let document = parse(&message, Bounds::REQUEST).unwrap();
-        let skip = element(&document, "Signature").id();
-        let assertion = element(&document, "Assertion");
-        sha256(canonicalize(assertion, &prefixes(0), Some(skip)).as_bytes())
-    };
-    let message = message.replacen("@digest@", &encode_block(&digest), 1);
-    let value = {
-        let document = parse(&message, Bounds::REQUEST).unwrap();
-        let octets = canonicalize(element(&document, "SignedInfo"), &prefixes(1), None);
-        encode_block(&order.kind.sign(octets.as_bytes()))
-    };
-    message.replacen("@value@", &value, 1)
-}
-
-/// The first element of that local name.
-fn element<'d, 'i>(document: &'d Document<'i>, name: &str) -> Node<'d, 'i> {
-    document.root().descendants().find(|node| node.tag_name().name() == name).unwrap()
+    resigned(&envelope(order, &order.assertion(&signature))).unwrap()
 }
 
 pub(super) fn any_order() -> impl Strategy<Value = Order> {
