@@ -13,7 +13,7 @@ use crate::questions::{Ending, Question, Told};
 
 /// How often the disk becomes full in `make test`.
 const FILLINGS: usize = 3;
-/// The whole file system.
+/// What the store's disk has, and the journal's beside what the fillings leave behind.
 const DISK_KIB: u64 = 64 * 1024;
 /// Room that a new journal and a few records need.
 const LEAST_KIB: u64 = 512;
@@ -42,7 +42,9 @@ pub(crate) fn fillings(fillings: usize, chance: &mut Chance) -> Toll {
     parcel.load(&house);
     let folder = house.layout.root().join("small");
     house.reconfigure("\"audit/journal.db\"", "\"small/journal.db\"");
-    let mut disk = Disk::new(&folder, DISK_KIB);
+    // what was recorded stays
+    let recorded_kib = u64::try_from(fillings).unwrap() * (LEAST_KIB + MORE_KIB);
+    let mut disk = Disk::new(&folder, DISK_KIB + recorded_kib);
     let fillings = if disk.is_mounted() { fillings } else { 1 };
     let client = house.client();
     let ask = |question: Question| house.runtime.block_on(question.ask(&client, &house.signer));

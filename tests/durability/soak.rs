@@ -13,6 +13,8 @@ use crate::{full, kill, many, marks};
 const ROUNDS: usize = 100;
 /// Answers before a kill, at most.
 const ANSWERS: u64 = 2_000;
+/// How often the disk becomes full.
+const FILLINGS: usize = 25;
 /// Connections that say nothing.
 const IDLE: usize = 1_000;
 
@@ -48,7 +50,7 @@ fn soak() {
     let (half, longest) = (kills.recoveries[rounds / 2], kills.recoveries[rounds - 1]);
     table.row("from start to ready after a kill, p50 / longest", times(half, longest));
 
-    let full = full::fillings(rounds.div_ceil(4), &mut chance);
+    let full = full::fillings(FILLINGS, &mut chance);
     table.row("times the disk under the journal became full", full.fillings);
     table.row("requests answered, refused", pair(full.answers, full.refusals));
     table.row("audit records then, each checked; missing, torn", format!("{}; 0, 0", full.records));
