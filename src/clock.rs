@@ -10,6 +10,11 @@ use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+/// 0000-01-01T00:00:00Z
+const FIRST_MICROS: i64 = -62_167_219_200_000_000;
+/// 9999-12-31T23:59:59.999999Z
+const LAST_MICROS: i64 = 253_402_300_799_999_999;
+
 impl Timestamp {
     /// A moment from microseconds since 1970.
     #[must_use]
@@ -69,7 +74,9 @@ impl Timestamp {
     }
 
     fn calendar(self) -> PrimitiveDateTime {
-        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000)
+        // what is written has years of four digits; a moment before or after shows as the first or last of them
+        let micros = self.0.clamp(FIRST_MICROS, LAST_MICROS);
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
             .to_offset(UtcOffset::UTC);
         PrimitiveDateTime::new(moment.date(), moment.time())
@@ -175,6 +182,22 @@ mod tests {
         for bad in ["", "2026-11-22", "yesterday", "2026-13-22T09:50:00Z"] {
             assert_eq!(Timestamp::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn moments_beyond_four_digits_show_as_the_nearest() {
+        for (text, shown) in [
+            ("9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59.999999Z"),
+            ("0000-01-01T00:00:00+14:00", "0000-01-01T00:00:00.000000Z"),
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), shown);
+        }
+        let last = Timestamp::from_micros(LAST_MICROS);
+        assert_eq!(Timestamp::parse(&last.to_string()), Some(last));
+        assert_eq!(
+            Timestamp::parse("0000-01-01T00:00:00Z"),
+            Some(Timestamp::from_micros(FIRST_MICROS))
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub fn check(bytes: &[u8]) {
     shown(text, |text| PatientId::parse(text).ok());
     shown(text, |text| DocumentId::parse(text).ok());
     shown(text, |text| EntryUuid::parse(text).ok());
-    shown(text, Timestamp::parse);
+    shown(text, |text| Timestamp::parse(text).map(|moment| moment.to_string()));
     date(text);
     content_type(text);
     let (one, other) = text.split_once('\n').unwrap_or((text, text));

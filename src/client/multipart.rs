@@ -123,7 +123,8 @@ impl Reader {
 
     fn head(&mut self) -> Result<Option<PartHead>, Error> {
         let Some(end) = memmem::find(&self.buffer, b"\r\n\r\n") else {
-            let limit = limits::MIME_HEADER_BYTES;
+            // the last head that may be has its empty line still to come
+            let limit = limits::MIME_HEADER_BYTES.saturating_add(3);
             return if self.buffer.len() > limit { Err(Error::PartHead) } else { Ok(None) };
         };
         if end > limits::MIME_HEADER_BYTES || self.parts > limits::RETRIEVE_DOCUMENTS {
@@ -284,6 +285,10 @@ mod tests {
         }
         let long = part(&format!("A: {}", "a".repeat(limits::MIME_HEADER_BYTES)));
         assert!(matches!(read(&[long.as_bytes()]), Err(Error::PartHead)));
+        // the longest, its line end before it included, whole and byte by byte
+        let longest = part(&format!("A: {}", "a".repeat(limits::MIME_HEADER_BYTES - 5)));
+        assert!(read(&[longest.as_bytes()]).is_ok());
+        assert!(read(&longest.as_bytes().chunks(1).collect::<Vec<_>>()).is_ok());
         let many = "--b\r\n\r\n\r\n".repeat(limits::RETRIEVE_DOCUMENTS + 2) + "--b--";
         assert!(matches!(read(&[many.as_bytes()]), Err(Error::PartHead)));
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 
 /// A FHIR date or dateTime: the span of moments that it may mean.
@@ -24,6 +26,9 @@ pub enum Precision {
     Time,
 }
 
+/// Added to its first day, since the year after 9999 cannot be written.
+const DECEMBER: Duration = Duration::from_secs(31 * 86_400);
+
 impl Date {
     /// Reads `YYYY`, `YYYY-MM`, `YYYY-MM-DD` (as UTC) or a full dateTime with its offset.
     #[must_use]
@@ -35,11 +40,11 @@ impl Date {
         let mut parts = text.splitn(3, '-');
         let year = number(parts.next()?, 4)?;
         let (first, after, precision) = match (parts.next(), parts.next()) {
-            (None, _) => (day(year, 1, 1)?, day(year.checked_add(1)?, 1, 1)?, Precision::Year),
+            (None, _) => (day(year, 1, 1)?, day(year, 12, 1)?.plus(DECEMBER), Precision::Year),
             (Some(month), None) => {
                 let month: u8 = number(month, 2)?;
                 let after = if month == 12 {
-                    day(year.checked_add(1)?, 1, 1)?
+                    day(year, 12, 1)?.plus(DECEMBER)
                 } else {
                     day(year, month.checked_add(1)?, 1)?
                 };
@@ -47,11 +52,11 @@ impl Date {
             }
             (Some(_), Some(rest)) if rest.len() == 2 => {
                 let first = Timestamp::parse(&format!("{text}T00:00:00Z"))?;
-                (first, first.plus(std::time::Duration::from_secs(86_400)), Precision::Day)
+                (first, first.plus(Duration::from_secs(86_400)), Precision::Day)
             }
             (Some(_), Some(_)) => {
                 let first = Timestamp::parse(text)?;
-                (first, first.plus(std::time::Duration::from_secs(1)), Precision::Time)
+                (first, first.plus(Duration::from_secs(1)), Precision::Time)
             }
         };
         Some(Self { first, after, precision })
@@ -96,5 +101,8 @@ mod tests {
         }
         let year = Date::parse("2024").unwrap();
         assert_eq!(year.after, Date::parse("2025").unwrap().first);
+        // what stands for no end
+        let after = ["9999", "9999-12", "9999-12-31"].map(|text| Date::parse(text).unwrap().after);
+        assert!(after.iter().all(|moment| *moment == after[0]));
     }
 }
