@@ -2,9 +2,14 @@
 
 use std::borrow::Cow;
 
+/// The width of a quotation mark.
+const WIDEST: usize = 6;
+
 /// A text that takes at most `bytes` in XML; of a longer one the beginning, the size and the SHA-256.
 pub(super) fn fit(text: &str, bytes: usize) -> Cow<'_, str> {
-    if beginning(text, bytes).len() == text.len() {
+    // the most that a byte can take tells without a look at each character
+    let surely = text.len().saturating_mul(WIDEST) <= bytes;
+    if surely || beginning(text, bytes).len() == text.len() {
         return Cow::Borrowed(text);
     }
     let note = format!("... of {} bytes, sha-256 {}", text.len(), sha256_hex(text));
@@ -29,7 +34,7 @@ fn beginning(text: &str, bytes: usize) -> &str {
 /// Bytes of a character at most, in XML and before base64.
 pub(super) fn width(c: char) -> usize {
     match c {
-        '"' => 6,
+        '"' => WIDEST,
         '&' | '\t' | '\n' | '\r' => 5,
         '<' | '>' => 4,
         c => {

@@ -10,7 +10,14 @@ pub fn escape_attribute(out: &mut String, text: &str) {
 
 fn escape(out: &mut String, text: &str, attribute: bool) {
     out.reserve(text.len());
-    for c in text.chars() {
+    let mut rest = text;
+    // what stands for itself is copied in one piece
+    while let Some((plain, c, after)) = rest.bytes().position(is_special).and_then(|at| {
+        let (plain, special) = rest.split_at_checked(at)?;
+        let mut chars = special.chars();
+        Some((plain, chars.next()?, chars.as_str()))
+    }) {
+        out.push_str(plain);
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -23,7 +30,14 @@ fn escape(out: &mut String, text: &str, attribute: bool) {
             c if c < ' ' || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
             c => out.push(c),
         }
+        rest = after;
     }
+    out.push_str(rest);
+}
+
+/// Whether a character that begins with this byte may need more than a copy; 0xEF leads U+FFFE and U+FFFF.
+fn is_special(byte: u8) -> bool {
+    matches!(byte, 0..b' ' | b'&' | b'<' | b'>' | b'"' | 0xef)
 }
 
 #[cfg(test)]
@@ -33,7 +47,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_escaped_reads_back(value in "\\PC*") {
+        fn what_is_escaped_reads_back(value in "[\\PC\u{fffe}\u{ffff}\u{ef00}&<>\"]*") {
             let mut xml = String::from("<a b=\"");
             escape_attribute(&mut xml, &value);
             xml.push_str("\">");
