@@ -4,7 +4,7 @@ use glassgate::client;
 use glassgate::fhir::{DocumentReference, Resource};
 use glassgate::ids::{HomeCommunityId, Oid, PatientId, RepositoryId};
 use glassgate::xds::{
-    Availability, Entry, EntryContext, Query, QueryRequest, StoredQuery, query_response,
+    Availability, Entry, EntryContext, Query, QueryRequest, Searched, StoredQuery, query_response,
     read_query, read_query_response,
 };
 use glassgate::xml::{self, Bounds, ns, parse};
@@ -27,7 +27,8 @@ pub fn check(bytes: &[u8]) {
 
     let home = HomeCommunityId::parse("2.999.1").unwrap();
     let object = entry.extrinsic_object(&home);
-    let answer = query_response(&home, &[], [object.as_str()]);
+    let mut answer = String::new();
+    query_response(&mut answer, &home, &[], [object.as_str()]);
     within_the_schema(&answer);
     let read = read_query_response(&answer).expect("we wrote it");
     let [found] = read.documents.as_slice() else { panic!("{} documents", read.documents.len()) };
@@ -53,9 +54,11 @@ fn is_found(asked: &client::Query, entry: &Entry) -> bool {
     let body = asked.body();
     let document = parse(&body, Bounds::REQUEST).expect("we wrote it");
     let QueryRequest { query, .. } = read_query(document.root()).expect("we wrote it");
+    let stored = serde_json::to_string(entry).expect("it is stored so");
+    let searched = Searched::read(&stored).expect("we wrote it");
     match query {
-        Query::FindDocuments(find) => find.matches(entry),
-        Query::GetDocuments(get) => get.matches(entry),
+        Query::FindDocuments(find) => find.matches(&searched),
+        Query::GetDocuments(get) => get.matches(&searched),
         Query::Empty(_) => false,
     }
 }

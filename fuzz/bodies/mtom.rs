@@ -69,5 +69,5 @@ fn answer(out: &Multipart, mime_type: &str, count: usize) -> String {
         })
         .collect();
     let body = retrieve_response(&home, &[], &responses);
-    soap::envelope(action::RETRIEVE_RESPONSE, None, &body)
+    soap::envelope(action::RETRIEVE_RESPONSE, None, body.len(), |out| out.push_str(&body))
 }

@@ -2,8 +2,8 @@
 
 use glassgate::client;
 use glassgate::xds::{
-    Author, Entry, Query, QueryRequest, ReturnType, StoredQuery, as_written, query_request,
-    read_query, write_list, write_string,
+    Author, Entry, Query, QueryRequest, ReturnType, Searched, StoredQuery, as_written,
+    query_request, read_query, write_list, write_string,
 };
 use glassgate::xml::{self, Bounds, Node, ns, parse};
 
@@ -20,14 +20,14 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(stated.patient.as_ref(), asked.patient());
     assert_eq!(stated.id.map(|id| id.trim().to_ascii_lowercase()).as_deref(), Some(asked.id()));
     assert!(!asked.needs_home() || asked.home().is_some());
-    matches(&asked, &Entry::default());
+    matches(&asked, &Searched::default());
 
     let slots = slots(document.root());
     let written = query_request(asked.stored, asked.home(), asked.return_type, &slots);
     assert_eq!(read(&written), Some(asked));
 }
 
-fn matches(asked: &QueryRequest, entry: &Entry) -> bool {
+fn matches(asked: &QueryRequest, entry: &Searched<'_>) -> bool {
     match &asked.query {
         Query::FindDocuments(find) => find.matches(entry),
         Query::GetDocuments(get) => get.matches(entry),
@@ -67,6 +67,8 @@ fn values(text: &str) {
     for line in &lines {
         let author = Author { person: Some((*line).to_owned()), ..Author::default() };
         let entry = Entry { authors: vec![author], ..Entry::default() };
+        let stored = serde_json::to_string(&entry).expect("it is stored so");
+        let entry = Searched::read(&stored).expect("we wrote it");
         assert!(matches(&listed, &entry), "{line:?} is asked for and not found");
     }
     let lists = lines.iter().map(|line| write_list(&[line])).collect();
