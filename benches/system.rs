@@ -104,7 +104,7 @@ impl<'w> Bench<'w> {
 
     /// Requests a second with the durable record and in the build without any.
     fn audit(&self, table: &mut Table) -> Result<(), Failed> {
-        let Some(without) = program(&["target/bench/glassgate-without-audit"]) else {
+        let Some(without) = program(&["target/release/glassgate-without-audit"]) else {
             table.missing("the build without audit");
             return Ok(());
         };

@@ -19,8 +19,10 @@ const BATCH: usize = 256;
 /// A commit waits when so many others are coming: fewer come one by one as fast.
 const SIBLINGS: usize = 4;
 
-/// How long it waits, a commit's own time or two: so each takes several records, and CPU goes to requests.
-const GATHER: Duration = Duration::from_millis(1);
+/// How often and how long it looks for them, a few commits' time in all: each then takes several records, and CPU goes
+/// to requests.
+const LOOKS: usize = 4;
+const LOOK: Duration = Duration::from_micros(500);
 
 /// What the committer can be told to do.
 pub(super) enum Order {
@@ -58,15 +60,7 @@ pub(super) fn run(
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while orders.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let announced = progress.announced.load(Ordering::Relaxed);
-        if announced >= batch.len().saturating_add(SIBLINGS) {
-            std::thread::sleep(GATHER);
-            while batch.len() < BATCH
-                && let Ok(order) = orders.try_recv()
-            {
-                batch.push(order);
-            }
-        }
+        gather(&mut batch, &mut orders, progress);
         let written = match progress.poisoned.load(Ordering::Acquire) {
             true => Err(Error::Poisoned),
             false => write(&mut connection, &batch).map_err(|error| {
@@ -84,6 +78,26 @@ pub(super) fn run(
             progress.last.send_replace(last);
         }
         answer(batch.drain(..), &written.map(|(before, _)| before));
+    }
+}
+
+/// Waits for those who are coming, while they are many.
+fn gather(
+    batch: &mut Vec<Order>,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+    progress: &Progress,
+) {
+    for _ in 0..LOOKS {
+        let announced = progress.announced.load(Ordering::Relaxed);
+        if announced < batch.len().saturating_add(SIBLINGS) {
+            return;
+        }
+        std::thread::sleep(LOOK);
+        while batch.len() < BATCH
+            && let Ok(order) = orders.try_recv()
+        {
+            batch.push(order);
+        }
     }
 }
 
