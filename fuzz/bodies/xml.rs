@@ -22,6 +22,7 @@ pub fn check(bytes: &[u8]) {
 fn element(document: &Document<'_>, node: Node<'_, '_>) {
     let written = &document.input()[node.range()];
     assert_eq!(local(&written[1..]), node.tag_name().name());
+    assert!(!written[1..].starts_with(':'));
     assert!(written.starts_with('<') && written.ends_with('>'));
     if let Some(parent) = node.parent_element() {
         let (outer, inner) = (parent.range(), node.range());
@@ -29,7 +30,9 @@ fn element(document: &Document<'_>, node: Node<'_, '_>) {
     }
     assert!(node.attributes().len() <= Bounds::REQUEST.attributes);
     for attribute in node.attributes() {
-        assert_eq!(local(&document.input()[attribute.range()]), attribute.name());
+        let written = &document.input()[attribute.range()];
+        assert_eq!(local(written), attribute.name());
+        assert!(!written.starts_with(':'));
         reads_back(attribute.value());
     }
     let pieces = node.children().filter(Node::is_text).filter_map(|child| child.text());

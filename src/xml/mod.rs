@@ -2,6 +2,7 @@
 
 mod escape;
 mod read;
+mod strict;
 
 pub mod ns;
 
