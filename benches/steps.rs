@@ -328,6 +328,9 @@ fn peers(table: &mut Table, world: &World) -> Result<(), Failed> {
         match command.output() {
             Ok(output) if output.status.success() => {
                 let us: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
+                if us <= 0.0 {
+                    return Err(format!("{name} in no time").into());
+                }
                 push(table, &name, us, Some(("ours, of parse and verify", us / ours_us, "")));
             }
             Ok(output) => {

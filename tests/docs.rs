@@ -204,3 +204,15 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn the_patch_of_the_bench_without_audit_applies() {
+    let (patch, source) = (text("benches/without_audit.patch"), text("src/audit/journal/mod.rs"));
+    let hunks: Vec<_> = patch.split("\n@@ ").skip(1).collect();
+    assert!(!hunks.is_empty());
+    for hunk in hunks {
+        let before = hunk.lines().skip(1).filter(|line| !line.starts_with('+'));
+        let before: String = before.map(|line| format!("{}\n", &line[1..])).collect();
+        assert!(source.contains(&before), "make benches/without_audit.patch anew for:\n{before}");
+    }
+}

@@ -48,19 +48,8 @@ pub(super) struct Withheld {
 }
 
 impl Gateway {
-    /// Decides in the threads that may block, off the async ones.
-    pub(super) async fn disclose(
-        self: &Arc<Self>,
-        access: &Access,
-        wanted: Wanted,
-    ) -> Result<Disclosure, Failure> {
-        let (gateway, access) = (Arc::clone(self), access.clone());
-        tokio::task::spawn_blocking(move || gateway.decide(&access, &wanted))
-            .await
-            .unwrap_or(Err(Failure::Internal("the decision was cut short")))
-    }
-
-    fn decide(&self, access: &Access, wanted: &Wanted) -> Result<Disclosure, Failure> {
+    /// Decides each document that is wanted; blocks.
+    pub(super) fn disclose(&self, access: &Access, wanted: &Wanted) -> Result<Disclosure, Failure> {
         let mut disclosure = Disclosure::default();
         let claims = access.principal().claims();
         if claims.unreadable_patients > 0 {

@@ -22,28 +22,23 @@ use crate::xds::{
 use crate::xml::Node;
 
 /// Answers a query.
-pub(super) async fn answer(
-    gateway: &Arc<Gateway>,
-    arrival: &Arrival,
-) -> Result<Reply, Unavailable> {
-    let mut visit =
+pub(super) async fn answer(gateway: &Arc<Gateway>, arrival: Arrival) -> Result<Reply, Unavailable> {
+    let visit =
         Visit::begin(gateway, Transaction::Query, &arrival.peer, arrival.content_type.as_deref())?;
-    match find(gateway, arrival, &mut visit).await {
+    let find = move |gateway: &Arc<Gateway>, visit: &mut Visit| find(gateway, &arrival, visit);
+    let (visit, found) = gateway.work(visit, find).await?;
+    match found {
         Ok(found) => found.reply(gateway, &visit).await,
         Err(failure) => gateway.fail(visit, failure).await,
     }
 }
 
 /// The stages in their order.
-async fn find(
-    gateway: &Arc<Gateway>,
-    arrival: &Arrival,
-    visit: &mut Visit,
-) -> Result<Found, Failure> {
+fn find(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Found, Failure> {
     let (access, query) = gateway.admit(arrival, visit, note, xds::read_query)?;
     gateway.known_home(&query)?;
     let disclosure = match wanted(&query.query) {
-        Some(wanted) => gateway.disclose(&access, wanted).await?,
+        Some(wanted) => gateway.disclose(&access, &wanted)?,
         None => Disclosure::default(),
     };
     let matching = matching(&query, &disclosure)?;

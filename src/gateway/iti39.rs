@@ -23,33 +23,28 @@ use crate::xds::{
 use crate::xml::Node;
 
 /// Answers a retrieve.
-pub(super) async fn answer(
-    gateway: &Arc<Gateway>,
-    arrival: &Arrival,
-) -> Result<Reply, Unavailable> {
-    let mut visit = Visit::begin(
+pub(super) async fn answer(gateway: &Arc<Gateway>, arrival: Arrival) -> Result<Reply, Unavailable> {
+    let visit = Visit::begin(
         gateway,
         Transaction::Retrieve,
         &arrival.peer,
         arrival.content_type.as_deref(),
     )?;
-    match fetch(gateway, arrival, &mut visit).await {
+    let fetch = move |gateway: &Arc<Gateway>, visit: &mut Visit| fetch(gateway, &arrival, visit);
+    let (visit, fetched) = gateway.work(visit, fetch).await?;
+    match fetched {
         Ok(fetched) => fetched.reply(gateway, visit).await,
         Err(failure) => gateway.fail(visit, failure).await,
     }
 }
 
 /// The stages in their order.
-async fn fetch(
-    gateway: &Arc<Gateway>,
-    arrival: &Arrival,
-    visit: &mut Visit,
-) -> Result<Fetched, Failure> {
+fn fetch(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Fetched, Failure> {
     let (access, request) = gateway.admit(arrival, visit, note, xds::read_retrieve)?;
-    let disclosure = gateway.disclose(&access, wanted(gateway, &request)).await?;
+    let disclosure = gateway.disclose(&access, &wanted(gateway, &request))?;
     visit.notes.extend(disclosure.notes.iter().map(ToString::to_string));
     let settled = gateway.settle(&request, &disclosure);
-    let opened = gateway.open(&request, settled).await?;
+    let opened = gateway.open(&request, settled);
     let delivered: Vec<_> = opened.iter().flatten().map(|o| Arc::clone(&o.disclosed)).collect();
     let effect = gateway.weigh(visit, &access, &delivered, &disclosure.withheld);
 
@@ -158,28 +153,22 @@ impl Gateway {
         Missing { error, reason: reason.to_owned(), patient }
     }
 
-    /// Opens what may leave in the threads that may block; a document that cannot be read spoils no other.
-    async fn open(
-        self: &Arc<Self>,
+    /// Opens what may leave; a document that cannot be read spoils no other.
+    fn open(
+        &self,
         request: &RetrieveRequest,
         settled: Vec<Result<Arc<Disclosed>, Missing>>,
-    ) -> Result<Vec<Result<Opened, Missing>>, Failure> {
-        let (gateway, request) = (Arc::clone(self), request.clone());
-        let open = move || {
-            let open =
-                |(document, settled): (&DocumentRequest, Result<Arc<Disclosed>, Missing>)| {
-                    let disclosed = settled?;
-                    gateway
-                        .open_one(&disclosed)
-                        .map(|content| Opened { disclosed: Arc::clone(&disclosed), content })
-                        .map_err(|reason| {
-                            gateway.missing(document, &reason, Some(disclosed.patient.clone()))
-                        })
-                };
-            request.documents.iter().zip(settled).map(open).collect()
+    ) -> Vec<Result<Opened, Missing>> {
+        let open = |(document, settled): (&DocumentRequest, Result<Arc<Disclosed>, Missing>)| {
+            let disclosed = settled?;
+            match self.open_one(&disclosed) {
+                Ok(content) => Ok(Opened { disclosed, content }),
+                Err(reason) => {
+                    Err(self.missing(document, &reason, Some(disclosed.patient.clone())))
+                }
+            }
         };
-        let opened = tokio::task::spawn_blocking(open).await;
-        opened.map_err(|_| Failure::Internal("opening documents was cut short"))
+        request.documents.iter().zip(settled).map(open).collect()
     }
 
     /// The bytes that were decided on, or why they cannot be had.

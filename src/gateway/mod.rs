@@ -11,12 +11,14 @@ mod report;
 mod request;
 mod transfer;
 mod visit;
+mod work;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use crate::audit::{self, Journal};
 use crate::clock::{Clock, Random};
@@ -86,6 +88,7 @@ pub struct Gateway {
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    places: Arc<Semaphore>,
 }
 
 /// The two transactions.
@@ -123,6 +126,7 @@ impl Gateway {
             metrics: parts.metrics,
             clock: parts.clock,
             random: parts.random,
+            places: work::places(),
         }
     }
 
@@ -133,8 +137,8 @@ impl Gateway {
         arrival: Arrival,
     ) -> Result<Reply, Unavailable> {
         match transaction {
-            Transaction::Query => iti38::answer(self, &arrival).await,
-            Transaction::Retrieve => iti39::answer(self, &arrival).await,
+            Transaction::Query => iti38::answer(self, arrival).await,
+            Transaction::Retrieve => iti39::answer(self, arrival).await,
         }
     }
 

@@ -144,6 +144,8 @@ fn scan(text: &str, bounds: Bounds) -> Result<(), Error> {
     if declared.len() > bounds.namespaces {
         return Err(Error::TooManyNamespaces { limit: bounds.namespaces });
     }
+    // hardly any text has one; then each tag is looked at
+    let with_colon = memchr::memmem::find(text.as_bytes(), b":xmlns").is_some();
     let mut declared = declared.into_iter().peekable();
     let mut starts = memchr::memchr_iter(b'<', text.as_bytes()).peekable();
     while let Some(start) = starts.next() {
@@ -151,7 +153,7 @@ fn scan(text: &str, bounds: Bounds) -> Result<(), Error> {
         let piece = text.get(start.saturating_add(1)..end).unwrap_or("");
         let here = std::iter::from_fn(|| declared.next_if(|at| *at < end)).count();
         // most tags are too short for many attributes, and declare one namespace at most
-        if here < 2 && piece.len() <= bounds.attributes {
+        if here < 2 && !with_colon && piece.len() <= bounds.attributes {
             continue;
         }
         // a comment or CDATA is no tag; in a tag all before `>` outside of quotes counts
