@@ -180,7 +180,7 @@ fn decide(
     push(
         table,
         "read 20 entries for matching",
-        measure(|| entries.iter().filter(|e| xds::Searched::read(&e.attributes).is_ok()).count()),
+        measure(|| entries.iter().filter(|e| xds::Searched::read(&e.searched).is_some()).count()),
         None,
     );
     let serialise = || {

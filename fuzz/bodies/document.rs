@@ -54,7 +54,7 @@ fn is_found(asked: &client::Query, entry: &Entry) -> bool {
     let body = asked.body();
     let document = parse(&body, Bounds::REQUEST).expect("we wrote it");
     let QueryRequest { query, .. } = read_query(document.root()).expect("we wrote it");
-    let stored = serde_json::to_string(entry).expect("it is stored so");
+    let stored = Searched::from(entry).write().expect("it is stored so");
     let searched = Searched::read(&stored).expect("we wrote it");
     match query {
         Query::FindDocuments(find) => find.matches(&searched),

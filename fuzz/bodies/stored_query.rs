@@ -67,7 +67,7 @@ fn values(text: &str) {
     for line in &lines {
         let author = Author { person: Some((*line).to_owned()), ..Author::default() };
         let entry = Entry { authors: vec![author], ..Entry::default() };
-        let stored = serde_json::to_string(&entry).expect("it is stored so");
+        let stored = Searched::from(&entry).write().expect("it is stored so");
         let entry = Searched::read(&stored).expect("we wrote it");
         assert!(matches(&listed, &entry), "{line:?} is asked for and not found");
     }

@@ -86,8 +86,8 @@ fn stored(status: Availability) -> Status {
 fn matching(query: &QueryRequest, disclosure: &Disclosure) -> Result<Vec<Arc<Disclosed>>, Failure> {
     let mut matching = Vec::new();
     for disclosed in &disclosure.released {
-        let entry = Searched::read(&disclosed.entry.attributes)
-            .map_err(|_| Failure::Internal("a stored entry cannot be read; load it again"))?;
+        let entry = Searched::read(&disclosed.entry.searched)
+            .ok_or(Failure::Internal("a stored entry cannot be read; load it again"))?;
         let matches = match &query.query {
             Query::FindDocuments(find) => find.matches(&entry),
             Query::GetDocuments(get) => get.matches(&entry),

@@ -8,7 +8,7 @@ use crate::fhir::DocumentReference;
 use crate::ids::{DocumentId, EntryUuid, PatientId};
 use crate::repository::embedded::Batch;
 use crate::repository::{Change, Draft, Status};
-use crate::xds::{Availability, Entry, EntryContext, EntryError};
+use crate::xds::{Availability, Entry, EntryContext, EntryError, Searched};
 
 /// A document that is stored or hidden.
 pub(super) struct Loaded {
@@ -58,7 +58,7 @@ pub(super) fn load(
         created: entry.creation_time.clone().unwrap_or_default(),
         mime_type: entry.mime_type.clone(),
         facts: facts(&reference, &item.name(), &entry, subject.key),
-        attributes: serde_json::to_string(&entry).map_err(Error::Attributes)?,
+        searched: Searched::from(&entry).write().map_err(Error::Searched)?,
         rendered: entry.extrinsic_object(&settings.home),
     };
     let change = batch.put_document(&draft, &blob)?;

@@ -100,9 +100,9 @@ pub enum Error {
     /// Not a document entry.
     #[error("no document entry can be made of it: {0}")]
     Entry(#[from] EntryError),
-    /// The entry cannot be put into words.
-    #[error("its entry cannot be written as JSON: {0}")]
-    Attributes(#[source] serde_json::Error),
+    /// What queries compare of the entry cannot be put into bytes.
+    #[error("its entry cannot be written for queries: {0}")]
+    Searched(#[source] postcard::Error),
     /// It contradicts what is stored.
     #[error(transparent)]
     Conflict(Conflict),

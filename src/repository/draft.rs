@@ -22,8 +22,8 @@ pub struct Draft {
     pub mime_type: String,
     /// What consent decides on.
     pub facts: Facts,
-    /// The entry's attributes as JSON, for the stored queries.
-    pub attributes: String,
+    /// What stored queries compare of the entry; to the store it is bytes.
+    pub searched: Vec<u8>,
     /// The entry as an ExtrinsicObject.
     pub rendered: String,
 }

@@ -51,8 +51,8 @@ pub struct Released {
     pub size: u64,
     /// The bytes' SHA-1 in lower-case hexadecimal.
     pub sha1_hex: String,
-    /// The entry's attributes as JSON.
-    pub attributes: String,
+    /// What stored queries compare of the entry, as it was stored.
+    pub searched: Vec<u8>,
     /// The entry as an ExtrinsicObject.
     pub rendered: String,
 }

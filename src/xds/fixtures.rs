@@ -90,13 +90,16 @@ fn entry() -> Entry {
     }
 }
 
-/// An entry as the store has it.
-fn as_stored(entry: &Entry) -> String {
-    serde_json::to_string(entry).unwrap()
+/// An entry as the store has it, and as it had it before.
+fn as_stored(entry: &Entry) -> [Vec<u8>; 2] {
+    [Searched::from(entry).write().unwrap(), serde_json::to_vec(entry).unwrap()]
 }
 
-fn searched(stored: &str) -> Searched<'_> {
-    Searched::read(stored).unwrap()
+/// Whether the entry is found, however it is stored.
+fn is_found(stored: &[Vec<u8>; 2], matches: impl Fn(&Searched<'_>) -> bool) -> bool {
+    let [now, before] = stored.each_ref().map(|stored| matches(&Searched::read(stored).unwrap()));
+    assert_eq!(now, before);
+    now
 }
 
 #[test]
@@ -145,10 +148,11 @@ fn each_parameter_of_find_documents_filters() {
         (&[("$XDSDocumentEntryReferenceIdList", "('unknown here')")], true),
     ] {
         let query = find(StoredQuery::FindDocuments, slots);
-        assert_eq!(query.matches(&searched(&stored)), hit, "{slots:?}");
+        assert_eq!(is_found(&stored, |entry| query.matches(entry)), hit, "{slots:?}");
     }
     let deprecated = Entry { status: Availability::Deprecated, ..entry() };
-    assert!(!find(StoredQuery::FindDocuments, &[]).matches(&searched(&as_stored(&deprecated))));
+    let all = find(StoredQuery::FindDocuments, &[]);
+    assert!(!is_found(&as_stored(&deprecated), |entry| all.matches(entry)));
 }
 
 #[test]
@@ -161,7 +165,7 @@ fn reference_ids_and_get_all_have_their_own_parameters() {
         ("('E_1')", false),
     ] {
         let query = find(StoredQuery::FindDocumentsByReferenceId, &[(name, value)]);
-        assert_eq!(query.matches(&searched(&stored)), hit, "{value}");
+        assert_eq!(is_found(&stored, |entry| query.matches(entry)), hit, "{value}");
     }
     for (name, value, hit) in [
         ("$XDSDocumentEntryConfidentialityCode", "('R^^2.999')", false),
@@ -170,7 +174,7 @@ fn reference_ids_and_get_all_have_their_own_parameters() {
         ("$XDSDocumentEntryClassCode", "('z^^2.999')", true),
     ] {
         assert_eq!(
-            find(StoredQuery::GetAll, &[(name, value)]).matches(&searched(&stored)),
+            is_found(&stored, |entry| find(StoredQuery::GetAll, &[(name, value)]).matches(entry)),
             hit,
             "{name}"
         );
@@ -193,7 +197,7 @@ fn get_documents_takes_ids_of_either_kind() {
         let request = read(&body).unwrap();
         assert_eq!(request.home(), Some("urn:oid:2.999.1"));
         let Query::GetDocuments(get) = request.query else { panic!("{body}") };
-        assert_eq!(get.matches(&searched(&stored)), hit, "{value}");
+        assert_eq!(is_found(&stored, |entry| get.matches(entry)), hit, "{value}");
     }
 }
 

@@ -180,7 +180,7 @@ impl<'s> Batch<'s> {
                 blob.small().is_some(),
                 digest,
                 facts,
-                draft.attributes,
+                draft.searched,
                 draft.rendered
             ],
         )?;
@@ -292,20 +292,20 @@ impl fmt::Debug for Batch<'_> {
 /// Tells whether a document is stored already just as it would be written.
 fn digest(draft: &Draft, facts: &str, blob: &Blob) -> Vec<u8> {
     let parts = [
-        draft.status.as_str(),
-        &draft.created,
-        draft.unique_id.as_str(),
-        draft.entry_uuid.as_str(),
-        &draft.mime_type,
-        blob.sha256_hex(),
-        facts,
-        &draft.attributes,
-        &draft.rendered,
+        draft.status.as_str().as_bytes(),
+        draft.created.as_bytes(),
+        draft.unique_id.as_str().as_bytes(),
+        draft.entry_uuid.as_str().as_bytes(),
+        draft.mime_type.as_bytes(),
+        blob.sha256_hex().as_bytes(),
+        facts.as_bytes(),
+        &draft.searched,
+        draft.rendered.as_bytes(),
     ];
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(&(part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
+        hash.update(part);
     }
     hash.finish().to_vec()
 }

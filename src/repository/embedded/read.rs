@@ -127,7 +127,7 @@ pub(super) fn release(connection: &Connection, item: ItemKey) -> Result<Option<R
             mime_type: row.get(2)?,
             size: row.get::<_, i64>(3)?.cast_unsigned(),
             sha1_hex: row.get(4)?,
-            attributes: row.get(5)?,
+            searched: row.get_ref(5)?.as_bytes()?.to_owned(),
             rendered: row.get(6)?,
         })
     });

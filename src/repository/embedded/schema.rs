@@ -52,7 +52,7 @@ CREATE TABLE document (
   inline INTEGER NOT NULL,
   digest BLOB NOT NULL,
   facts TEXT NOT NULL,
-  attributes TEXT NOT NULL,
+  attributes BLOB NOT NULL, -- what queries compare
   rendered TEXT NOT NULL
 );
 CREATE TABLE bytes (

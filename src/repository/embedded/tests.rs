@@ -53,7 +53,7 @@ fn draft(id: u32, patient: &Subject) -> Draft {
             authors: vec![],
             date: None,
         },
-        attributes: "{}".into(),
+        searched: b"{}".to_vec(),
         rendered: format!("<rim:ExtrinsicObject id=\"{id}\"/>"),
     }
 }
