@@ -5,12 +5,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use glassgate::client::Ask;
+use glassgate::config;
 use glassgate::server::Patience;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::mutual::shake;
-use crate::strain::{House, LONG, SHORT, Served, house};
+use crate::strain::{FAIR, House, LONG, SHORT, Served, house};
 use crate::wire::{Visitor, exchange, post};
 use crate::world::{event_type, reason};
 
@@ -195,6 +196,38 @@ fn a_client_that_resets_or_is_killed_midway_is_recorded() {
             );
             assert!(reason(aborted).starts_with("transfer aborted after "));
         }
+    });
+}
+
+#[test]
+fn a_client_that_hangs_up_during_the_commit_is_recorded_and_counted() {
+    let house = house();
+    house.runtime.block_on(async {
+        let served = house.serve(Patience::default(), |_| ()).await;
+        let path = config::read(&house.layout.config()).unwrap().journal.path;
+        let other = rusqlite::Connection::open(path).unwrap();
+        let mut stream = house.riverside(&served).await;
+        let (ask, request) = house.ask_for_large();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        stream.write_all(&request).await.unwrap();
+        // long enough for all that comes before the commit
+        tokio::time::sleep(FAIR).await;
+        drop(stream);
+        connections(&served, 0).await;
+        other.execute_batch("COMMIT").unwrap();
+        let metrics = served.gateway.metrics().encode().unwrap();
+        let counts =
+            metrics.lines().filter(|line| line.starts_with("glassgate_transactions_total"));
+        let [count] = counts.collect::<Vec<_>>()[..] else { panic!("{metrics}") };
+        assert!(
+            count.contains("\"ITI-39\"") && count.ends_with("outcome=\"success\"} 1"),
+            "{count}"
+        );
+        let first = served.first;
+        served.stop().await;
+        let records = house.records(first);
+        let of_it = records.iter().filter(|record| record.contains(&ask.message_id));
+        assert_eq!(of_it.count(), 1);
     });
 }
 
