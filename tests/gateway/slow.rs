@@ -64,7 +64,7 @@ async fn drip(stream: impl AsyncRead + AsyncWrite, octets: &[u8]) -> Vec<u8> {
 fn a_handshake_that_does_not_end_is_cut_off() {
     let house = house();
     house.runtime.block_on(async {
-        let patience = Patience { handshake: SHORT, ..Patience::default() };
+        let patience = Patience { handshake: FAIR, ..Patience::default() };
         let served = house.serve(patience, |_| ()).await;
         let mut hello = hello(&house).await;
         let (silent, half, whole) = (Visitor::new(), Visitor::new(), Visitor::new());
@@ -113,7 +113,7 @@ async fn hello(house: &House) -> Vec<u8> {
 fn a_head_that_drips_or_does_not_come_is_cut_off_without_a_record() {
     let house = house();
     house.runtime.block_on(async {
-        let patience = Patience { head: SHORT, ..Patience::default() };
+        let patience = Patience { head: FAIR, ..Patience::default() };
         let served = house.serve(patience, |_| ()).await;
         let head = b"POST /xca/query HTTP/1.1\r\nHost: x\r\nX-Slow: ";
         // whoever vanishes without a FIN looks just like this one
@@ -162,7 +162,7 @@ fn a_body_that_drips_is_refused_and_recorded() {
 fn at_the_ceiling_a_partner_waits_for_the_next_place() {
     let house = house();
     house.runtime.block_on(async {
-        let patience = Patience { head: SHORT, ..Patience::default() };
+        let patience = Patience { head: FAIR, ..Patience::default() };
         let served = house.serve(patience, |settings| settings.connections = 1).await;
         let idle = house.riverside(&served).await;
         let waiting = async { exchange(house.riverside(&served).await, WSDL).await.status };
