@@ -18,7 +18,6 @@ pub fn check(bytes: &[u8]) {
     let out = Multipart::new(UUID);
     let closing = out.end();
     // what holds the boundary itself ends there, which is why it is random
-    // what holds the boundary itself ends there, which is why it is random
     if documents.iter().any(|document| String::from_utf8_lossy(document).contains(UUID)) {
         return;
     }

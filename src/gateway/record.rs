@@ -7,7 +7,7 @@ use super::reply::{Reply, Unavailable};
 use super::visit::Visit;
 use super::{Gateway, Transaction, iti38, iti39};
 use crate::audit::{Event, Outcome, Receipt};
-use crate::metrics::TransactionLabels;
+use crate::metrics::{Metrics, TransactionLabels};
 use crate::saml::Peer;
 
 impl Gateway {
@@ -70,17 +70,29 @@ impl Gateway {
         events: Vec<Event>,
         outcome: &'static str,
     ) -> Result<Receipt, Unavailable> {
-        let recorded = self.journal.record(visit.at, &events).await;
         let labels = TransactionLabels {
             transaction: visit.transaction.name(),
             partner: visit.partner_label(),
-            // whatever was decided, nobody hears of it
-            outcome: if recorded.is_ok() { outcome } else { "not-recorded" },
+            outcome,
         };
-        self.metrics.transactions.get_or_create(&labels).inc();
-        recorded.map_err(|error| {
+        let mut count = Count { metrics: &self.metrics, labels };
+        self.journal.record(visit.at, &events).await.map_err(|error| {
+            // whatever was decided, nobody hears of it
+            count.labels.outcome = "not-recorded";
             error!(%error, "no audit record, so no answer");
             Unavailable
         })
+    }
+}
+
+/// Counts a transaction when it is dropped: a sender that hangs up during the commit ends the wait, not the record.
+struct Count<'g> {
+    metrics: &'g Metrics,
+    labels: TransactionLabels,
+}
+
+impl Drop for Count<'_> {
+    fn drop(&mut self) {
+        self.metrics.transactions.get_or_create(&self.labels).inc();
     }
 }

@@ -1,5 +1,7 @@
-//! A file system that becomes full: a small tmpfs in a mount namespace of its own. Where this machine allows none, a
-//! limit on the size of files takes its place, and the test says so.
+//! A file system that becomes full: a small tmpfs in a mount namespace of its own.
+//!
+//! Where this machine allows none, a limit on the size of files takes its place. To SQLite that is an I/O error and no
+//! full disk, so the tests hold the program to another thing and say so; with `GLASSGATE_NEEDS_TMPFS=1` they fail.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -38,7 +40,9 @@ impl Disk {
         let entered = disk.is_mounted()
             && disk.command(&Command::new("true")).status().is_ok_and(|s| s.success());
         if !entered {
-            say("no small file system can be had here: a limit on files takes its place");
+            let needed = std::env::var_os("GLASSGATE_NEEDS_TMPFS").is_some_and(|set| set == "1");
+            assert!(!needed, "no tmpfs can be mounted here, and GLASSGATE_NEEDS_TMPFS asks for it");
+            say("no tmpfs can be mounted here: a limit on files takes the place of the full disk");
             disk.holder = None;
         }
         disk
@@ -47,6 +51,15 @@ impl Disk {
     /// Whether it is a file system, which can be freed while a program runs.
     pub(crate) fn is_mounted(&self) -> bool {
         self.holder.is_some()
+    }
+
+    /// Which of these texts must be told here, that of a full disk or that of an I/O error; says so for the latter.
+    pub(crate) fn expected<'t>(&self, full: &'t [&'t str], failed: &'t [&'t str]) -> &'t [&'t str] {
+        if self.is_mounted() {
+            return full;
+        }
+        say(&format!("no full disk was tried, but an I/O error: expecting {failed:?}"));
+        failed
     }
 
     /// The same command, with this file system in its folder.

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use glassgate::client::{Client, Query, Received, Signer, Sink};
+use glassgate::client::{Client, Error, Query, Received, Signer, Sink};
 use glassgate::demo::world;
 use glassgate::saml::issue::Order;
 use glassgate::xds::{DocumentRequest, QueryAnswer, Status};
@@ -30,7 +30,7 @@ pub(crate) enum Ending {
     Answered,
     /// 503: the gateway may say nothing.
     Refused,
-    /// A document had begun when the connection broke.
+    /// An answer had begun when the connection broke.
     BrokenOff,
     /// Nothing came that the sender could use.
     Nothing,
@@ -86,7 +86,7 @@ impl Question {
                         assert!(got.is_none_or(|got| got.status == Status::Success), "{self:?}");
                         ending(answer.status, got.is_some())
                     }
-                    Err(_) => Ending::Nothing,
+                    Err(error) => broken(&error),
                 }
             }
             Self::Retrieve(wanted) => {
@@ -106,8 +106,7 @@ impl Question {
                         assert!(got.is_some() || !seen.0, "a document in a refusal");
                         ending(answer.status, got.is_some())
                     }
-                    Err(_) if seen.0 => Ending::BrokenOff,
-                    Err(_) => Ending::Nothing,
+                    Err(error) => broken(&error),
                 }
             }
         };
@@ -130,6 +129,16 @@ fn ending(status: u16, answered: bool) -> Ending {
         (200, true) => Ending::Answered,
         (503, false) => Ending::Refused,
         other => panic!("{other:?}"),
+    }
+}
+
+/// How a request ended that has no whole answer.
+fn broken(error: &Error) -> Ending {
+    match error {
+        // whether a head was cut or none came, the HTTP client does not say
+        Error::Exchange(error) if !error.is_body() && !error.is_decode() => Ending::Nothing,
+        // the head had come, so all else is an answer that was cut: within envelope, part or document
+        _ => Ending::BrokenOff,
     }
 }
 

@@ -5,12 +5,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use glassgate::client::Ask;
+use glassgate::config;
 use glassgate::server::Patience;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::mutual::shake;
-use crate::strain::{House, LONG, SHORT, Served, house};
+use crate::strain::{FAIR, House, LONG, SHORT, Served, house};
 use crate::wire::{Visitor, exchange, post};
 use crate::world::{event_type, reason};
 
@@ -63,7 +64,7 @@ async fn drip(stream: impl AsyncRead + AsyncWrite, octets: &[u8]) -> Vec<u8> {
 fn a_handshake_that_does_not_end_is_cut_off() {
     let house = house();
     house.runtime.block_on(async {
-        let patience = Patience { handshake: SHORT, ..Patience::default() };
+        let patience = Patience { handshake: FAIR, ..Patience::default() };
         let served = house.serve(patience, |_| ()).await;
         let mut hello = hello(&house).await;
         let (silent, half, whole) = (Visitor::new(), Visitor::new(), Visitor::new());
@@ -112,7 +113,7 @@ async fn hello(house: &House) -> Vec<u8> {
 fn a_head_that_drips_or_does_not_come_is_cut_off_without_a_record() {
     let house = house();
     house.runtime.block_on(async {
-        let patience = Patience { head: SHORT, ..Patience::default() };
+        let patience = Patience { head: FAIR, ..Patience::default() };
         let served = house.serve(patience, |_| ()).await;
         let head = b"POST /xca/query HTTP/1.1\r\nHost: x\r\nX-Slow: ";
         // whoever vanishes without a FIN looks just like this one
@@ -161,7 +162,7 @@ fn a_body_that_drips_is_refused_and_recorded() {
 fn at_the_ceiling_a_partner_waits_for_the_next_place() {
     let house = house();
     house.runtime.block_on(async {
-        let patience = Patience { head: SHORT, ..Patience::default() };
+        let patience = Patience { head: FAIR, ..Patience::default() };
         let served = house.serve(patience, |settings| settings.connections = 1).await;
         let idle = house.riverside(&served).await;
         let waiting = async { exchange(house.riverside(&served).await, WSDL).await.status };
@@ -195,6 +196,38 @@ fn a_client_that_resets_or_is_killed_midway_is_recorded() {
             );
             assert!(reason(aborted).starts_with("transfer aborted after "));
         }
+    });
+}
+
+#[test]
+fn a_client_that_hangs_up_during_the_commit_is_recorded_and_counted() {
+    let house = house();
+    house.runtime.block_on(async {
+        let served = house.serve(Patience::default(), |_| ()).await;
+        let path = config::read(&house.layout.config()).unwrap().journal.path;
+        let other = rusqlite::Connection::open(path).unwrap();
+        let mut stream = house.riverside(&served).await;
+        let (ask, request) = house.ask_for_large();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        stream.write_all(&request).await.unwrap();
+        // long enough for all that comes before the commit
+        tokio::time::sleep(FAIR).await;
+        drop(stream);
+        connections(&served, 0).await;
+        other.execute_batch("COMMIT").unwrap();
+        let metrics = served.gateway.metrics().encode().unwrap();
+        let counts =
+            metrics.lines().filter(|line| line.starts_with("glassgate_transactions_total"));
+        let [count] = counts.collect::<Vec<_>>()[..] else { panic!("{metrics}") };
+        assert!(
+            count.contains("\"ITI-39\"") && count.ends_with("outcome=\"success\"} 1"),
+            "{count}"
+        );
+        let first = served.first;
+        served.stop().await;
+        let records = house.records(first);
+        let of_it = records.iter().filter(|record| record.contains(&ask.message_id));
+        assert_eq!(of_it.count(), 1);
     });
 }
 

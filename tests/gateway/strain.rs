@@ -32,6 +32,9 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// How long is waited for what does not come.
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
+/// A limit that a client without fault keeps, on a busy machine too.
+pub(crate) const FAIR: Duration = Duration::from_secs(2);
+
 /// Data, keys and a receiver; one gateway at a time.
 pub(crate) struct House {
     pub(crate) layout: Layout,

@@ -91,18 +91,31 @@ fn what_is_no_tls_harms_nothing() {
         let [data, alert, cipher, unknown] =
             [0x17, 0x15, 0x14, 0x99].map(|kind| [kind, 3, 3, 0, 2, 1, 0]);
         let records = [data.as_slice(), &alert, &cipher, &unknown];
+        let mut visitors = Vec::new();
         for bytes in [plain, &noise, h2, header, &random(4_096)].into_iter().chain(records) {
             let visitor = Visitor::new();
             let mut stream = visitor.connect(port()).await;
             stream.write_all(bytes).await.unwrap();
             stream.shutdown().await.unwrap();
             assert_eq!(read_octets(stream).await, 0);
-            let needle = format!("\"{}\"", visitor.address);
-            let none = shared().stage.receiver.wait(&needle, Default::default(), |_| true).await;
-            assert_eq!(none, Vec::<String>::new());
+            visitors.push(visitor);
         }
+        assert_unrecorded(&visitors).await;
         serves_riverside().await;
     });
+}
+
+/// None of these visitors, who are all gone, left a record.
+async fn assert_unrecorded(visitors: &[Visitor]) {
+    // the server takes connections in their order, so this record comes after any of theirs
+    let last = Visitor::new();
+    fetch(&last, &context("stranger/tls").build()).await.ok();
+    assert_distrusted(&last, "certificate verify failed").await;
+    for visitor in visitors {
+        let needle = format!("\"{}\"", visitor.address);
+        let none = shared().stage.receiver.wait(&needle, Default::default(), |_| true).await;
+        assert_eq!(none, Vec::<String>::new());
+    }
 }
 
 /// Octets that were never sent before.
@@ -134,15 +147,7 @@ fn a_port_probe_is_no_event() {
             drop(stream);
             probes.push(visitor);
         }
-        // the server takes connections in their order, so this record comes after any of theirs
-        let last = Visitor::new();
-        fetch(&last, &context("stranger/tls").build()).await.ok();
-        assert_distrusted(&last, "certificate verify failed").await;
-        for probe in probes {
-            let needle = format!("\"{}\"", probe.address);
-            let none = shared().stage.receiver.wait(&needle, Default::default(), |_| true).await;
-            assert_eq!(none, Vec::<String>::new());
-        }
+        assert_unrecorded(&probes).await;
         serves_riverside().await;
     });
 }

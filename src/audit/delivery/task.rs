@@ -44,10 +44,10 @@ enum Broken {
 impl Task {
     /// Delivers until told to stop.
     pub(super) async fn run(mut self) {
-        let mut failures = 0_u32;
+        let (mut failures, mut unsaved) = (0_u32, false);
         loop {
             let start = Instant::now();
-            let Err(broken) = self.deliver().await else { return };
+            let Err(broken) = self.deliver(&mut unsaved).await else { return };
             self.counters.connected.store(false, Ordering::Relaxed);
             self.counters.failures.fetch_add(1, Ordering::Relaxed);
             // one that held for a while was a good connection
@@ -63,7 +63,9 @@ impl Task {
     }
 
     /// Delivers over one connection; `Ok` once all is sent and delivery was told to stop.
-    async fn deliver(&mut self) -> Result<(), Broken> {
+    ///
+    /// `unsaved` is whether it was said that the cursor cannot be saved.
+    async fn deliver(&mut self, unsaved: &mut bool) -> Result<(), Broken> {
         let mut link = timeout(self.times.patience, self.opener.open()).await??;
         let mut commits = self.journal.watch();
         let mut window = Window::new(self.cursor().await?);
@@ -86,9 +88,17 @@ impl Task {
             if window.confirmed() > saved && saved_at.elapsed() >= self.times.poll {
                 saved_at = Instant::now();
                 match self.journal.save_cursor(&self.name, window.confirmed()).await {
-                    Ok(()) => saved = window.confirmed(),
+                    Ok(()) => (saved, *unsaved) = (window.confirmed(), false),
+                    Err(_) if *unsaved => {}
                     // on a new connection it would all be sent again, and be saved no better
-                    Err(error) => tracing::warn!(receiver = self.name, %error, "not remembered"),
+                    Err(error) => {
+                        *unsaved = true;
+                        tracing::warn!(
+                            receiver = self.name,
+                            %error,
+                            "how far the receiver has come cannot be saved"
+                        );
+                    }
                 }
             }
             match (records.is_empty(), stopping) {

@@ -30,7 +30,7 @@ pub(super) enum Order {
     Record { at: Timestamp, drafts: Vec<Draft>, done: oneshot::Sender<Result<Receipt, Error>> },
     /// Remember how far a target has come.
     Cursor { target: String, seq: u64, done: oneshot::Sender<Result<(), Error>> },
-    /// See whether the largest record could be written.
+    /// See whether the largest record could be written, once the batch is; all who ask then share one try.
     Try { done: oneshot::Sender<Result<(), Error>> },
 }
 
@@ -61,24 +61,38 @@ pub(super) fn run(
     let mut batch = Vec::with_capacity(BATCH);
     while orders.blocking_recv_many(&mut batch, BATCH) > 0 {
         gather(&mut batch, &mut orders, progress);
-        let written = match progress.poisoned.load(Ordering::Acquire) {
-            true => Err(Error::Poisoned),
-            false => write(&mut connection, &batch).map_err(|error| {
-                // the kernel forgets what it could not sync, so no later commit can be believed
-                let lost = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
-                progress.poisoned.store(lost, Ordering::Release);
-                tracing::error!(%error, lost, "audit journal cannot be written");
-                Error::Write(Arc::new(error))
-            }),
-        };
-        // told before any receipt, so that a receipt's record is always counted
-        if let Ok((before, last)) = written
-            && last > before
-        {
-            progress.last.send_replace(last);
+        // apart from the records, since the try wants more room than they do
+        let tries: Vec<_> =
+            batch.extract_if(.., |order| matches!(order, Order::Try { .. })).collect();
+        if !batch.is_empty() {
+            let written = attempt(progress, || write(&mut connection, &batch));
+            // told before any receipt, so that a receipt's record is always counted
+            if let Ok((before, last)) = written
+                && last > before
+            {
+                progress.last.send_replace(last);
+            }
+            answer(batch.drain(..), &written.map(|(before, _)| before));
         }
-        answer(batch.drain(..), &written.map(|(before, _)| before));
+        if !tries.is_empty() {
+            let tried = attempt(progress, || try_room(&mut connection));
+            answer(tries.into_iter(), &tried.map(|()| 0));
+        }
     }
+}
+
+/// Does one transaction, unless an earlier one has ended all writing.
+fn attempt<T>(progress: &Progress, work: impl FnOnce() -> rusqlite::Result<T>) -> Result<T, Error> {
+    if progress.poisoned.load(Ordering::Acquire) {
+        return Err(Error::Poisoned);
+    }
+    work().map_err(|error| {
+        // the kernel forgets what it could not sync, so no later commit can be believed
+        let lost = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+        progress.poisoned.store(lost, Ordering::Release);
+        tracing::error!(%error, lost, "audit journal cannot be written");
+        Error::Write(Arc::new(error))
+    })
 }
 
 /// Waits for those who are coming, while they are many.
@@ -101,7 +115,7 @@ fn gather(
     }
 }
 
-/// Writes a batch in one transaction; gives the numbers before its first record and of its last.
+/// Writes a batch's records and cursors in one transaction; gives the numbers before its first record and of its last.
 fn write(connection: &mut Connection, batch: &[Order]) -> rusqlite::Result<(u64, u64)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let before = schema::last(&transaction)?;
@@ -125,12 +139,19 @@ fn write(connection: &mut Connection, batch: &[Order]) -> rusqlite::Result<(u64,
                 Order::Cursor { target, seq, .. } => {
                     cursor.execute((target, schema::to_sql(*seq)))?;
                 }
-                Order::Try { .. } => schema::try_room(&transaction)?,
+                Order::Try { .. } => {}
             }
         }
     }
     transaction.commit()?;
     Ok((before, seq))
+}
+
+/// Writes what the largest record would take, in a transaction of its own.
+fn try_room(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    schema::try_room(&transaction)?;
+    transaction.commit()
 }
 
 fn answer(batch: impl Iterator<Item = Order>, written: &Result<u64, Error>) {

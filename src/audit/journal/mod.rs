@@ -71,7 +71,8 @@ impl Journal {
         let reader = schema::connect(&path).map_err(failed)?;
         let last = schema::last(&reader).map_err(failed)?;
         let progress = Arc::new(Progress::new(last));
-        // bounded by those who wait: each request and each target has one order under way
+        // bounded by what goes on: a request's record, which stays when its sender goes, and that of its broken
+        // transfer; a target's cursor; whoever asks for /readyz; handshakes that failed, of which few are recorded
         let (orders, received) = mpsc::unbounded_channel();
         let seen = Arc::clone(&progress);
         let committer = std::thread::Builder::new()

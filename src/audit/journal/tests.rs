@@ -150,6 +150,30 @@ async fn whether_it_is_writable_is_found_out_by_writing() {
     assert!(journal.is_empty().unwrap());
 }
 
+#[tokio::test]
+async fn a_failed_try_takes_no_record_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder).unwrap();
+    let other = Connection::open(folder.path().join("audit.db")).unwrap();
+    other
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON room BEGIN SELECT raise(ABORT, 'no'); END;
+             BEGIN IMMEDIATE;",
+        )
+        .unwrap();
+    // keeps the committer waiting, so that all that follows comes together
+    let first = journal.submit(NOW, &[event()]).unwrap();
+    let events = [event()];
+    let end = async { other.execute_batch("COMMIT") };
+    let (one, record, two, ended) =
+        tokio::join!(journal.writable(), journal.record(NOW, &events), journal.writable(), end);
+    ended.unwrap();
+    assert!(matches!((one, two), (Err(Error::Write(_)), Err(Error::Write(_)))));
+    assert_eq!(first.await.unwrap().records(), 1..=1);
+    assert_eq!(record.unwrap().records(), 2..=2);
+    assert_eq!(journal.len().unwrap(), 2);
+}
+
 #[test]
 fn a_journal_of_an_earlier_program_is_taken_over() {
     let folder = tempfile::tempdir().unwrap();

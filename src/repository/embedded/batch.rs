@@ -11,6 +11,8 @@ use crate::ids::PatientId;
 use crate::repository::{Change, Draft, Subject};
 
 /// One transaction of the single writer; dropped without [`Batch::commit`], it never was.
+///
+/// Where the database has undone it, as on a full disk, whatever else is asked of it is refused.
 pub struct Batch<'s> {
     connection: MutexGuard<'s, Connection>,
     blobs: &'s Blobs,
@@ -28,7 +30,7 @@ impl<'s> Batch<'s> {
 
     /// Makes all that was written durable and visible at once.
     pub fn commit(mut self) -> Result<(), Error> {
-        self.connection.execute_batch("COMMIT")?;
+        self.run("COMMIT")?;
         self.committed = true;
         Ok(())
     }
@@ -40,11 +42,11 @@ impl<'s> Batch<'s> {
     ) -> Result<T, E> {
         self.run("SAVEPOINT attempt")?;
         let result = work(self);
-        // a full disk undoes the whole transaction: the savepoint is gone too, and only the first error says why
-        if result.is_err() && self.connection.is_autocommit() {
-            return result;
-        }
         if result.is_err() {
+            // the savepoint is gone with its transaction, and only the first error says why
+            if self.is_over() {
+                return result;
+            }
             self.run("ROLLBACK TO attempt")?;
         }
         self.run("RELEASE attempt")?;
@@ -58,6 +60,7 @@ impl<'s> Batch<'s> {
 
     /// The patient whose resource has this id, with what this batch wrote.
     pub fn patient_by_id(&self, resource_id: &str) -> Result<Option<Subject>, Error> {
+        self.check()?;
         let mut statement =
             self.connection.prepare_cached("SELECT number FROM patient WHERE resource_id = ?1")?;
         let number = statement.query_row([resource_id], |row| row.get(0)).optional()?;
@@ -66,6 +69,7 @@ impl<'s> Batch<'s> {
 
     /// The patient who has this identifier, with what this batch wrote.
     pub fn patient_by_identifier(&self, id: &PatientId) -> Result<Option<Subject>, Error> {
+        self.check()?;
         read::patient(&self.connection, id)
     }
 
@@ -77,6 +81,7 @@ impl<'s> Batch<'s> {
         json: &str,
         identifiers: &[PatientId],
     ) -> Result<(PatientKey, Change), Error> {
+        self.check()?;
         let mut statement = self
             .connection
             .prepare_cached("SELECT number, json FROM patient WHERE resource_id = ?1")?;
@@ -115,6 +120,7 @@ impl<'s> Batch<'s> {
         patient: PatientKey,
         json: &str,
     ) -> Result<Change, Error> {
+        self.check()?;
         let mut statement = self
             .connection
             .prepare_cached("SELECT patient, json FROM consent WHERE resource_id = ?1")?;
@@ -142,6 +148,7 @@ impl<'s> Batch<'s> {
 
     /// Writes a document with its bytes.
     pub fn put_document(&mut self, draft: &Draft, blob: &Blob) -> Result<Change, Error> {
+        self.check()?;
         self.check_unique(draft)?;
         let facts = serde_json::to_string(&draft.facts).map_err(Error::Facts)?;
         let digest = digest(draft, &facts, blob);
@@ -198,6 +205,7 @@ impl<'s> Batch<'s> {
         resource_id: &str,
         patient: PatientKey,
     ) -> Result<Option<Change>, Error> {
+        self.check()?;
         let mut statement = self
             .connection
             .prepare_cached("SELECT id, status = 'hidden' FROM document WHERE resource_id = ?1")?;
@@ -264,12 +272,23 @@ impl<'s> Batch<'s> {
         }
     }
 
+    /// Whether its transaction is gone: what is written then would commit by itself.
+    fn is_over(&self) -> bool {
+        self.connection.is_autocommit()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.is_over() { Err(Error::Over) } else { Ok(()) }
+    }
+
     fn write(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Error> {
+        self.check()?;
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
 
     fn run(&self, sql: &str) -> Result<(), Error> {
+        self.check()?;
         Ok(self.connection.execute_batch(sql)?)
     }
 }
@@ -308,4 +327,45 @@ fn digest(draft: &Draft, facts: &str, blob: &Blob) -> Vec<u8> {
         hash.update(part);
     }
     hash.finish().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repository::embedded::{Settings, Store};
+
+    #[test]
+    fn what_the_database_undid_is_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&Settings::new(directory.path())).unwrap();
+        let id = PatientId::parse("1^^^&2.999.1.3&ISO").unwrap();
+        let put = |batch: &mut Batch<'_>| batch.put_patient("p1", "{}", std::slice::from_ref(&id));
+        let undo = |batch: &Batch<'_>| batch.connection.execute_batch("ROLLBACK").unwrap();
+        let mut batch = store.begin().unwrap();
+        put(&mut batch).unwrap();
+        // the first error says why
+        let failed: Result<(), Error> = batch.attempt(|batch| {
+            undo(batch);
+            Err(Conflict::Full.into())
+        });
+        assert!(matches!(failed, Err(Error::Conflict(Conflict::Full))));
+        let again = batch.attempt(|_| Ok::<_, Error>(()));
+        assert!(matches!(again, Err(Error::Over)));
+        assert!(matches!(put(&mut batch), Err(Error::Over)));
+        assert!(matches!(batch.patient_by_id("p1"), Err(Error::Over)));
+        assert!(matches!(batch.put_consent("c", PatientKey(1), "{}"), Err(Error::Over)));
+        assert!(matches!(batch.hide_document("d", PatientKey(1)), Err(Error::Over)));
+        assert!(matches!(batch.commit(), Err(Error::Over)));
+        // also where nobody told of an error
+        let mut batch = store.begin().unwrap();
+        put(&mut batch).unwrap();
+        let unnoticed: Result<(), Error> = batch.attempt(|batch| {
+            undo(batch);
+            Ok(())
+        });
+        assert!(matches!(unnoticed, Err(Error::Over)));
+        drop(batch);
+        let batch = store.begin().unwrap();
+        assert!(batch.patient_by_id("p1").unwrap().is_none());
+    }
 }

@@ -49,6 +49,11 @@ pub enum Error {
     /// The facts of a document cannot be put into words.
     #[error("facts cannot be written as JSON: {0}")]
     Facts(#[source] serde_json::Error),
+    /// The batch's transaction is gone before its end.
+    #[error(
+        "the database undid the whole batch, as it does where the disk is full: make room and write it again"
+    )]
+    Over,
     /// A resource that must not be written.
     #[error(transparent)]
     Conflict(#[from] Conflict),
