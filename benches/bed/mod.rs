@@ -6,6 +6,7 @@ pub(crate) mod fill;
 pub(crate) mod load;
 pub(crate) mod patient;
 pub(crate) mod servers;
+pub(crate) mod sink;
 pub(crate) mod wire;
 pub(crate) mod world;
 

@@ -6,29 +6,24 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::servers::{Server, is_ready};
+use super::{Failed, patient, sink, wire};
 use glassgate::client::{Ask, Query, Signer};
 use glassgate::clock::{SystemClock, SystemRandom};
-use glassgate::demo::receiver::Receiver;
 use glassgate::demo::{Layout, Stage, pki, world};
 use glassgate::ids::HomeCommunityId;
 use glassgate::saml::issue::Order;
 use glassgate::soap::{Packaging, action};
 use glassgate::xds::{DocumentRequest, retrieve_request};
-use tokio::runtime::Runtime;
-
-use super::servers::{Server, is_ready};
-use super::{Failed, patient, wire};
 
 /// What every answer of success says near its beginning.
 pub(crate) const SUCCESS: &str = "ResponseStatusType:Success";
 
-/// A loaded demo world that nobody serves yet; its receiver runs here.
+/// A loaded demo world that nobody serves yet; its receiver is a sink here.
 pub(crate) struct World {
     pub(crate) layout: Layout,
     pub(crate) listen: SocketAddr,
     management: SocketAddr,
-    _receiver: Receiver,
-    _runtime: Runtime,
 }
 
 impl World {
@@ -46,10 +41,12 @@ impl World {
             Ok(url.split("//").nth(1).unwrap_or_default().parse()?)
         };
         let (listen, management) = (address(&stage.url)?, address(&stage.management_url)?);
-        let receiver = stage.receiver.clone();
-        // its ports and its files are the process's now
+        let receiver = stage.receiver.address();
+        // its ports and its files are the process's now, and the receiver's port is the sink's
         runtime.block_on(stage.strike());
-        Ok(Self { layout, listen, management, _receiver: receiver, _runtime: runtime })
+        drop(runtime);
+        sink::start(&layout.pki(), receiver)?;
+        Ok(Self { layout, listen, management })
     }
 
     /// Starts a built gateway on the world.

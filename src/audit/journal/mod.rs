@@ -3,6 +3,7 @@
 //! Beside a running gateway another process may record too (`glassgate load`): each commit takes SQLite's write
 //! lock and numbers its records inside it.
 
+mod checkpoint;
 mod committer;
 mod receipt;
 mod schema;
@@ -79,8 +80,16 @@ impl Journal {
             .name("audit-committer".to_owned())
             .spawn(move || committer::run(writer, received, &seen))
             .map_err(|error| Error::Thread(Arc::new(error)))?;
-        let (orders, committer, reader) = (Some(orders), Some(committer), Mutex::new(reader));
-        Ok(Self { shared: Arc::new(Shared { source, name, orders, committer, reader, progress }) })
+        let copied = schema::connect(&path).map_err(failed)?;
+        let (open, is_open) = std::sync::mpsc::channel();
+        let seen = Arc::clone(&progress);
+        let copier = std::thread::Builder::new()
+            .name("audit-checkpoint".to_owned())
+            .spawn(move || checkpoint::run(&copied, &is_open, &seen))
+            .map_err(|error| Error::Thread(Arc::new(error)))?;
+        let (told, threads, reader) =
+            (Some((orders, open)), vec![committer, copier], Mutex::new(reader));
+        Ok(Self { shared: Arc::new(Shared { source, name, told, threads, reader, progress }) })
     }
 
     /// Says that a request is under way which will soon record; a commit waits a moment for many such.
@@ -186,8 +195,9 @@ type Answer = oneshot::Receiver<Result<Receipt, Error>>;
 struct Shared {
     source: Source,
     name: String,
-    orders: Option<mpsc::UnboundedSender<Order>>,
-    committer: Option<JoinHandle<()>>,
+    /// What both threads hear of; they end with it.
+    told: Option<(mpsc::UnboundedSender<Order>, std::sync::mpsc::Sender<()>)>,
+    threads: Vec<JoinHandle<()>>,
     reader: Mutex<Connection>,
     progress: Arc<Progress>,
 }
@@ -205,7 +215,7 @@ impl Shared {
     }
 
     fn order(&self, order: Order) -> Result<(), Error> {
-        let orders = self.orders.as_ref().ok_or(Error::Closed)?;
+        let (orders, _) = self.told.as_ref().ok_or(Error::Closed)?;
         orders.send(order).map_err(|_| Error::Closed)
     }
 
@@ -218,9 +228,9 @@ impl Shared {
 /// Waits until every order is on disk.
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.orders = None;
-        if let Some(committer) = self.committer.take() {
-            let _panicked = committer.join();
+        self.told = None;
+        for thread in self.threads.drain(..) {
+            let _panicked = thread.join();
         }
     }
 }
