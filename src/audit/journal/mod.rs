@@ -3,7 +3,6 @@
 //! Beside a running gateway another process may record too (`glassgate load`): each commit takes SQLite's write
 //! lock and numbers its records inside it.
 
-mod checkpoint;
 mod committer;
 mod receipt;
 mod schema;
@@ -80,16 +79,8 @@ impl Journal {
             .name("audit-committer".to_owned())
             .spawn(move || committer::run(writer, received, &seen))
             .map_err(|error| Error::Thread(Arc::new(error)))?;
-        let copied = schema::connect(&path).map_err(failed)?;
-        let (open, is_open) = std::sync::mpsc::channel();
-        let seen = Arc::clone(&progress);
-        let copier = std::thread::Builder::new()
-            .name("audit-checkpoint".to_owned())
-            .spawn(move || checkpoint::run(&copied, &is_open, &seen))
-            .map_err(|error| Error::Thread(Arc::new(error)))?;
-        let (told, threads, reader) =
-            (Some((orders, open)), vec![committer, copier], Mutex::new(reader));
-        Ok(Self { shared: Arc::new(Shared { source, name, told, threads, reader, progress }) })
+        let (orders, committer, reader) = (Some(orders), Some(committer), Mutex::new(reader));
+        Ok(Self { shared: Arc::new(Shared { source, name, orders, committer, reader, progress }) })
     }
 
     /// Says that a request is under way which will soon record; a commit waits a moment for many such.
@@ -195,9 +186,8 @@ type Answer = oneshot::Receiver<Result<Receipt, Error>>;
 struct Shared {
     source: Source,
     name: String,
-    /// What both threads hear of; they end with it.
-    told: Option<(mpsc::UnboundedSender<Order>, std::sync::mpsc::Sender<()>)>,
-    threads: Vec<JoinHandle<()>>,
+    orders: Option<mpsc::UnboundedSender<Order>>,
+    committer: Option<JoinHandle<()>>,
     reader: Mutex<Connection>,
     progress: Arc<Progress>,
 }
@@ -215,7 +205,7 @@ impl Shared {
     }
 
     fn order(&self, order: Order) -> Result<(), Error> {
-        let (orders, _) = self.told.as_ref().ok_or(Error::Closed)?;
+        let orders = self.orders.as_ref().ok_or(Error::Closed)?;
         orders.send(order).map_err(|_| Error::Closed)
     }
 
@@ -228,9 +218,9 @@ impl Shared {
 /// Waits until every order is on disk.
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.told = None;
-        for thread in self.threads.drain(..) {
-            let _panicked = thread.join();
+        self.orders = None;
+        if let Some(committer) = self.committer.take() {
+            let _panicked = committer.join();
         }
     }
 }
