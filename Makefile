@@ -58,6 +58,7 @@ bench: setup-test python node ## measure, beside limits and peers, and write doc
 	benches/without_audit
 	cargo build --release --bins --examples
 	GLASSGATE_PYTHON=$(CURDIR)/$(PYTHON_ENV)/bin/python GLASSGATE_NODE_MODULES=$(CURDIR)/$(NODE_ENV)/node_modules cargo bench --bench steps --bench system
+	@rm target/release/glassgate-without-audit # nobody is to take it for the gateway
 
 soak: setup ## kill, fill and crowd the gateway for long, and write docs/reliability.md
 	cargo test --release --test durability soak -- --ignored --nocapture

@@ -23,6 +23,10 @@ use glassgate::xml::{self, Bounds};
 use glassgate::{clock, dsig, policy, xds};
 use table::{Row, Table};
 
+// as in the program
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long a step is repeated.
 const TIME: Duration = Duration::from_secs(2);
 /// Wall time of a batch: the kernel books CPU time every 4 ms or so, the median skips what disturbs.

@@ -174,3 +174,41 @@ fn answer(batch: impl Iterator<Item = Order>, written: &Result<u64, Error>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order() -> Order {
+        Order::Cursor { target: "arr".to_owned(), seq: 1, done: oneshot::channel().0 }
+    }
+
+    /// How many orders make up a commit that begins with one, while one more lies there.
+    fn gathered(announced: usize) -> usize {
+        let progress = Progress::new(0);
+        progress.announced.store(announced, Ordering::Relaxed);
+        let (orders, mut received) = mpsc::unbounded_channel();
+        assert!(orders.send(order()).is_ok());
+        let mut batch = vec![order()];
+        gather(&mut batch, &mut received, &progress);
+        batch.len()
+    }
+
+    #[test]
+    fn a_commit_waits_for_others_while_many_are_coming() {
+        assert_eq!(gathered(SHARE - 1), 1);
+        assert_eq!(gathered(SHARE), 2);
+        assert_eq!(gathered(1_000), 2);
+    }
+
+    #[test]
+    fn a_full_commit_waits_for_nobody() {
+        let progress = Progress::new(0);
+        progress.announced.store(10_000, Ordering::Relaxed);
+        let (orders, mut received) = mpsc::unbounded_channel();
+        assert!(orders.send(order()).is_ok());
+        let mut batch: Vec<Order> = (0..BATCH).map(|_| order()).collect();
+        gather(&mut batch, &mut received, &progress);
+        assert_eq!((batch.len(), received.len()), (BATCH, 1));
+    }
+}
