@@ -18,6 +18,7 @@ use super::{pki, world};
 use crate::client::{self, Client};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::{self, Config};
+use crate::gateway::Relabelling;
 use crate::ingest::Report;
 use crate::server::{self, Identity, Server};
 
@@ -36,6 +37,7 @@ pub struct Stage {
     server: JoinHandle<()>,
     /// Held while this demo is up.
     _lock: File,
+    _relabelling: Relabelling,
 }
 
 impl Stage {
@@ -77,7 +79,8 @@ impl Stage {
             let _sender_gone = stopped.wait_for(|stop| *stop).await;
         });
         let server = tokio::spawn(served);
-        Ok(Self { layout, url, management_url, receiver, stop, server, _lock: lock })
+        let _relabelling = opened.relabelling;
+        Ok(Self { layout, url, management_url, receiver, stop, server, _lock: lock, _relabelling })
     }
 
     /// A client of a partner; `paths` hold its TLS certificate and key.

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::member::patient_of;
 use super::{Error, Spoiled};
 
 /// The resources of one Bundle, or a single one, ready to be loaded in order.
@@ -25,7 +26,7 @@ pub(super) struct Item {
 
 impl Item {
     pub(super) fn name(&self) -> String {
-        format!("{}/{}", self.kind.as_str(), self.id)
+        format!("{}/{}", kind_of(&self.value).unwrap_or_default(), self.id)
     }
 }
 
@@ -34,6 +35,8 @@ impl Item {
 pub(super) enum Kind {
     Patient,
     Consent,
+    /// A patient's clinical resource, kept for its codes.
+    Member,
     DocumentReference,
 }
 
@@ -42,15 +45,20 @@ impl Kind {
         match self {
             Self::Patient => "Patient",
             Self::Consent => "Consent",
+            Self::Member => "Resources read for labels",
             Self::DocumentReference => "DocumentReference",
         }
     }
 
     pub(super) fn of(value: &Value) -> Option<Self> {
-        let kind = kind_of(value)?;
-        [Self::Patient, Self::Consent, Self::DocumentReference]
-            .into_iter()
-            .find(|known| known.as_str() == kind)
+        Some(match kind_of(value)? {
+            "Patient" => Self::Patient,
+            "Consent" => Self::Consent,
+            "DocumentReference" => Self::DocumentReference,
+            // without an id nothing can refer to it, and it to nothing by which it could be found
+            _ if id_of(value, None).is_some() && patient_of(value).is_some() => Self::Member,
+            _ => return None,
+        })
     }
 }
 

@@ -24,7 +24,9 @@ impl World {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("in")).unwrap();
-        let store = Store::open(&embedded::Settings::new(directory.path().join("store"))).unwrap();
+        let settings = embedded::Settings::new(directory.path().join("store"));
+        let rules = labeller().version().to_owned();
+        let store = Store::open(&embedded::Settings { rules, ..settings }).unwrap();
         Self { directory, store }
     }
 
@@ -45,6 +47,7 @@ impl World {
             home: HomeCommunityId::parse("2.999.1").unwrap(),
             repository: RepositoryId::parse("2.999.1.2").unwrap(),
             patient_authority: Oid::parse("2.999.1.3").unwrap(),
+            labeller: Arc::new(labeller()),
         };
         let mut last = None;
         let report = load(&self.store, &settings, &[path.to_owned()], &mut |now| {
@@ -92,6 +95,10 @@ impl World {
             }
         }
     }
+}
+
+fn labeller() -> Labeller {
+    Labeller::compile(&crate::labels::Settings::default()).unwrap()
 }
 
 fn patient(number: &str) -> Value {

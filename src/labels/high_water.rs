@@ -1,5 +1,4 @@
 use super::Confidentiality;
-use crate::ids::Coded;
 
 /// The highest confidentiality among what is released (FHIR R4 security labels, Bundle; HL7 DS4P).
 ///
@@ -8,10 +7,9 @@ use crate::ids::Coded;
 pub struct HighWater(Option<Confidentiality>);
 
 impl HighWater {
-    /// Takes in one released item's labels; one without a confidentiality counts as restricted.
-    pub fn add(&mut self, labels: &[Coded]) {
-        let confidentiality = Confidentiality::of(labels).unwrap_or(Confidentiality::Restricted);
-        self.0 = self.0.max(Some(confidentiality));
+    /// Takes in what one released item's labels say; where they say nothing it counts as restricted.
+    pub fn add(&mut self, confidentiality: Option<Confidentiality>) {
+        self.0 = self.0.max(confidentiality.or(Some(Confidentiality::Restricted)));
     }
 
     /// The mark; none where nothing was released.

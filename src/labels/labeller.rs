@@ -158,8 +158,12 @@ impl Labeller {
     /// Joins what a document came with and what its codes lead to; nothing stated is lowered or lost.
     #[must_use]
     pub fn label(&self, stated: &Stated, evidence: &Evidence) -> Labelled {
-        let inside = evidence.labels.iter().filter(|label| !is_among(&stated.labels, label));
-        let mut all: Vec<Coded> = stated.labels.iter().chain(inside).cloned().collect();
+        let mut all: Vec<Coded> = Vec::new();
+        for label in stated.labels.iter().chain(&evidence.labels) {
+            if !is_among(&all, label) {
+                all.push(label.clone());
+            }
+        }
         let found = self.rules.labels(evidence.found);
         let found: Vec<Coded> = found.filter(|label| !is_among(&all, label)).cloned().collect();
         let told: BTreeSet<_> = all.iter().filter_map(Confidentiality::from_label).collect();

@@ -26,3 +26,4 @@ pub use rules::{Found, TooManyLabels};
 pub use sensitivity::{covers, excludes};
 pub use system::{canonical, is_readable};
 pub use valueset::Fault;
+pub use vocabulary::is_duty;

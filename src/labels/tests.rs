@@ -292,11 +292,11 @@ fn what_may_not_be_used_again_goes_to_no_third_community() {
 fn the_high_water_mark_is_that_of_what_was_added() {
     let mut mark = HighWater::default();
     assert_eq!(mark.mark(), None);
-    mark.add(&stated(&["N", "HIV"]).labels);
+    mark.add(Some(Confidentiality::Normal));
     assert_eq!(mark.mark(), Some(Confidentiality::Normal));
-    mark.add(&[]);
+    mark.add(None);
     assert_eq!(mark.mark(), Some(Confidentiality::Restricted));
-    mark.add(&stated(&["L"]).labels);
+    mark.add(Some(Confidentiality::Low));
     assert_eq!(mark.mark(), Some(Confidentiality::Restricted));
 }
 

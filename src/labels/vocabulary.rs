@@ -125,7 +125,8 @@ pub(super) fn is_label(system: &str, code: &str) -> bool {
 }
 
 /// Whether a label obliges the recipient to something, or forbids it, whichever system it names.
-pub(super) fn is_duty(label: &Coded) -> bool {
+#[must_use]
+pub fn is_duty(label: &Coded) -> bool {
     DUTIES.contains(&label.code.as_str())
 }
 

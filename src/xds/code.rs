@@ -25,6 +25,14 @@ impl Code {
         if system.is_empty() { None } else { Some(Self { code, scheme: system, display }) }
     }
 
+    /// Writes a code as XDS does; without a code or system it is none that XDS could hold.
+    #[must_use]
+    pub fn from_coded(coded: &Coded) -> Option<Self> {
+        let Coded { code, system, .. } = Self::normalize(&coded.code, &coded.system);
+        let whole = !code.is_empty() && !system.is_empty();
+        whole.then(|| Self { code, scheme: system, display: coded.display.clone() })
+    }
+
     /// All codings of a concept; the concept's text stands in for a missing display name.
     pub(super) fn all(concept: &CodeableConcept) -> impl Iterator<Item = Self> + '_ {
         concept

@@ -48,6 +48,7 @@ fn draft(id: u32, patient: &Subject) -> Draft {
             identifiers: vec![],
             labels: vec![],
             unreadable_labels: false,
+            origin: None,
             classes: vec![],
             codes: vec![],
             authors: vec![],
@@ -55,6 +56,10 @@ fn draft(id: u32, patient: &Subject) -> Draft {
         },
         searched: b"{}".to_vec(),
         rendered: format!("<rim:ExtrinsicObject id=\"{id}\"/>"),
+        labels: 0..0,
+        rules: String::new(),
+        source: "{}".to_owned(),
+        links: vec![],
     }
 }
 
@@ -357,7 +362,7 @@ fn a_store_of_a_later_program_is_left_alone() {
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);
     let opened = Store::open(&Settings::new(directory.path()));
-    assert!(matches!(opened, Err(Error::Newer { found: 99, known: 1 })));
+    assert!(matches!(opened, Err(Error::Newer { found: 99, known: 2 })));
 }
 
 #[test]
