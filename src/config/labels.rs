@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -78,7 +78,7 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<Labeller> {
 }
 
 /// The `.json` files of the folder by name, so that their order is always the same.
-fn value_sets(folder: &PathBuf, check: &mut Check<'_>) -> Option<Vec<(String, Vec<u8>)>> {
+fn value_sets(folder: &Path, check: &mut Check<'_>) -> Option<Vec<(String, Vec<u8>)>> {
     let key = "labels.value_sets";
     let whole = check.path(folder);
     let listed = fs::read_dir(&whole).and_then(|entries| {

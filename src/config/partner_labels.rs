@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::check::Check;
 use crate::labels::{Confidentiality, Outbound};
 
@@ -9,8 +11,8 @@ pub(super) fn read(
     check: &mut Check<'_>,
 ) -> Outbound {
     let key = format!("partner[{at}].understood_labels");
-    let codes = understood.map(|codes| codes.iter().map(|code| code.trim().to_owned()));
-    let understood = codes.map(|codes| codes.collect::<std::collections::BTreeSet<_>>());
+    let set = |codes: &[String]| codes.iter().map(|code| code.trim().to_owned()).collect();
+    let understood: Option<BTreeSet<String>> = understood.map(set);
     let mut listed = understood.iter().flatten();
     if listed.any(|code| code.is_empty() || Confidentiality::from_code(code).is_some()) {
         let mend = "list codes such as HIV or DELAU; confidentiality is understood by everybody";

@@ -1,3 +1,4 @@
+mod labels;
 mod told;
 
 use std::fs;
@@ -42,15 +43,18 @@ impl World {
         self.directory.path().join("in")
     }
 
-    fn load(&self, path: &Path) -> Report {
-        let settings = Settings {
+    fn settings(&self) -> Settings {
+        Settings {
             home: HomeCommunityId::parse("2.999.1").unwrap(),
             repository: RepositoryId::parse("2.999.1.2").unwrap(),
             patient_authority: Oid::parse("2.999.1.3").unwrap(),
             labeller: Arc::new(labeller()),
-        };
+        }
+    }
+
+    fn load(&self, path: &Path) -> Report {
         let mut last = None;
-        let report = load(&self.store, &settings, &[path.to_owned()], &mut |now| {
+        let report = load(&self.store, &self.settings(), &[path.to_owned()], &mut |now| {
             assert!(now.done <= now.total);
             last = Some(now);
         });

@@ -3,7 +3,7 @@ use std::io::{BufRead, BufReader, Read};
 use serde_json::Value;
 
 use super::rules::{Found, Rules};
-use super::system::CONFIDENTIALITY;
+use super::system::{CONFIDENTIALITY, canonical};
 use super::vocabulary::is_label;
 use super::{markup, walk};
 use crate::ids::Coded;
@@ -142,8 +142,9 @@ impl Evidence {
     }
 
     fn coding(&mut self, rules: &Rules, system: &str, code: &str) {
-        self.found.add(rules.find(system, code));
-        if is_label(system, code) {
+        let known = canonical(system.trim());
+        self.found.add(rules.find(known, code));
+        if is_label(known, code) {
             self.label(code, system);
         }
     }

@@ -60,23 +60,24 @@ impl Rules {
         Ok(rules)
     }
 
-    /// The labels of one coding.
+    /// The labels of one coding, its system by its canonical name.
     pub(super) fn find(&self, system: &str, code: &str) -> Found {
-        let Some(system) = self.systems.get(canonical(system.trim())) else {
+        let Some(system) = self.systems.get(system) else {
             return Found::default();
         };
         let code = system.written(code);
-        match system.codes.get(&*code) {
-            Some(Found(0)) => return Found::default(),
-            found => {
-                let mut all = found.copied().unwrap_or_default();
-                for (length, prefixes) in &system.prefixes {
-                    let Some(prefix) = code.get(..*length) else { break };
-                    all.add(prefixes.get(prefix).copied().unwrap_or_default());
-                }
-                all
+        let mut all = system.codes.get(&*code).copied();
+        // an excluded code leads nowhere, whatever it begins with
+        if all == Some(Found::default()) {
+            return Found::default();
+        }
+        for (length, prefixes) in &system.prefixes {
+            let Some(prefix) = code.get(..*length) else { continue };
+            if let Some(found) = prefixes.get(prefix) {
+                all.get_or_insert_default().add(*found);
             }
         }
+        all.unwrap_or_default()
     }
 
     /// The labels that were found, in the order in which value sets name them.
@@ -167,7 +168,8 @@ mod tests {
     }
 
     fn found(rules: &Rules, system: &str, code: &str) -> Vec<String> {
-        rules.labels(rules.find(system, code)).map(|label| label.code.clone()).collect()
+        let found = rules.find(canonical(system.trim()), code);
+        rules.labels(found).map(|label| label.code.clone()).collect()
     }
 
     #[test]

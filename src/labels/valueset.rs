@@ -115,7 +115,7 @@ struct Expansion {
 struct Contains {
     system: String,
     code: String,
-    contains: Vec<Contains>,
+    contains: Vec<Self>,
 }
 
 /// Reads a ValueSet, or a Bundle of them.
@@ -254,7 +254,7 @@ mod tests {
         read(value.to_string().as_bytes()).map(|mut sets| sets.remove(0))
     }
 
-    fn icd(filter: Value) -> Result<Vec<Codes>, Fault> {
+    fn icd(filter: &Value) -> Result<Vec<Codes>, Fault> {
         let found = set(|value| {
             value["compose"]["include"] =
                 json!([{"system": "http://hl7.org/fhir/sid/icd-10", "filter": [filter]}]);
@@ -265,13 +265,13 @@ mod tests {
     #[test]
     fn icd_filters_mean_what_begins_alike() {
         let below = |code: &str| Codes::Below(code.to_owned());
-        let is_a = |value: &str| icd(json!({"property": "concept", "op": "is-a", "value": value}));
+        let is_a = |value: &str| icd(&json!({"property": "concept", "op": "is-a", "value": value}));
         assert_eq!(is_a("B20").unwrap(), [below("B20")]);
         assert_eq!(is_a("F18-F19").unwrap(), [below("F18"), below("F19")]);
         for odd in ["", "F19-F10", "F10-G19", "F1-F2", "F10-"] {
             assert!(matches!(is_a(odd), Err(Fault::Filter { .. })), "{odd}");
         }
-        let regex = icd(json!({"property": "code", "op": "regex", "value": "F1.*"}));
+        let regex = icd(&json!({"property": "code", "op": "regex", "value": "F1.*"}));
         assert!(matches!(regex, Err(Fault::Filter { .. })));
     }
 

@@ -114,9 +114,9 @@ const SENSITIVITIES: [&str; 47] = [
     "VIP",
 ];
 
-/// Whether a coding that stands among others is a security label by its own.
+/// Whether a coding that stands among others is a security label by its own, its system by its canonical name.
 pub(super) fn is_label(system: &str, code: &str) -> bool {
-    match canonical(system.trim()) {
+    match system {
         CONFIDENTIALITY => true,
         ACT_CODE => DUTIES.contains(&code) || SENSITIVITIES.contains(&code),
         ACT_REASON => code == "HTEST",
