@@ -153,7 +153,11 @@ impl Loader<'_> {
         // documents that were there before what belongs to them
         for patient in touched {
             for item in batch.linked(patient)? {
-                relabel::renew_or_unclassify(batch, self.settings, item)?;
+                let renewed = relabel::renew_or_unclassify(batch, self.settings, item)?;
+                if let Some(renewed) = renewed {
+                    let changed = report.patients.entry(renewed.patient).or_default();
+                    changed.documents.insert(renewed.unique_id);
+                }
             }
         }
         for kind in parcel.ignored {
@@ -180,11 +184,15 @@ impl Loader<'_> {
                 (loaded.patient, loaded.change)
             }
             Kind::Member => {
-                let (patient, change, key) = member::load(batch, self.settings, item)?;
-                if change != Change::Unchanged {
-                    touched.insert(key);
+                let Some(loaded) = member::load(batch, self.settings, item)? else {
+                    let kind = parcel::kind_of(&item.value).unwrap_or_default().to_owned();
+                    *report.ignored.entry(kind).or_default() += 1;
+                    return Ok(());
+                };
+                if loaded.change != Change::Unchanged {
+                    touched.insert(loaded.key);
                 }
-                (patient, change)
+                (loaded.patient, loaded.change)
             }
             Kind::DocumentReference => {
                 let source = attachment::Source { parcel, survey: self.survey, unit };

@@ -55,8 +55,7 @@ impl Kind {
             "Patient" => Self::Patient,
             "Consent" => Self::Consent,
             "DocumentReference" => Self::DocumentReference,
-            // without an id nothing can refer to it, and it to nothing by which it could be found
-            _ if id_of(value, None).is_some() && patient_of(value).is_some() => Self::Member,
+            _ if patient_of(value).is_some() => Self::Member,
             _ => return None,
         })
     }
@@ -95,7 +94,9 @@ impl Parcel {
         id: Option<String>,
         mut value: Value,
     ) -> Result<(), Error> {
-        if let Some(kind) = Kind::of(&value) {
+        // what nothing can refer to belongs to nothing
+        let kind = Kind::of(&value).filter(|kind| *kind != Kind::Member || id.is_some());
+        if let Some(kind) = kind {
             let id = id.ok_or(Error::Id)?;
             if let Value::Object(members) = &mut value {
                 members.insert("id".to_owned(), Value::String(id.clone()));

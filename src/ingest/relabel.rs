@@ -4,6 +4,7 @@ use super::document::Described;
 use super::{Error, Settings, patient};
 use crate::consent::ItemKey;
 use crate::ids::PatientId;
+use crate::repository::Change;
 use crate::repository::embedded::{Batch, Store};
 
 /// Documents labelled again in one transaction: it lasts some milliseconds, and a load may wait for it.
@@ -101,17 +102,20 @@ pub(super) enum Outcome {
     Current,
 }
 
-/// Labels one stored document anew; where that cannot be done, its labels count as unknown.
+/// Labels one stored document anew, and gives it if that changed it; where it cannot be done, its labels count as
+/// unknown.
 pub(super) fn renew_or_unclassify(
     batch: &mut Batch<'_>,
     settings: &Settings,
     item: ItemKey,
-) -> Result<(), Error> {
+) -> Result<Option<Renewed>, Error> {
     match batch.attempt(|batch| renew(batch, settings, item)) {
-        Ok(Outcome::Renewed(_) | Outcome::Current) => Ok(()),
-        Err(Error::Store(error)) if !is_damage(&error) => Err(error.into()),
-        Ok(Outcome::WithoutSource) | Err(_) => Ok(batch.unclassify(item)?),
+        Ok(Outcome::Renewed(renewed)) => return Ok(Some(renewed)),
+        Ok(Outcome::Current) => {}
+        Err(Error::Store(error)) if !is_damage(&error) => return Err(error.into()),
+        Ok(Outcome::WithoutSource) | Err(_) => batch.unclassify(item)?,
     }
+    Ok(None)
 }
 
 /// Labels one stored document anew, by its metadata, its bytes and what belongs to it.
@@ -136,7 +140,9 @@ pub(super) fn renew(
         sha1_hex: stored.sha1_hex.clone(),
     };
     let (draft, _) = described.draft(batch, settings, bytes)?;
-    batch.relabel(item, &draft)?;
+    if batch.relabel(item, &draft)? == Change::Unchanged {
+        return Ok(Outcome::Current);
+    }
     let (unique_id, from) = (stored.unique_id, stored.rules);
     Ok(Outcome::Renewed(Renewed { patient: home, unique_id, from }))
 }

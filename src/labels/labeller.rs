@@ -4,6 +4,7 @@ use std::io::Read;
 use openssl::sha::Sha256;
 use serde_json::Value;
 
+use super::Confidentiality;
 use super::content::Evidence;
 use super::rules::{Rules, TooManyLabels};
 use super::system::canonical;
@@ -11,7 +12,6 @@ use super::valueset::{self, Fault};
 use super::vocabulary::{
     NORMAL_SENSITIVITIES, PRIVACY_REVEALING, is_confidentiality, is_sensitivity,
 };
-use super::{Confidentiality, covers};
 use crate::ids::Coded;
 
 /// The value sets that come with the program; `valuesets/README.md` says whose they are.
@@ -201,5 +201,8 @@ impl Labeller {
 }
 
 fn is_among(labels: &[Coded], label: &Coded) -> bool {
-    labels.iter().any(|known| covers(known, label))
+    let same = |known: &Coded| {
+        known.code == label.code && canonical(&known.system) == canonical(&label.system)
+    };
+    labels.iter().any(same)
 }

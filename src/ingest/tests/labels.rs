@@ -114,6 +114,9 @@ fn what_belongs_to_an_encounter_labels_its_documents_in_whatever_order_it_comes(
     let report = world.load(&path);
     assert!(report.is_complete());
     assert_eq!(counts(&report, "Resources read for labels"), (3, 0, 0));
+    // audit is told which documents have other labels now
+    let changed: Vec<_> = report.patients.values().flat_map(|changed| &changed.documents).collect();
+    assert_eq!(changed, ["2.999.1.4.1.1"]);
     assert_eq!(labels_of(&world.store, "1"), ["R OPIOIDUD SUD", "N"]);
     assert_eq!(labels_of(&world.store, "2"), ["N"], "another patient's encounter is not his");
     assert_eq!(counts(&world.load(&path), "Resources read for labels"), (0, 0, 3));
@@ -126,6 +129,34 @@ fn what_belongs_to_an_encounter_labels_its_documents_in_whatever_order_it_comes(
     let path = world.write("c.json", wrong.to_string());
     assert_eq!(counts(&world.load(&path), "Resources read for labels"), (0, 1, 0));
     assert_eq!(labels_of(&world.store, "1"), ["R OPIOIDUD SUD", "N"]);
+}
+
+#[test]
+fn members_are_known_by_the_names_of_their_bundle_and_strangers_are_left_out() {
+    let world = World::new();
+    let (who, stay) =
+        ("urn:uuid:0b2b3f6e-0f55-4a3c-9d6e-0c5d1c1d1a11", "https://ehr.example/Encounter/9");
+    let mut person = patient("1");
+    person.as_object_mut().unwrap().remove("id");
+    let mut note = of_encounter(document("1", 1, &inline(b"a note")), stay);
+    note["subject"] = json!({"reference": who});
+    let mut found = condition("1", "c1", "B20", stay);
+    found["subject"] = json!({"reference": who});
+    let mut visit = encounter("1", "");
+    visit["subject"] = json!({"reference": who});
+    visit.as_object_mut().unwrap().remove("id");
+    let herd =
+        json!({"resourceType": "Observation", "id": "o", "subject": {"reference": "Group/g"}});
+    let entries = json!([{"resource": note}, {"resource": found}, {"resource": herd},
+        {"fullUrl": stay, "resource": visit}, {"fullUrl": who, "resource": person}]);
+    world.write(
+        "a.json",
+        json!({"resourceType": "Bundle", "type": "transaction", "entry": entries}).to_string(),
+    );
+    let report = world.load_all();
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(report.ignored["Observation"], 1);
+    assert_eq!(labels_of(&world.store, "1"), ["R HIV"]);
 }
 
 #[test]

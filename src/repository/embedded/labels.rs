@@ -107,13 +107,18 @@ impl Batch<'_> {
     }
 
     /// Writes what new labels change of a document; its bytes, its ids and its key stay.
-    pub fn relabel(&mut self, item: ItemKey, draft: &Draft) -> Result<(), Error> {
+    pub fn relabel(&mut self, item: ItemKey, draft: &Draft) -> Result<Change, Error> {
+        self.check()?;
         let facts = serde_json::to_string(&draft.facts).map_err(Error::Facts)?;
         let mut statement =
-            self.connection.prepare_cached("SELECT sha256 FROM document WHERE id = ?1")?;
-        let sha256_hex: String = statement.query_row([item.0], |row| row.get(0))?;
+            self.connection.prepare_cached("SELECT sha256, digest FROM document WHERE id = ?1")?;
+        let (sha256_hex, stored): (String, Vec<u8>) =
+            statement.query_row([item.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
         drop(statement);
         let digest = digest(draft, &facts, &sha256_hex);
+        if digest == stored {
+            return Ok(Change::Unchanged);
+        }
         self.write(
             "UPDATE document SET digest = ?2, rules = ?3, labels_from = ?4, labels_to = ?5,
                facts = ?6, attributes = ?7, rendered = ?8 WHERE id = ?1",
@@ -127,7 +132,8 @@ impl Batch<'_> {
                 draft.searched,
                 draft.rendered
             ],
-        )
+        )?;
+        Ok(Change::Updated)
     }
 
     /// Forgets by which rules a document was labelled, so that its labels count as unknown.
