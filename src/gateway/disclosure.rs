@@ -134,14 +134,13 @@ impl Gateway {
                 disclosure.kept.push(Withheld { unique_id, patient, why });
                 continue;
             }
-            let confidentiality = Confidentiality::of(&candidate.facts.labels);
             match grant.decide(&candidate.facts).outcome() {
                 Ok(permit) => {
                     if let Some(entry) = state.release(&permit)? {
                         let patient = patient.clone();
                         let disclosed = Disclosed {
                             level_alone: outbound.strips(&entry),
-                            confidentiality,
+                            confidentiality: Confidentiality::of(&candidate.facts.labels),
                             permit,
                             entry,
                             patient,

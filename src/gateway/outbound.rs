@@ -44,10 +44,16 @@ impl Rules<'_> {
     pub(super) fn check(&self, facts: &Facts) -> Result<(), Kept> {
         let data = Data {
             labels: &facts.labels,
-            readable: facts.labels_are_readable(),
+            // most rules do not ask
+            readable: !self.reads() || facts.labels_are_readable(),
             is_ours: facts.origin.as_deref() == Some(self.home.oid().as_str()),
         };
         self.partner.check(&data, self.wanted)
+    }
+
+    /// Whether a rule depends on labels being readable.
+    fn reads(&self) -> bool {
+        self.partner.understood.is_some() || self.wanted.ceiling.is_some()
     }
 
     /// Whether the partner is shown nothing of an entry's labels but the confidentiality.

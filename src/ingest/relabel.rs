@@ -7,8 +7,9 @@ use crate::ids::PatientId;
 use crate::repository::Change;
 use crate::repository::embedded::{Batch, Store};
 
-/// Documents labelled again in one transaction: it lasts some milliseconds, and a load may wait for it.
+/// Documents labelled again in one transaction, and their bytes: it lasts some milliseconds, and a load may wait for it.
 const BATCH_DOCUMENTS: usize = 50;
+const BATCH_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What labelling again did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Renewed {
     pub patient: PatientId,
     /// The uniqueId.
     pub unique_id: String,
+    /// Its bytes.
+    pub size: u64,
     /// The version of the rules before, empty where there were none.
     pub from: String,
 }
@@ -62,15 +65,19 @@ pub fn relabel<E: From<crate::repository::embedded::Error>>(
         batch.unclassified(settings.labeller.version())?
     };
     let (mut done, mut left) = (Relabelled::default(), stale.len());
-    for items in stale.chunks(BATCH_DOCUMENTS) {
-        if !goes_on() {
-            return Ok(done);
-        }
+    let mut items = stale.into_iter().peekable();
+    while items.peek().is_some() && goes_on() {
         let mut batch = store.begin()?;
-        let mut renewed = Vec::new();
-        for item in items {
-            match batch.attempt(|batch| renew(batch, settings, *item)) {
-                Ok(Outcome::Renewed(one)) => renewed.push(one),
+        let (mut renewed, mut bytes) = (Vec::new(), 0_u64);
+        while let Some(item) =
+            items.next_if(|_| renewed.len() < BATCH_DOCUMENTS && bytes < BATCH_BYTES)
+        {
+            left = left.saturating_sub(1);
+            match batch.attempt(|batch| renew(batch, settings, item)) {
+                Ok(Outcome::Renewed(one)) => {
+                    bytes = bytes.saturating_add(one.size);
+                    renewed.push(one);
+                }
                 Ok(Outcome::WithoutSource) => done.without_source += 1,
                 Ok(Outcome::Current) => {}
                 Err(Error::Store(error)) if !is_damage(&error) => return Err(error.into()),
@@ -80,7 +87,6 @@ pub fn relabel<E: From<crate::repository::embedded::Error>>(
                 }
             }
         }
-        left = left.saturating_sub(items.len());
         record(&Batched { renewed: &renewed, left })?;
         batch.commit()?;
         done.renewed += renewed.len();
@@ -143,6 +149,6 @@ pub(super) fn renew(
     if batch.relabel(item, &draft)? == Change::Unchanged {
         return Ok(Outcome::Current);
     }
-    let (unique_id, from) = (stored.unique_id, stored.rules);
-    Ok(Outcome::Renewed(Renewed { patient: home, unique_id, from }))
+    let (unique_id, size, from) = (stored.unique_id, stored.size, stored.rules);
+    Ok(Outcome::Renewed(Renewed { patient: home, unique_id, size, from }))
 }

@@ -88,8 +88,8 @@ impl Outbound {
             if self.strip && is_duty(label) {
                 return Err(Kept::NotCarried(label.code.clone()));
             }
-            let known = |known: &BTreeSet<String>| known.contains(&label.code);
-            if !is_confidentiality(label) && !self.understood.as_ref().is_none_or(known) {
+            let lacks = |known: &BTreeSet<String>| !known.contains(&label.code);
+            if self.understood.as_ref().is_some_and(lacks) && !is_confidentiality(label) {
                 return Err(Kept::NotUnderstood(label.code.clone()));
             }
         }

@@ -215,6 +215,22 @@ fn what_labels_keep_looks_like_nothing_and_audit_says_why() {
 }
 
 #[test]
+fn the_high_water_mark_tells_of_what_was_given_alone() {
+    let find = Query::find_documents(&world::patient_id(1002));
+    crate::world::run(async {
+        for (purpose, mark) in [("TREAT", "N"), ("BTG", "R")] {
+            let asked =
+                crate::world::shared().query(&RIVERSIDE, &order(&RIVERSIDE, purpose), &find).await;
+            let told = &asked.records.last().unwrap().description;
+            assert!(told.contains(&format!("confidentiality up to {mark}; ")), "{told}");
+        }
+        let nobody = Query::find_documents(&world::patient_id(9999));
+        let asked = crate::world::shared().query(&RIVERSIDE, &order(&RIVERSIDE, "TREAT"), &nobody);
+        assert!(!asked.await.records[0].description.contains("confidentiality"));
+    });
+}
+
+#[test]
 fn test_data_and_production_data_never_stand_together() {
     run(async {
         let purposes = ["TREAT", "HTEST"].map(world::purpose).to_vec();
