@@ -106,8 +106,9 @@ fn clinical(reference: &str) -> Option<&str> {
 /// The codes of a resource that is kept for them alone; one entered in error has none.
 pub(super) fn codes_of(resource: &Value) -> Value {
     let (mut codes, mut open) = (BTreeSet::new(), vec![resource]);
-    let erroneous = |value: &Value| value.as_str() == Some("entered-in-error");
-    if resource.get("status").is_some_and(erroneous) {
+    let places = ["/status", "/verificationStatus/coding/0/code"];
+    let mut statuses = places.iter().filter_map(|place| resource.pointer(place)?.as_str());
+    if statuses.any(|status| status == "entered-in-error") {
         open.clear();
     }
     while let Some(value) = open.pop() {
@@ -233,5 +234,7 @@ mod tests {
         assert_eq!(codes_of(&condition).as_array().unwrap().len(), 1);
         let wrong = json!({"status": "entered-in-error", "code": {"coding": coding}});
         assert_eq!(codes_of(&wrong), json!([]));
+        let refuted = json!({"verificationStatus": {"coding": [{"system": "s", "code": "entered-in-error"}]}});
+        assert_eq!(codes_of(&refuted), json!([]));
     }
 }

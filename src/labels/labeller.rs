@@ -4,7 +4,6 @@ use std::io::Read;
 use openssl::sha::Sha256;
 use serde_json::Value;
 
-use super::Confidentiality;
 use super::content::Evidence;
 use super::rules::{Rules, TooManyLabels};
 use super::system::canonical;
@@ -12,6 +11,7 @@ use super::valueset::{self, Fault};
 use super::vocabulary::{
     NORMAL_SENSITIVITIES, PRIVACY_REVEALING, is_confidentiality, is_sensitivity,
 };
+use super::{Confidentiality, is_readable};
 use crate::ids::Coded;
 
 /// The value sets that come with the program; `valuesets/README.md` says whose they are.
@@ -168,8 +168,9 @@ impl Labeller {
         let found: Vec<Coded> = found.filter(|label| !is_among(&all, label)).cloned().collect();
         let told: BTreeSet<_> = all.iter().filter_map(Confidentiality::from_label).collect();
         // a source that says how confidential its sensitivities are knows; only new ones raise that
-        let restricted = found.iter().any(|label| self.restricts(label))
-            || told.is_empty() && all.iter().any(|l| is_sensitivity(l) && self.restricts(l));
+        let unsaid = told.is_empty()
+            && (stated.unreadable || all.iter().any(|label| self.may_restrict(label)));
+        let restricted = unsaid || found.iter().any(|label| self.restricts(label));
         let presumed = match restricted {
             true => Some(Confidentiality::Restricted),
             false if evidence.is_coded || self.uncoded_is_normal => Some(Confidentiality::Normal),
@@ -192,6 +193,11 @@ impl Labeller {
             unreadable: stated.unreadable || evidence.broken.is_some(),
             was_doubled: told.len() > 1,
         }
+    }
+
+    /// Whether a stated label speaks, or may speak, of something that is R.
+    fn may_restrict(&self, label: &Coded) -> bool {
+        !is_readable(label) || is_sensitivity(label) && self.restricts(label)
     }
 
     /// Whether a sensitivity makes what has it R; one that nobody knows does.

@@ -70,13 +70,11 @@ pub(super) fn codings(
                     each(coding);
                 }
             }
-            // a document with a DTD is read by nobody, and entities could hide a code
-            Event::DocType(_) => {
-                return if known.is_none() {
-                    Ok(false)
-                } else {
-                    Err(Broken::Malformed("a DTD".into()))
-                };
+            // entities could hide a code, and only web pages have an excuse
+            Event::DocType(doctype) => {
+                let page =
+                    doctype.trim_start().get(..4).is_some_and(|n| n.eq_ignore_ascii_case("html"));
+                return if page { Ok(false) } else { Err(Broken::Malformed("a DTD".to_owned())) };
             }
             Event::Eof => {
                 return match known {
@@ -144,6 +142,12 @@ impl Frame {
                 let holder = parent.as_ref().map_or("resource", |parent| parent.name.as_str());
                 if matches!(holder, "resource" | "contained") {
                     frame.clinical = !ADMINISTRATIVE.contains(&frame.name.as_str());
+                }
+                // of a Composition, which has it as a bare code
+                if frame.name == "confidentiality"
+                    && let Some(code) = attribute(start, "value")?
+                {
+                    each(Coding { system: "", code: &code, is_label: true, is_clinical: false });
                 }
                 if let Some(parent) = parent {
                     match frame.name.as_str() {

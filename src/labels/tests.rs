@@ -88,6 +88,8 @@ fn codes_of_fhir_lead_to_labels_wherever_they_stand() {
     let xml = r#"<Bundle xmlns="http://hl7.org/fhir"><entry><resource><Condition><code><coding>
         <system value="http://loinc.org"/><version value="x"/><code value="80203-3"/></coding></code></Condition></resource></entry></Bundle>"#;
     assert_eq!(codes(&labels_of(&[], "application/fhir+xml", xml).labels), ["R", "HIV"]);
+    let xml = r#"<Bundle xmlns="http://hl7.org/fhir"><entry><resource><Composition><confidentiality value="V"/></Composition></resource></entry></Bundle>"#;
+    assert_eq!(codes(&labels_of(&["N"], "application/fhir+xml", xml).labels), ["V"]);
     let inside = json!({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Composition",
         "confidentiality": "R", "meta": {"security": [{"system": ACT, "code": "PSY"}]}}}]});
     assert_eq!(
@@ -114,6 +116,11 @@ fn nothing_stated_is_lowered_and_the_higher_of_two_counts() {
         assert_eq!(codes(&labelled.labels), expected, "{said:?}");
         assert_eq!(labelled.was_doubled, said.len() == 3);
     }
+    // what nobody can read may be anything
+    let unread = Stated { labels: vec![Coded::new("k", "2.999")], unreadable: false };
+    assert_eq!(codes(&labeller().label(&unread, &Evidence::default()).labels), ["R", "k"]);
+    let text = Stated { labels: vec![], unreadable: true };
+    assert_eq!(codes(&labeller().label(&text, &Evidence::default()).labels), ["R"]);
     // administrative sensitivities do not restrict
     assert_eq!(
         codes(
@@ -156,7 +163,8 @@ fn coded_content_that_breaks_off_may_say_anything() {
     let cut = whole.trim_end_matches("</ClinicalDocument>");
     let deep = cda(&"<a>".repeat(200));
     let doctype = whole.replacen("<component>", "<!DOCTYPE a><component>", 1);
-    for content in [cut, deep.as_str(), doctype.as_str()] {
+    let declared = format!("<!DOCTYPE ClinicalDocument [<!ENTITY c \"80203-3\">]>{whole}");
+    for content in [cut, deep.as_str(), doctype.as_str(), declared.as_str()] {
         let labelled = labels_of(&["N"], "text/xml", content);
         assert!(labelled.unreadable, "{content}");
     }
