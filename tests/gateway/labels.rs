@@ -225,8 +225,9 @@ fn the_high_water_mark_tells_of_what_was_given_alone() {
             assert!(told.contains(&format!("confidentiality up to {mark}; ")), "{told}");
         }
         let nobody = Query::find_documents(&world::patient_id(9999));
-        let asked = crate::world::shared().query(&RIVERSIDE, &order(&RIVERSIDE, "TREAT"), &nobody);
-        assert!(!asked.await.records[0].description.contains("confidentiality"));
+        let treat = order(&RIVERSIDE, "TREAT");
+        let asked = crate::world::shared().query(&RIVERSIDE, &treat, &nobody).await;
+        assert!(!asked.records[0].description.contains("confidentiality"));
     });
 }
 
