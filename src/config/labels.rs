@@ -112,3 +112,61 @@ fn value_sets(folder: &Path, check: &mut Check<'_>) -> Option<Vec<(String, Vec<u
     }
     Some(sets)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SET: &str = r#"{"resourceType": "ValueSet", "status": "active", "useContext": [{"code": {"code": "focus"},
+        "valueCodeableConcept": {"coding": [{"system": "urn:x", "code": "OWN"}]}}],
+        "compose": {"include": [{"system": "urn:y", "concept": [{"code": "1"}]}]}}"#;
+
+    /// The version of a `[labels]` beside these files, or what is wrong with it.
+    fn version(toml: &str, files: &[(&str, &str)]) -> Result<String, String> {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("sets")).unwrap();
+        for (name, content) in files {
+            fs::write(directory.path().join("sets").join(name), content).unwrap();
+        }
+        let mut check = Check::new(&directory.path().join("glassgate.toml"), toml);
+        let labeller = read(&toml::from_str(toml).unwrap(), &mut check);
+        match check.problems.first() {
+            Some(problem) => Err(format!("{}: {}", problem.key, problem.what)),
+            None => Ok(labeller.unwrap().version().to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_operators_sets_count_beside_ours() {
+        let ours = version("", &[]).unwrap();
+        let both = version("value_sets = 'sets'", &[("a.json", SET), ("notes.txt", "{")]).unwrap();
+        assert_ne!(ours, both);
+        assert_ne!(
+            both,
+            version("value_sets = 'sets'\nbuilt_in = false", &[("a.json", SET)]).unwrap()
+        );
+    }
+
+    #[test]
+    fn what_would_label_less_than_it_seems_is_a_problem() {
+        let sets = "value_sets = 'sets'";
+        for (toml, files, told) in [
+            ("value_sets = 'nowhere'", vec![], "labels.value_sets: cannot read"),
+            (sets, vec![], "has no .json file"),
+            (
+                sets,
+                vec![("a.json", SET), ("b.json", "{}")],
+                "labels.value_sets: b.json: `` is no ValueSet",
+            ),
+            (
+                "exclude = [{ code = '1', system = '' }]",
+                vec![],
+                "labels.exclude: has a code without",
+            ),
+            ("hidden = ['R']", vec![], "labels.hidden: has a confidentiality"),
+        ] {
+            let problem = version(toml, &files).unwrap_err();
+            assert!(problem.contains(told), "{problem}");
+        }
+    }
+}

@@ -68,11 +68,9 @@ pub fn relabel<E: From<crate::repository::embedded::Error>>(
     let mut items = stale.into_iter().peekable();
     while items.peek().is_some() && goes_on() {
         let mut batch = store.begin()?;
-        let (mut renewed, mut bytes) = (Vec::new(), 0_u64);
-        while let Some(item) =
-            items.next_if(|_| renewed.len() < BATCH_DOCUMENTS && bytes < BATCH_BYTES)
-        {
-            left = left.saturating_sub(1);
+        let (mut renewed, mut count, mut bytes) = (Vec::new(), 0, 0_u64);
+        while let Some(item) = items.next_if(|_| count < BATCH_DOCUMENTS && bytes < BATCH_BYTES) {
+            (count, left) = (count + 1, left.saturating_sub(1));
             match batch.attempt(|batch| renew(batch, settings, item)) {
                 Ok(Outcome::Renewed(one)) => {
                     bytes = bytes.saturating_add(one.size);
