@@ -4,6 +4,7 @@
 //! paths are relative to the file. A problem names the key, its line and what to do.
 
 mod audit;
+mod break_glass;
 mod check;
 mod community;
 mod consent;

@@ -18,6 +18,9 @@ use value::Value;
 /// Attribute values of one assertion: the richest seen has 33, and each is compared with its kin.
 const VALUES: usize = 1_000;
 
+/// Bytes of all attributes that only an agreement may know: a reason has 200, and one assertion none but it.
+const OTHERS_BYTES: usize = 16 * 1024;
+
 /// What an attribute speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -69,7 +72,8 @@ pub(super) fn read(assertion: Node<'_, '_>, claims: &mut Claims) -> Result<Vec<S
             return Err(Malformed::Unreadable("EncryptedAttribute"));
         }
         for attribute in xml::children(statement, ns::SAML, "Attribute") {
-            let Some(kind) = stated(attribute, "Name").and_then(Kind::of) else { continue };
+            let Some(name) = stated(attribute, "Name") else { continue };
+            let kind = Kind::of(name);
             for node in xml::children(attribute, ns::SAML, "AttributeValue") {
                 // an empty value is no value, whether or not it says `xsi:nil`
                 let Some(value) = Value::read(node) else { continue };
@@ -77,7 +81,10 @@ pub(super) fn read(assertion: Node<'_, '_>, claims: &mut Claims) -> Result<Vec<S
                 if count > VALUES {
                     return Err(Malformed::TooManyValues { limit: VALUES });
                 }
-                take(kind, value, claims, &mut homes);
+                match kind {
+                    Some(kind) => take(kind, value, claims, &mut homes),
+                    None => keep_other(name, value, claims),
+                }
             }
         }
     }
@@ -102,6 +109,16 @@ fn take(kind: Kind, value: Value, claims: &mut Claims, homes: &mut Vec<String>) 
         Kind::ProviderId => push_new(&mut claims.provider_ids, identifier::of(&value)),
         Kind::HomeCommunity if value.text.is_empty() => homes.push(value.raw),
         Kind::HomeCommunity => homes.push(value.text),
+    }
+}
+
+/// An attribute that only an agreement may know; a coded value says what it displays.
+fn keep_other(name: &str, value: Value, claims: &mut Claims) {
+    let shown = value.elements.into_iter().find_map(|element| element.display.or(element.code));
+    let text = if value.text.is_empty() { shown.unwrap_or_default() } else { value.text };
+    let kept: usize = claims.others.iter().map(|(name, text)| name.len() + text.len()).sum();
+    if !text.is_empty() && kept + name.len() + text.len() <= OTHERS_BYTES {
+        claims.others.push((name.to_owned(), text));
     }
 }
 
