@@ -8,11 +8,15 @@ mod break_glass;
 mod check;
 mod community;
 mod consent;
+mod explain;
+mod glass;
 mod load;
 mod log;
 mod open;
+mod operator;
 mod partner;
 mod problem;
+mod review;
 mod saml;
 mod server;
 
@@ -23,9 +27,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use check::Check;
+pub use explain::ExplainError;
 pub use log::{Format, Level, LogSettings};
 pub use open::{OpenError, Opened};
+pub use operator::{NotAnOperator, Operator, account};
 pub use problem::{Problem, Problems};
+pub use review::{Dossier, ReviewError};
 
 /// Everything that a gateway needs, parsed.
 #[derive(Debug)]
@@ -40,6 +47,12 @@ pub struct Config {
     pub policy: crate::policy::Settings,
     /// The implicit policy and the ceiling of break-glass.
     pub consent: crate::consent::Domain,
+    /// How many declarations of break-glass are usual.
+    pub rates: crate::policy::Limits,
+    /// Where each break-glass is reviewed.
+    pub reviews: crate::audit::review::Settings,
+    /// The accounts whose commands may show data.
+    operators: Vec<String>,
     /// Where documents are.
     pub repository: crate::repository::embedded::Settings,
     /// How resources are loaded.
@@ -65,10 +78,14 @@ struct Raw {
     saml: saml::Raw,
     #[serde(default)]
     consent: consent::Raw,
+    #[serde(default)]
+    break_glass: glass::Raw,
     repository: RawRepository,
     audit: audit::Raw,
     #[serde(default)]
     log: LogSettings,
+    #[serde(default)]
+    operator: Vec<operator::Raw>,
     #[serde(default)]
     partner: Vec<partner::Raw>,
 }
@@ -131,7 +148,9 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
     let rules = saml::read(&mut raw.saml, &ours, check);
     let consent = consent::read(&raw.consent, community.as_ref().map(|c| c.home.clone()), check);
     let host = host_of(&public_url);
+    let glass = glass::read(&mut raw.break_glass, raw.audit.journal(), check);
     let audit = audit::read(&mut raw.audit, &home, &host, check);
+    let operators = operator::read(&raw.operator, check);
 
     if raw.partner.is_empty() {
         check.warnings.push("no [[partner]]: nobody may ask".to_owned());
@@ -168,6 +187,7 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
             public_url,
             host,
             strict_packaging,
+            unknown_patient: community.unknown_patient,
         },
         ingest: crate::ingest::Settings {
             home: community.home,
@@ -182,7 +202,10 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
             generation: 0,
         },
         policy: crate::policy::Settings { agreements },
-        consent: consent?,
+        consent: crate::consent::Domain { beyond: glass.beyond, ..consent? },
+        rates: glass.rates,
+        reviews: glass.reviews,
+        operators,
         server: server?,
         repository,
         journal: audit.journal,

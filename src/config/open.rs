@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::Config;
 use crate::audit::delivery::Delivery;
+use crate::audit::review::{self, Reviews};
 use crate::audit::{self, Journal};
 use crate::clock::{Random, SystemClock, SystemRandom};
 use crate::gateway::{Gateway, Parts};
@@ -31,6 +32,9 @@ pub enum OpenError {
     /// The journal or a target.
     #[error(transparent)]
     Audit(#[from] audit::Error),
+    /// The review items.
+    #[error(transparent)]
+    Reviews(#[from] review::Error),
 }
 
 impl Config {
@@ -45,12 +49,16 @@ impl Config {
             trust: Trust::new(self.saml),
             policy: self.policy,
             domain: self.consent,
+            rates: self.rates,
+            reviews: Reviews::open(&self.reviews)?,
             repository,
             journal,
             metrics: Arc::new(Metrics::new()),
             clock: Arc::new(SystemClock),
             random,
         });
-        Ok(Opened { gateway: Arc::new(gateway), delivery: Arc::new(delivery), server: self.server })
+        let gateway = Arc::new(gateway);
+        gateway.look_after_reviews();
+        Ok(Opened { gateway, delivery: Arc::new(delivery), server: self.server })
     }
 }

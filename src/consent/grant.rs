@@ -10,7 +10,7 @@ use super::read::read;
 use super::request::{Request, View};
 use super::unenforceable::Unenforceable;
 use crate::clock::Timestamp;
-use crate::ids::HomeCommunityId;
+use crate::ids::{Coded, HomeCommunityId};
 use crate::labels::Confidentiality;
 use crate::policy::{Access, BreakGlass};
 use crate::purpose::Purpose;
@@ -41,13 +41,18 @@ pub struct Domain {
     pub implicit: Implicit,
     /// The highest confidentiality that break-glass releases.
     pub ceiling: Confidentiality,
+    /// Sensitivities that break-glass does not release, whatever their confidentiality.
+    pub beyond: Vec<Coded>,
     /// Our community, by which a consent may name us as custodian.
     pub home: Option<HomeCommunityId>,
 }
 
 impl Default for Domain {
     fn default() -> Self {
-        Self { implicit: Implicit::Deny, ceiling: Confidentiality::Restricted, home: None }
+        // psychotherapy notes
+        let beyond = vec![Coded::new("PSYTHPN", "2.16.840.1.113883.5.4")];
+        let ceiling = Confidentiality::Restricted;
+        Self { implicit: Implicit::Deny, ceiling, beyond, home: None }
     }
 }
 
@@ -75,6 +80,7 @@ pub struct Grant {
     implicit: bool,
     honoured: bool,
     ceiling: Confidentiality,
+    beyond: Vec<Coded>,
 }
 
 /// A consent that applies, ready or unenforceable.
@@ -128,6 +134,7 @@ pub fn grant(
             && purposes.iter().any(|purpose| purpose.is_a(Purpose::TREAT)),
         honoured: matches!(access.break_glass(), BreakGlass::Honoured(_)),
         ceiling: domain.ceiling,
+        beyond: domain.beyond.clone(),
     }
 }
 
@@ -184,6 +191,15 @@ impl Grant {
                 Decision { treatment: denied(basis, None), break_glass }
             }
         }
+    }
+
+    /// Whether break-glass would release an item that treatment does not get; it permits nothing itself.
+    #[must_use]
+    pub fn would_lift(&self, facts: &Facts) -> bool {
+        let item = Item::new(facts);
+        facts.patient == self.patient
+            && self.treatment(&item).is_err()
+            && self.lifted(&item).is_ok()
     }
 
     /// Why break-glass adds nothing for this patient at all, whichever the item.
@@ -251,6 +267,7 @@ impl Grant {
         }
         match (withholds, permits) {
             (Some(basis), _) if item.presumed() > self.ceiling => Err((Bar::Ceiling, Some(basis))),
+            (Some(basis), _) if item.bears(&self.beyond) => Err((Bar::Sensitivity, Some(basis))),
             (Some(basis), _) | (None, Some(basis)) => Ok(basis),
             (None, None) => Err((Bar::Implicit, None)),
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::Error;
 use super::files::{self, Readers};
 use super::world::{self, Partner};
+use crate::config;
 
 /// The folders and files of a demo, relied on by tests from outside.
 #[derive(Debug, Clone)]
@@ -104,6 +105,9 @@ directory = "store"
 journal = "audit/journal.db"
 source_id = "glassgate-demo"
 
+[[operator]]
+account = "{operator}"
+
 [[audit.target]]
 name = "demo-receiver"
 transport = "tls"
@@ -114,6 +118,7 @@ ca = "pki/ca.crt"
 certificate = "pki/gateway/tls.crt"
 key = "pki/gateway/tls.key"
 "#,
+        operator = config::account(),
         repository = world::REPOSITORY,
         authority = world::AUTHORITY,
         receiver_ip = receiver.ip(),

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::Gateway;
 use super::failure::Failure;
-use crate::consent::{self, Denial, Permit};
-use crate::ids::PatientId;
-use crate::policy::Access;
-use crate::repository::{Criteria, Items, Released, Snapshot, Subject};
+use crate::clock::Timestamp;
+use crate::consent::{self, Bar, Denial, Domain, Grant, Permit};
+use crate::ids::{Coded, PatientId};
+use crate::policy::{Access, Telling};
+use crate::repository::{self, Criteria, Items, Released, Snapshot, Subject};
 
 /// What a request is after.
 #[derive(Debug, Clone)]
@@ -25,6 +26,10 @@ pub(super) struct Disclosure {
     pub(super) released: Vec<Arc<Disclosed>>,
     /// What was withheld, for audit alone.
     pub(super) withheld: Vec<Withheld>,
+    /// Whether break-glass would release some of it; looked into only for who may be told.
+    pub(super) liftable: bool,
+    /// Whether the patient who was asked for is unknown or opted out, which nobody can tell apart.
+    pub(super) nobody: bool,
     /// What audit must know of the assertion's resource-ids.
     pub(super) notes: Vec<&'static str>,
 }
@@ -35,6 +40,8 @@ pub(super) struct Disclosed {
     pub(super) permit: Permit,
     pub(super) entry: Released,
     pub(super) patient: PatientId,
+    /// Its labels, where only break-glass releases it.
+    pub(super) labels: Vec<Coded>,
     /// Whether a consent of this patient forbids the break-glass that was declared.
     pub(super) forbids_override: bool,
 }
@@ -72,7 +79,17 @@ impl Gateway {
                 if !speaks_of(access, identifiers) {
                     other_patient = true;
                 } else if let Some(subject) = subject {
-                    self.decide_for(state, access, &subject, patient, criteria, &mut disclosure)?;
+                    let grant = self.decide_for(
+                        state,
+                        access,
+                        &subject,
+                        patient,
+                        criteria,
+                        &mut disclosure,
+                    )?;
+                    disclosure.nobody = grant.break_glass_bar() == Some(Bar::OptOut);
+                } else {
+                    disclosure.nobody = true;
                 }
             }
             Wanted::Items(items) => {
@@ -80,7 +97,7 @@ impl Gateway {
                     let Some(patient) = subject.identifiers.first().cloned() else { continue };
                     if speaks_of(access, &subject.identifiers) {
                         let criteria = Criteria::Items(items.clone());
-                        self.decide_for(
+                        let _grant = self.decide_for(
                             state,
                             access,
                             &subject,
@@ -108,35 +125,46 @@ impl Gateway {
         patient: &PatientId,
         criteria: &Criteria,
         disclosure: &mut Disclosure,
-    ) -> Result<(), Failure> {
-        let consents = state.consents(access, subject.key)?;
-        let grant = consent::grant(
-            access,
-            subject.key,
-            &subject.references,
-            &consents,
-            &self.domain,
-            self.clock.now(),
-        );
+    ) -> Result<Grant, Failure> {
+        let grant = weigh(state, access, subject, &self.domain, self.clock.now())?;
         let forbids_override = grant.break_glass_forbidden();
+        let telling = matches!(access.telling(), Some(Telling::Warning { .. }));
         for candidate in state.find(&grant, criteria)? {
             match grant.decide(&candidate.facts).outcome() {
                 Ok(permit) => {
                     if let Some(entry) = state.release(&permit)? {
                         let patient = patient.clone();
-                        let disclosed = Disclosed { permit, entry, patient, forbids_override };
+                        let labels = candidate.facts.labels;
+                        let labels = if permit.is_override() { labels } else { Vec::new() };
+                        let disclosed =
+                            Disclosed { permit, entry, patient, labels, forbids_override };
                         disclosure.released.push(Arc::new(disclosed));
                     }
                 }
-                Err(denial) => disclosure.withheld.push(Withheld {
-                    unique_id: candidate.unique_id,
-                    patient: patient.clone(),
-                    why: reason(&denial),
-                }),
+                Err(denial) => {
+                    disclosure.liftable |= telling && grant.would_lift(&candidate.facts);
+                    disclosure.withheld.push(Withheld {
+                        unique_id: candidate.unique_id,
+                        patient: patient.clone(),
+                        why: reason(&denial),
+                    });
+                }
             }
         }
-        Ok(())
+        Ok(grant)
     }
+}
+
+/// Weighs a patient's consents for an access.
+pub(super) fn weigh(
+    state: &dyn Snapshot,
+    access: &Access,
+    subject: &Subject,
+    domain: &Domain,
+    now: Timestamp,
+) -> Result<Grant, repository::Error> {
+    let consents = state.consents(access, subject.key)?;
+    Ok(consent::grant(access, subject.key, &subject.references, &consents, domain, now))
 }
 
 /// What denies, by consent, version, path and element, and why break-glass did not help.

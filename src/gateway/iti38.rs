@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::glass::Effect;
 use super::reply::{Reply, Unavailable};
 use super::visit::Visit;
-use super::{Arrival, Gateway, Transaction};
+use super::{Arrival, Gateway, Transaction, UnknownPatient};
 use crate::audit::{Event, Outcome, Receipt};
 use crate::ids::HomeCommunityId;
 use crate::limits;
@@ -43,7 +43,12 @@ fn find(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Found
     };
     let matching = matching(&query, &disclosure)?;
     one_patient(&query, &matching)?;
-    let effect = weigh(gateway, visit, &access, &matching, &disclosure);
+    let effect = weigh(gateway, visit, &access, &matching, &disclosure)?;
+    if disclosure.nobody && gateway.settings.unknown_patient == UnknownPatient::Error {
+        visit.alerts = effect.events;
+        let context = "the patient is not known here";
+        return Err(RegistryError::new(ErrorCode::XDSUnknownPatientId, context).into());
+    }
     Ok(Found::new(visit, &gateway.settings.home, &query, &matching, effect))
 }
 
@@ -120,12 +125,12 @@ fn weigh(
     access: &Access,
     matching: &[Arc<Disclosed>],
     disclosure: &Disclosure,
-) -> Effect {
+) -> Result<Effect, Failure> {
     visit.notes.extend(disclosure.notes.iter().map(ToString::to_string));
     if !disclosure.withheld.is_empty() {
         visit.notes.push(format!("{} withheld", disclosure.withheld.len()));
     }
-    gateway.weigh(visit, access, matching, &disclosure.withheld)
+    gateway.weigh(visit, access, matching, disclosure)
 }
 
 /// An answer before it is recorded.
@@ -181,11 +186,10 @@ pub(super) fn failure(
     gateway: &Gateway,
     visit: &Visit,
     receipt: Receipt,
-    error: RegistryError,
+    errors: &[RegistryError],
 ) -> Reply {
     let home = &gateway.settings.home;
-    let error = [error.at(home)];
-    visit.answer(receipt, visit.envelope(0, |out| xds::query_response(out, home, &error, [])))
+    visit.answer(receipt, visit.envelope(0, |out| xds::query_response(out, home, errors, [])))
 }
 
 impl Gateway {

@@ -46,7 +46,7 @@ fn fetch(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Fetc
     let settled = gateway.settle(&request, &disclosure);
     let opened = gateway.open(&request, settled);
     let delivered: Vec<_> = opened.iter().flatten().map(|o| Arc::clone(&o.disclosed)).collect();
-    let effect = gateway.weigh(visit, &access, &delivered, &disclosure.withheld);
+    let effect = gateway.weigh(visit, &access, &delivered, &disclosure)?;
 
     // the transaction's own records come last: who has seen them has seen all
     let mut events = effect.events;
@@ -91,10 +91,9 @@ pub(super) fn failure(
     gateway: &Gateway,
     visit: &Visit,
     receipt: Receipt,
-    error: RegistryError,
+    errors: &[RegistryError],
 ) -> Reply {
-    let home = &gateway.settings.home;
-    let body = xds::retrieve_response(home, &[error.at(home)], &[]);
+    let body = xds::retrieve_response(&gateway.settings.home, errors, &[]);
     visit.answer(receipt, visit.envelope(body.len(), |out| out.push_str(&body)))
 }
 

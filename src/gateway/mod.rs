@@ -1,36 +1,43 @@
 //! The transactions: each stage in order, each record durable before its answer.
 
 mod disclosure;
+mod explain;
 mod failure;
 mod glass;
 mod iti38;
 mod iti39;
+mod noise;
 mod record;
 mod reply;
 mod report;
 mod request;
+mod review;
 mod transfer;
 mod visit;
 mod work;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
+use crate::audit::review::{Glass, Reviews};
 use crate::audit::{self, Journal};
 use crate::clock::{Clock, Random};
 use crate::consent::Domain;
 use crate::dsig;
 use crate::ids::{HomeCommunityId, RepositoryId};
 use crate::metrics::Metrics;
-use crate::policy;
+use crate::policy::{self, Rates};
 use crate::repository::Repository;
 use crate::saml::{Peer, Trust};
 use crate::soap::{action, wsdl};
 
+use noise::Noise;
+
+pub use explain::{Declaration, Entry, Explanation, Supposed, Told, explain};
 pub use failure::Refused;
 pub use reply::{Reply, ReplyBody, Unavailable};
 pub use report::Stranger;
@@ -51,6 +58,18 @@ pub struct Settings {
     pub host: String,
     /// Partners that must pack each transaction as ITI TF-2 V.8 says.
     pub strict_packaging: BTreeSet<String>,
+    /// What a query for a patient whom nobody knows is answered with.
+    pub unknown_patient: UnknownPatient,
+}
+
+/// What a query for an unknown patient is answered with, and so one for a patient who opted out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UnknownPatient {
+    /// Success and nothing, as for a patient without documents.
+    #[default]
+    Empty,
+    /// XDSUnknownPatientId.
+    Error,
 }
 
 /// What a gateway is made of.
@@ -64,6 +83,10 @@ pub struct Parts {
     pub policy: policy::Settings,
     /// The implicit policy and the ceiling of break-glass.
     pub domain: Domain,
+    /// How many declarations of break-glass are usual.
+    pub rates: policy::Limits,
+    /// Where each break-glass is reviewed.
+    pub reviews: Reviews,
     /// Where documents are.
     pub repository: Arc<dyn Repository>,
     /// Where records become durable.
@@ -89,6 +112,11 @@ pub struct Gateway {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     places: Arc<Semaphore>,
+    rates: Mutex<Rates>,
+    reviews: Reviews,
+    /// Break-glass whose review could not be opened yet.
+    unopened: Mutex<Vec<Glass>>,
+    noise: Noise,
 }
 
 /// The two transactions.
@@ -115,7 +143,8 @@ impl Gateway {
     /// Joins the parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self {
+        let window = parts.rates.window;
+        let gateway = Self {
             settings: parts.settings,
             trust: parts.trust,
             signatures: dsig::Cache::new(),
@@ -127,7 +156,13 @@ impl Gateway {
             clock: parts.clock,
             random: parts.random,
             places: work::places(),
-        }
+            rates: Mutex::new(Rates::new(parts.rates)),
+            reviews: parts.reviews,
+            unopened: Mutex::default(),
+            noise: Noise::new(),
+        };
+        gateway.remember_rates(window);
+        gateway
     }
 
     /// Answers one request, whatever it is.

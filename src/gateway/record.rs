@@ -1,5 +1,7 @@
 //! From outcome to durable record to reply: the way out, the same for both transactions.
 
+use std::sync::Arc;
+
 use tracing::{error, info};
 
 use super::failure::{Failure, Gravity, Refused, Wire};
@@ -13,7 +15,7 @@ use crate::saml::Peer;
 impl Gateway {
     /// Turns away what was never read as a request.
     pub async fn refuse(
-        &self,
+        self: &Arc<Self>,
         transaction: Transaction,
         peer: &Peer,
         content_type: Option<&str>,
@@ -24,25 +26,18 @@ impl Gateway {
     }
 
     /// Records a failure and answers it.
-    pub(super) async fn fail(&self, visit: Visit, failure: Failure) -> Result<Reply, Unavailable> {
-        let outcome = match failure.gravity() {
-            Gravity::Serious => Outcome::serious(failure.reason()),
-            Gravity::Major => Outcome::major(failure.reason()),
-        };
-        let events = match &failure {
-            Failure::Untrusted(untrusted) => {
-                vec![Event::user_authentication_failure(&visit.authentication_failure(untrusted))]
+    pub(super) async fn fail(
+        self: &Arc<Self>,
+        mut visit: Visit,
+        failure: Failure,
+    ) -> Result<Reply, Unavailable> {
+        let receipt = match self.counted(&mut visit, &failure).await? {
+            Some(receipt) => {
+                drop(self.count(&visit, failure.label()));
+                receipt
             }
-            _ => match visit.transaction {
-                Transaction::Query => {
-                    vec![Event::query(&visit.transaction(), &visit.query, outcome)]
-                }
-                Transaction::Retrieve => {
-                    Event::retrieve(&visit.transaction(), None, &visit.documents, &outcome)
-                }
-            },
+            None => self.record_failure(&mut visit, &failure).await?,
         };
-        let receipt = self.record(&visit, events, failure.label()).await?;
         info!(
             transaction = visit.transaction.name(),
             partner = visit.partner_label(),
@@ -56,11 +51,55 @@ impl Gateway {
                 let action = visit.transaction.response_action();
                 visit.pack(receipt, fault.http_status(), action, envelope)
             }
-            Wire::Body(error) => match visit.transaction {
-                Transaction::Query => iti38::failure(self, &visit, receipt, error),
-                Transaction::Retrieve => iti39::failure(self, &visit, receipt, error),
-            },
+            Wire::Body(error) => {
+                let mut errors = vec![error.at(&self.settings.home)];
+                errors.extend(visit.warned.then(|| self.not_honoured()));
+                match visit.transaction {
+                    Transaction::Query => iti38::failure(self, &visit, receipt, &errors),
+                    Transaction::Retrieve => iti39::failure(self, &visit, receipt, &errors),
+                }
+            }
         })
+    }
+
+    async fn record_failure(
+        &self,
+        visit: &mut Visit,
+        failure: &Failure,
+    ) -> Result<Receipt, Unavailable> {
+        let outcome = match failure.gravity() {
+            Gravity::Serious => Outcome::serious(failure.reason()),
+            Gravity::Major => Outcome::major(failure.reason()),
+        };
+        let mut events = std::mem::take(&mut visit.alerts);
+        if let Some(why) = visit.refused {
+            let patient = visit.query.patient.as_ref();
+            events.push(Event::override_refused(&visit.transaction(), patient, why.reason()));
+            self.count_break_glass(visit, "not-honoured");
+        }
+        events.extend(match failure {
+            Failure::Untrusted(untrusted) => {
+                vec![Event::user_authentication_failure(&visit.authentication_failure(untrusted))]
+            }
+            _ => match visit.transaction {
+                Transaction::Query => {
+                    vec![Event::query(&visit.transaction(), &visit.query, outcome)]
+                }
+                Transaction::Retrieve => {
+                    Event::retrieve(&visit.transaction(), None, &visit.documents, &outcome)
+                }
+            },
+        });
+        self.record(visit, events, failure.label()).await
+    }
+
+    fn count<'g>(&'g self, visit: &Visit, outcome: &'static str) -> Count<'g> {
+        let labels = TransactionLabels {
+            transaction: visit.transaction.name(),
+            partner: visit.partner_label(),
+            outcome,
+        };
+        Count { metrics: &self.metrics, labels }
     }
 
     /// Makes the records durable; without them there is no answer.
@@ -70,12 +109,7 @@ impl Gateway {
         events: Vec<Event>,
         outcome: &'static str,
     ) -> Result<Receipt, Unavailable> {
-        let labels = TransactionLabels {
-            transaction: visit.transaction.name(),
-            partner: visit.partner_label(),
-            outcome,
-        };
-        let mut count = Count { metrics: &self.metrics, labels };
+        let mut count = self.count(visit, outcome);
         self.journal.record(visit.at, &events).await.map_err(|error| {
             // whatever was decided, nobody hears of it
             count.labels.outcome = "not-recorded";

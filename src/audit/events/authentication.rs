@@ -89,6 +89,7 @@ impl Event {
             purposes: Vec::new(),
             participants: vec![person, failure.endpoint.application()],
             objects: Vec::new(),
+            break_glass: false,
         }
     }
 
@@ -117,6 +118,7 @@ impl Event {
             purposes: Vec::new(),
             participants: vec![failure.endpoint.application(), node.participant(None, false)],
             objects: vec![Object::node(&failure.address.to_string(), &failure.reason)],
+            break_glass: false,
         }
     }
 }

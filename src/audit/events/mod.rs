@@ -4,7 +4,9 @@ mod application;
 mod authentication;
 mod break_glass;
 mod load;
+mod operator;
 mod query;
+mod refusals;
 mod retrieve;
 
 use super::code::Code;
@@ -15,9 +17,11 @@ use crate::ids::Coded;
 use crate::limits::UNVERIFIED_QUOTE_CHARS;
 
 pub use authentication::{AuthenticationFailure, Claimed, NodeFailure};
-pub use break_glass::{ConsentRule, Released};
+pub use break_glass::{ConsentRule, Override, Released};
 pub use load::Import;
+pub use operator::{Operated, Operator};
 pub use query::Query;
+pub use refusals::Refusals;
 pub use retrieve::Retrieved;
 
 /// Bytes of the reasons of one record: some dozens of them.
@@ -42,6 +46,8 @@ pub struct Transaction {
     pub message_id: Option<String>,
     /// What the decision is worth noting for, such as "break-glass declared, without effect".
     pub notes: Vec<String>,
+    /// Whether break-glass was declared and is honoured.
+    pub break_glass: bool,
 }
 
 impl Transaction {
@@ -66,6 +72,7 @@ impl Transaction {
             purposes: self.purposes.clone(),
             participants: nodes.into_iter().chain(user).collect(),
             objects,
+            break_glass: self.break_glass,
         }
     }
 }
