@@ -60,6 +60,8 @@ pub const NODE_AUTHENTICATION: Code = dcm("110126", "Node Authentication");
 pub const EMERGENCY_OVERRIDE_STARTED: Code = dcm("110127", "Emergency Override Started");
 /// EventTypeCode: break-glass was declared more often than is usual.
 pub const RESTRICTED_FUNCTION: Code = dcm("110132", "Use of Restricted Function");
+/// EventTypeCode: a law permitted what consent withholds, without override.
+pub const PART_2_EMERGENCY: Code = own("42-cfr-part-2-emergency", "Medical Emergency, 42 CFR 2.51");
 /// EventTypeCode: a review of break-glass is overdue.
 pub const REVIEW_OVERDUE: Code = own("review-overdue", "Break-Glass Review Overdue");
 /// EventTypeCode: a break-glass was judged.

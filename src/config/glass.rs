@@ -42,6 +42,13 @@ impl Default for Raw {
     }
 }
 
+/// `[jurisdiction]`: what a law permits where it holds; all off by default.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawJurisdiction {
+    pub(super) us_42_cfr_part_2_emergency: bool,
+}
+
 /// The section's parts.
 pub(super) struct BreakGlass {
     pub(super) beyond: Vec<Coded>,

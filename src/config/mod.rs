@@ -80,6 +80,8 @@ struct Raw {
     consent: consent::Raw,
     #[serde(default)]
     break_glass: glass::Raw,
+    #[serde(default)]
+    jurisdiction: glass::RawJurisdiction,
     repository: RawRepository,
     audit: audit::Raw,
     #[serde(default)]
@@ -202,7 +204,11 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
             generation: 0,
         },
         policy: crate::policy::Settings { agreements },
-        consent: crate::consent::Domain { beyond: glass.beyond, ..consent? },
+        consent: crate::consent::Domain {
+            beyond: glass.beyond,
+            part_2_emergency: raw.jurisdiction.us_42_cfr_part_2_emergency,
+            ..consent?
+        },
         rates: glass.rates,
         reviews: glass.reviews,
         operators,

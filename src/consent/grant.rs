@@ -43,6 +43,8 @@ pub struct Domain {
     pub ceiling: Confidentiality,
     /// Sensitivities that break-glass does not release, whatever their confidentiality.
     pub beyond: Vec<Coded>,
+    /// Whether what 42 CFR Part 2 protects is released in an emergency without override (42 CFR 2.51).
+    pub part_2_emergency: bool,
     /// Our community, by which a consent may name us as custodian.
     pub home: Option<HomeCommunityId>,
 }
@@ -52,7 +54,7 @@ impl Default for Domain {
         // psychotherapy notes
         let beyond = vec![Coded::new("PSYTHPN", "2.16.840.1.113883.5.4")];
         let ceiling = Confidentiality::Restricted;
-        Self { implicit: Implicit::Deny, ceiling, beyond, home: None }
+        Self { implicit: Implicit::Deny, ceiling, beyond, part_2_emergency: false, home: None }
     }
 }
 
@@ -81,7 +83,12 @@ pub struct Grant {
     honoured: bool,
     ceiling: Confidentiality,
     beyond: Vec<Coded>,
+    /// An emergency for which a law permits what it protects.
+    emergency: bool,
 }
+
+/// The element of a permit that rests on 42 CFR 2.51: the law's own reason, neither treatment's nor break-glass's.
+pub const PART_2_EMERGENCY: &str = "42-cfr-part-2-emergency";
 
 /// A consent that applies, ready or unenforceable.
 pub(super) struct Weighed {
@@ -135,6 +142,8 @@ pub fn grant(
         honoured: matches!(access.break_glass(), BreakGlass::Honoured(_)),
         ceiling: domain.ceiling,
         beyond: domain.beyond.clone(),
+        emergency: domain.part_2_emergency
+            && purposes.iter().any(|purpose| purpose.is_a(Purpose::ETREAT)),
     }
 }
 
@@ -176,7 +185,7 @@ impl Grant {
             return Decision { treatment: denied(basis, None), break_glass };
         }
         let permit = |basis, is_override| Ok(Permit { item: facts.key, is_override, basis });
-        match self.treatment(&item) {
+        match self.treatment(&item).or_else(|basis| self.by_law(&item).ok_or(basis)) {
             Ok(basis) => {
                 let break_glass = self.honoured.then(|| permit(basis.clone(), false));
                 Decision { treatment: permit(basis, false), break_glass }
@@ -242,6 +251,17 @@ impl Grant {
             (None, None) if self.implicit => Ok(Basis::without_consent("implicit")),
             (None, None) => Err(Basis::without_consent("implicit")),
         }
+    }
+
+    /// What a law permits in an emergency of what it protects; never more than break-glass would.
+    fn by_law(&self, item: &Item<'_>) -> Option<Basis> {
+        let protected = Coded::new("42CFRPart2", "2.16.840.1.113883.5.4");
+        if !self.emergency || !item.bears(&[protected]) {
+            return None;
+        }
+        let basis = self.lifted(item).ok()?;
+        let found = Found { element: PART_2_EMERGENCY, ..basis.found };
+        Some(Basis { found, ..basis })
     }
 
     /// What break-glass lifts of an item that treatment does not get: withholding rules up to the ceiling, unless

@@ -70,6 +70,7 @@ pub(super) fn write(
     listen: SocketAddr,
     management: SocketAddr,
     receiver: SocketAddr,
+    change: impl FnOnce(String) -> String,
 ) -> Result<(), Error> {
     let home = world::HOME;
     let mut toml = format!(
@@ -97,6 +98,12 @@ clock_skew_s = 60
 [consent]
 implicit = "permit-treatment"
 break_glass_ceiling = "R"
+
+[break_glass]
+# the scenario breaks glass on purpose, again and again
+rate_user = 10000
+rate_organization = 10000
+rate_community = 10000
 
 [repository]
 directory = "store"
@@ -127,7 +134,7 @@ key = "pki/gateway/tls.key"
     for partner in world::PARTNERS {
         toml.push_str(&partner_section(&partner));
     }
-    files::write(&layout.config(), toml.as_bytes(), Readers::All)
+    files::write(&layout.config(), change(toml).as_bytes(), Readers::All)
 }
 
 fn partner_section(partner: &Partner) -> String {

@@ -41,6 +41,15 @@ pub struct Stage {
 impl Stage {
     /// Makes or reuses the world in `directory`, loads it, and only then opens the port; 0 takes a free one.
     pub async fn set(directory: &Path, port: u16) -> Result<Self, Error> {
+        Self::set_with(directory, port, |toml| toml).await
+    }
+
+    /// The same with other settings than the demo's.
+    pub async fn set_with(
+        directory: &Path,
+        port: u16,
+        change: impl FnOnce(String) -> String,
+    ) -> Result<Self, Error> {
         // first, so that a second demo leaves the one that is up alone
         let (listen, reserved) = reserve(port)?;
         let lock = lock(directory)?;
@@ -60,7 +69,7 @@ impl Stage {
         let receiver =
             Receiver::start(acceptor, &received).await.map_err(Error::file(&received))?;
         let (management, also_reserved) = reserve(0)?;
-        settings::write(&layout, listen, management, receiver.address())?;
+        settings::write(&layout, listen, management, receiver.address(), change)?;
 
         let config = config::read(&layout.config())?;
         let report = load(&config, &layout)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Gateway;
 use super::failure::Failure;
 use crate::clock::Timestamp;
-use crate::consent::{self, Bar, Denial, Domain, Grant, Permit};
+use crate::consent::{self, Bar, Denial, Domain, Grant, PART_2_EMERGENCY, Permit};
 use crate::ids::{Coded, PatientId};
 use crate::policy::{Access, Telling};
 use crate::repository::{self, Criteria, Items, Released, Snapshot, Subject};
@@ -40,7 +40,7 @@ pub(super) struct Disclosed {
     pub(super) permit: Permit,
     pub(super) entry: Released,
     pub(super) patient: PatientId,
-    /// Its labels, where only break-glass releases it.
+    /// Its labels, where more than treatment releases it.
     pub(super) labels: Vec<Coded>,
     /// Whether a consent of this patient forbids the break-glass that was declared.
     pub(super) forbids_override: bool,
@@ -135,7 +135,9 @@ impl Gateway {
                     if let Some(entry) = state.release(&permit)? {
                         let patient = patient.clone();
                         let labels = candidate.facts.labels;
-                        let labels = if permit.is_override() { labels } else { Vec::new() };
+                        let more =
+                            permit.is_override() || permit.basis().element() == PART_2_EMERGENCY;
+                        let labels = if more { labels } else { Vec::new() };
                         let disclosed =
                             Disclosed { permit, entry, patient, labels, forbids_override };
                         disclosure.released.push(Arc::new(disclosed));

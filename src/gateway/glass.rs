@@ -8,6 +8,7 @@ use super::disclosure::{Disclosed, Disclosure};
 use super::failure::Failure;
 use super::visit::Visit;
 use crate::audit::{self, ConsentRule, Event};
+use crate::consent::{PART_2_EMERGENCY, Permit};
 use crate::ids::{Coded, PatientId};
 use crate::metrics::BreakGlassLabels;
 use crate::policy::{Access, Answer, BreakGlass, Declared, Telling};
@@ -39,12 +40,16 @@ impl Gateway {
         released: &[Arc<Disclosed>],
         disclosure: &Disclosure,
     ) -> Result<Effect, Failure> {
+        let shared = visit.transaction();
+        let by_law: Vec<Event> = self
+            .released_by(released, by_law)
+            .into_iter()
+            .flat_map(|(patient, documents)| Event::part_2_emergency(&shared, patient, &documents))
+            .collect();
         let (events, warned, name) = match access.break_glass() {
             BreakGlass::NotDeclared => {
-                return Ok(Effect {
-                    warning: self.hint(visit, access, disclosure),
-                    events: vec![],
-                });
+                let events = by_law;
+                return Ok(Effect { warning: self.hint(visit, access, disclosure), events });
             }
             BreakGlass::NotHonoured(why) => {
                 let seen = released.iter().map(|d| &d.patient);
@@ -53,7 +58,6 @@ impl Gateway {
                 if patients.is_empty() {
                     patients.insert(visit.query.patient.as_ref());
                 }
-                let shared = visit.transaction();
                 let alert = |patient| Event::override_refused(&shared, patient, why.reason());
                 (patients.into_iter().map(alert).collect(), true, NOT_HONOURED)
             }
@@ -73,6 +77,7 @@ impl Gateway {
         }
         let told = warned && access.answer() == Answer::Warning;
         let warning = told.then(|| self.not_honoured());
+        visit.alerts.extend(by_law);
         Ok(Effect { events: std::mem::take(&mut visit.alerts), warning })
     }
 
@@ -101,7 +106,7 @@ impl Gateway {
             // nothing leaves, so nothing was overridden
             return (events, warned, NOT_HONOURED);
         }
-        let overridden = self.overridden(released);
+        let overridden = self.released_by(released, Permit::is_override);
         let name = match (overridden.is_empty(), barred.is_empty()) {
             (false, _) => "override",
             (true, false) => NOT_HONOURED,
@@ -122,15 +127,16 @@ impl Gateway {
         (overrides, warned, name)
     }
 
-    /// What only the override released, each document once though it was asked for twice.
-    fn overridden<'d>(
+    /// What such permits alone released, each document once though it was asked for twice.
+    fn released_by<'d>(
         &self,
         released: &'d [Arc<Disclosed>],
+        such: impl Fn(&Permit) -> bool,
     ) -> BTreeMap<&'d PatientId, Vec<audit::Released>> {
         let mut overridden: BTreeMap<&PatientId, Vec<audit::Released>> = BTreeMap::new();
         let mut named = BTreeSet::new();
         let mut first = |d: &&Arc<Disclosed>| named.insert(d.permit.item());
-        for disclosed in released.iter().filter(|d| d.permit.is_override() && first(d)) {
+        for disclosed in released.iter().filter(|d| such(&d.permit) && first(d)) {
             overridden.entry(&disclosed.patient).or_default().push(audit::Released {
                 document: audit::Document {
                     unique_id: disclosed.entry.unique_id.clone(),
@@ -167,6 +173,10 @@ impl Gateway {
         let labels = BreakGlassLabels { partner: visit.partner_label(), effect };
         self.metrics.break_glass.get_or_create(&labels).inc();
     }
+}
+
+fn by_law(permit: &Permit) -> bool {
+    permit.basis().element() == PART_2_EMERGENCY
 }
 
 /// The rule that treatment stopped at, as audit names it; the domain's own policy is no consent.

@@ -183,6 +183,7 @@ pub(crate) fn every_kind(sender: &Sender) -> Vec<Event> {
     let released = documents.iter().map(released).collect();
     let one = Override { rationale, review: Some(i64::MAX), released };
     events.extend(Event::emergency_override(&transaction, &patient, &one));
+    events.extend(Event::part_2_emergency(&transaction, &patient, &one.released));
     events.extend(of_operators(text, &patient, &documents));
     events.push(Event::unusual_rate(&transaction, "the 4th declaration of a user in 24 h", true));
     events.push(Event::refusals(&Refusals {

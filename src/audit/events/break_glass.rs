@@ -75,6 +75,22 @@ impl Event {
         portions(one.released.iter().map(document)).into_iter().map(alarm).collect()
     }
 
+    /// A law permitted documents in an emergency that consent withholds: each, with the rule (42 CFR 2.51(c)).
+    #[must_use]
+    pub fn part_2_emergency(
+        transaction: &Transaction,
+        patient: &PatientId,
+        released: &[Released],
+    ) -> Vec<Self> {
+        let alert = format!("42 CFR 2.51 permitted {} withheld documents", released.len());
+        let node = Object::node(&transaction.endpoint.host, &alert);
+        let record = |documents| {
+            let (kind, outcome) = (code::PART_2_EMERGENCY, Outcome::success());
+            alarm(transaction, kind, outcome, Some(patient), node.clone(), documents)
+        };
+        portions(released.iter().map(document)).into_iter().map(record).collect()
+    }
+
     /// Break-glass was declared more often than is usual.
     #[must_use]
     pub fn unusual_rate(transaction: &Transaction, alert: &str, blocked: bool) -> Self {
