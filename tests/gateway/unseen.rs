@@ -25,7 +25,7 @@ fn deleted() -> &'static World {
 }
 
 /// Puts empty Bundles where the documents would be: what is there is left as it is.
-fn without_restricted(layout: &Layout) {
+pub(crate) fn without_restricted(layout: &Layout) {
     for patient in PATIENTS {
         let folder = layout.data().join(format!("p{patient}"));
         fs::create_dir_all(folder.join("documents")).unwrap();
@@ -73,7 +73,7 @@ async fn both(
 }
 
 /// A boundary is made of a UUID, and nothing else may differ.
-fn same(one: &Raw, other: &Raw, about: &str) {
+pub(crate) fn same(one: &Raw, other: &Raw, about: &str) {
     assert_eq!(one.status, other.status, "{about}");
     let content_types = [one, other].map(|raw| without_uuids(raw.content_type.as_bytes()));
     assert_eq!(content_types[0], content_types[1], "{about}");
@@ -85,7 +85,7 @@ fn same(one: &Raw, other: &Raw, about: &str) {
 }
 
 /// Queries that meet what a patient withholds in every way there is.
-async fn queries(patient: u32) -> Vec<String> {
+pub(crate) async fn queries(patient: u32) -> Vec<String> {
     let btg = order(&RIVERSIDE, "BTG");
     let of_1002 = shared().query(&RIVERSIDE, &btg, &find(1002)).await.answer.documents;
     let uuid = |n: u32| {
@@ -124,7 +124,7 @@ async fn queries(patient: u32) -> Vec<String> {
 }
 
 /// Retrieves that meet what a patient withholds.
-fn retrieves(patient: u32) -> Vec<String> {
+pub(crate) fn retrieves(patient: u32) -> Vec<String> {
     let of = |ns: &[u32]| ns.iter().map(|n| numbered(patient, *n)).collect::<Vec<_>>();
     let foreign = DocumentRequest { repository: "2.999.9".to_owned(), ..numbered(patient, 5) };
     let mut across = of(&[6]);
