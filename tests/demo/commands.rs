@@ -200,7 +200,9 @@ fn load_keeps_to_its_folder_and_tells_why() {
 #[test]
 fn help_is_worth_reading() {
     let overview = run(["--help"]).succeeds();
-    for command in ["demo", "serve", "check", "load", "query", "retrieve", "assert"] {
+    for command in
+        ["demo", "serve", "check", "load", "explain", "review", "query", "retrieve", "assert"]
+    {
         assert!(overview.contains(&format!("  {command}")), "{overview}");
         let help = run([command, "--help"]).succeeds();
         let (about, _) = help.split_once("Usage: ").unwrap();
