@@ -2,7 +2,7 @@
 
 use super::disclosure::weigh;
 use crate::clock::Timestamp;
-use crate::consent::{Basis, Denial, Domain, Permit};
+use crate::consent::{Bar, Basis, Denial, Domain, Permit};
 use crate::ids::PatientId;
 use crate::policy::{self, Access, BreakGlass, NotHonoured, Rationale, Refusal};
 use crate::principal::{Claims, Principal};
@@ -84,7 +84,7 @@ impl Told {
     fn of(decision: &Result<Permit, Denial>) -> Self {
         let (basis, permits, is_override, bar) = match decision {
             Ok(permit) => (permit.basis(), true, permit.is_override(), None),
-            Err(denial) => (denial.basis(), false, false, denial.break_glass().map(|b| b.code())),
+            Err(denial) => (denial.basis(), false, false, denial.break_glass().map(Bar::code)),
         };
         let consent = consent_of(basis);
         let provision = basis.path().to_owned();

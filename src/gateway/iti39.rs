@@ -100,7 +100,7 @@ pub(super) fn failure(
 /// A document that is not delivered: what the sender hears, the true reason, and whose it is if that is known.
 struct Missing {
     error: RegistryError,
-    reason: String,
+    reason: Box<str>,
     patient: Option<PatientId>,
 }
 
@@ -121,7 +121,7 @@ impl Gateway {
             disclosure.released.iter().map(|d| (d.entry.unique_id.as_str(), d)).collect();
         let settle = |document: &DocumentRequest| {
             if let Err(error) = self.ours(document) {
-                let reason = error.context.clone();
+                let reason = error.context.as_str().into();
                 return Err(Missing {
                     error: error.at(&self.settings.home),
                     reason,
@@ -149,7 +149,7 @@ impl Gateway {
         patient: Option<PatientId>,
     ) -> Missing {
         let error = RegistryError::document_unavailable(&document.document, &self.settings.home);
-        Missing { error, reason: reason.to_owned(), patient }
+        Missing { error, reason: reason.into(), patient }
     }
 
     /// Opens what may leave; a document that cannot be read spoils no other.
@@ -210,7 +210,7 @@ fn retrieved(opened: &[Result<Opened, Missing>], requested: &[audit::Document]) 
     let outcome = |(document, opened): (&audit::Document, &Result<Opened, Missing>)| {
         let (patient, failure) = match opened {
             Ok(opened) => (Some(opened.disclosed.patient.clone()), None),
-            Err(missing) => (missing.patient.clone(), Some(missing.reason.clone())),
+            Err(missing) => (missing.patient.clone(), Some(missing.reason.to_string())),
         };
         Retrieved { document: document.clone(), patient, failure }
     };

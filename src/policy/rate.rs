@@ -124,7 +124,7 @@ impl Rates {
         }
         let count = times.len();
         let first = limit.saturating_add(1);
-        let tell = fresh && count % first == 0 && (count / first).is_power_of_two();
+        let tell = fresh && count.is_multiple_of(first) && (count / first).is_power_of_two();
         (count > limit).then_some(Over { whose, count, limit, tell })
     }
 }

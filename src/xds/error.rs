@@ -33,7 +33,7 @@ pub struct RegistryError {
     /// The community that says so; left open it becomes that of the answer.
     pub location: Option<String>,
     /// What is written in the code's place, where a partner's software wants another.
-    pub spelled: Option<String>,
+    pub spelled: Option<Box<str>>,
 }
 
 impl RegistryError {
@@ -68,7 +68,7 @@ impl RegistryError {
     ) -> Self {
         // FHIR's example of an OperationOutcome says it in these words
         let context = "additional information may be available using the break-the-glass protocol";
-        let spelled = spelled.map(str::to_owned);
+        let spelled = spelled.map(Box::from);
         Self { severity: Severity::Warning, spelled, ..Self::new(code, context).at(home) }
     }
 

@@ -1,5 +1,7 @@
 //! Break-glass: what it releases, to whom, and what it tells those who may not.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use glassgate::client::Query;
 use glassgate::demo::world::{self, HILLTOP, HOME, NURSE, PHYSICIAN, Partner, RIVERSIDE};
 use glassgate::ids::Coded;
@@ -235,4 +237,23 @@ fn emergency_treatment_is_what_the_agreement_says() {
         // below it in the vocabulary, it means break-glass to neither
         assert_eq!(asks(HILLTOP, "ERTREAT", PHYSICIAN).await, treated);
     });
+}
+
+#[test]
+fn a_review_that_cannot_be_opened_holds_no_answer_back_and_is_on_record() {
+    let settings = glassgate::config::read(&shared().stage.layout.config()).unwrap().reviews;
+    // somebody else is at the file
+    let other = rusqlite::Connection::open(&settings.path).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let order = Order { subject: "dr.unopened".to_owned(), ..physician() };
+    let (asked, message) = run(async {
+        let ask = shared().ask(&RIVERSIDE, &order);
+        let asked = shared().query_as(&RIVERSIDE, &ask, &find(1002).body()).await;
+        (asked, shared().records(&ask).await.remove(0))
+    });
+    drop(other);
+    assert_eq!(numbers(&asked.answer), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(kinds(&asked.records), [("110127", "0"), ("ITI-38", "0")]);
+    let review = STANDARD.encode("not opened yet");
+    assert!(message.contains(&format!("type=\"Review\" value=\"{review}\"")), "{message}");
 }

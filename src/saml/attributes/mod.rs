@@ -73,7 +73,10 @@ pub(super) fn read(assertion: Node<'_, '_>, claims: &mut Claims) -> Result<Vec<S
         }
         for attribute in xml::children(statement, ns::SAML, "Attribute") {
             let Some(name) = stated(attribute, "Name") else { continue };
-            let kind = Kind::of(name);
+            let Some(kind) = Kind::of(name) else {
+                keep_others(name, attribute, claims);
+                continue;
+            };
             for node in xml::children(attribute, ns::SAML, "AttributeValue") {
                 // an empty value is no value, whether or not it says `xsi:nil`
                 let Some(value) = Value::read(node) else { continue };
@@ -81,10 +84,7 @@ pub(super) fn read(assertion: Node<'_, '_>, claims: &mut Claims) -> Result<Vec<S
                 if count > VALUES {
                     return Err(Malformed::TooManyValues { limit: VALUES });
                 }
-                match kind {
-                    Some(kind) => take(kind, value, claims, &mut homes),
-                    None => keep_other(name, value, claims),
-                }
+                take(kind, value, claims, &mut homes);
             }
         }
     }
@@ -112,13 +112,22 @@ fn take(kind: Kind, value: Value, claims: &mut Claims, homes: &mut Vec<String>) 
     }
 }
 
-/// An attribute that only an agreement may know; a coded value says what it displays.
-fn keep_other(name: &str, value: Value, claims: &mut Claims) {
-    let shown = value.elements.into_iter().find_map(|element| element.display.or(element.code));
-    let text = if value.text.is_empty() { shown.unwrap_or_default() } else { value.text };
-    let kept: usize = claims.others.iter().map(|(name, text)| name.len() + text.len()).sum();
-    if !text.is_empty() && kept + name.len() + text.len() <= OTHERS_BYTES {
-        claims.others.push((name.to_owned(), text));
+/// An attribute that only an agreement may know, as its text; a coded value says what it displays.
+fn keep_others(name: &str, attribute: Node<'_, '_>, claims: &mut Claims) {
+    for node in xml::children(attribute, ns::SAML, "AttributeValue") {
+        let text = xml::text(node);
+        let coded = || {
+            let shown = |element| {
+                ["displayName", "code"].into_iter().find_map(|name| xml::attribute(element, name))
+            };
+            node.children().filter(Node::is_element).find_map(shown)
+        };
+        let text = if text.is_empty() { coded().unwrap_or_default() } else { &text };
+        let kept: usize = claims.others.iter().map(|(name, text)| name.len() + text.len()).sum();
+        if text.is_empty() || kept + name.len() + text.len() > OTHERS_BYTES {
+            continue;
+        }
+        claims.others.push((name.to_owned(), text.to_owned()));
     }
 }
 

@@ -363,3 +363,19 @@ fn values_have_a_ceiling() {
         format!("<saml:AttributeValue>{}</saml:AttributeValue>", "<a/>".repeat(VALUES + 1));
     assert_eq!(try_claims(&statement(&[(&name, &inside)])).unwrap_err(), refused);
 }
+
+#[test]
+fn what_only_an_agreement_knows_is_kept_as_text_up_to_a_limit() {
+    let why = "urn:example:why";
+    let said = claims_of(why, " unconscious, 3 am ");
+    assert_eq!(said.other(why).collect::<Vec<_>>(), ["unconscious, 3 am"]);
+    let coded = claims_of(why, "<CE xmlns=\"urn:hl7-org:v3\" code=\"1\" displayName=\"coma\"/>");
+    assert_eq!(coded.other(why).collect::<Vec<_>>(), ["coma"]);
+    assert_eq!(coded.other("urn:example:wh").count(), 0);
+    let value = |text: &str| format!("<saml:AttributeValue>{text}</saml:AttributeValue>");
+    let several = ["", "one", &"x".repeat(OTHERS_BYTES), "two"].map(value).concat();
+    let kept = try_claims(&statement(&[(why, &several)])).unwrap();
+    assert_eq!(kept.other(why).collect::<Vec<_>>(), ["one", "two"]);
+    // what has a meaning of its own is no matter of agreement
+    assert!(claims_of(&format!("{XSPA}role"), "x").others.is_empty());
+}
