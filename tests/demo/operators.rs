@@ -141,7 +141,7 @@ fn the_demo_s_break_glass_waits_for_review() {
     assert!(told.contains(&format!("review {id} is justified")), "{told}");
     assert!(close(&["justified"]).fails().contains("was closed as justified"));
     let open = objects(&review(&["list", "--json"]).succeeds());
-    assert!(open.iter().all(|item| item["id"].to_string() != id));
+    assert!(open.iter().all(|one| one["id"] != item["id"]));
     let shown = review(&["show", &id]).succeeds();
     for expected in
         ["justified", "reason: unconscious", "who was there?", "overrides Consent/c1002"]
