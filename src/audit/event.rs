@@ -26,17 +26,9 @@ pub struct Event {
     pub participants: Vec<Participant>,
     /// ParticipantObjectIdentification.
     pub objects: Vec<Object>,
-    /// Whether an honoured break-glass is behind it, for which the journal always has room; not part of the message.
-    pub break_glass: bool,
 }
 
 impl Event {
-    /// Whether the records of one request are those of an honoured break-glass.
-    #[must_use]
-    pub fn any_break_glass(events: &[Self]) -> bool {
-        events.iter().any(|event| event.break_glass)
-    }
-
     /// The AuditMessage in one line of UTF-8, without BOM and without the record's id.
     #[must_use]
     pub fn to_dicom(&self, source: &Source) -> String {

@@ -109,7 +109,7 @@ rate_community = 10000
 directory = "store"
 
 [audit]
-journal = "audit/journal.db"
+journal = "audit/journal"
 source_id = "glassgate-demo"
 
 [[operator]]

@@ -21,7 +21,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
 use crate::audit::review::{Glass, Reviews};
 use crate::audit::{self, Journal};
@@ -36,6 +35,7 @@ use crate::saml::{Peer, Trust};
 use crate::soap::{action, wsdl};
 
 use noise::Noise;
+use work::Workers;
 
 pub use explain::{Declaration, Entry, Explanation, Supposed, Told, explain};
 pub use failure::Refused;
@@ -111,7 +111,7 @@ pub struct Gateway {
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    places: Arc<Semaphore>,
+    workers: Workers,
     rates: Mutex<Rates>,
     reviews: Reviews,
     /// Break-glass whose review could not be opened yet.
@@ -155,7 +155,7 @@ impl Gateway {
             metrics: parts.metrics,
             clock: parts.clock,
             random: parts.random,
-            places: work::places(),
+            workers: Workers::start(),
             rates: Mutex::new(Rates::new(parts.rates)),
             reviews: parts.reviews,
             unopened: Mutex::default(),

@@ -8,14 +8,16 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::error;
 
 use super::Gateway;
 use super::failure::Failure;
+use super::record::{Answer, Recorded, count, labels};
 use super::reply::Unavailable;
 use super::visit::Visit;
-use crate::audit::{Event, Receipt, Refusals};
+use crate::audit::{Event, Refusals, Room};
 use crate::clock::Timestamp;
 use crate::limits;
 use crate::policy::Refusal;
@@ -37,15 +39,15 @@ struct Sender {
 #[derive(Default)]
 struct Gathered {
     counts: BTreeMap<&'static str, u64>,
-    waiting: Vec<oneshot::Sender<Receipt>>,
+    waiting: Vec<Waiting>,
 }
 
-/// What becomes of a refusal.
-enum Turn {
-    /// It has a record of its own.
-    Recorded,
-    /// It waits for a shared one; whoever comes first sees to that.
-    Gathered { receipt: oneshot::Receiver<Receipt>, first: bool },
+/// A request that is answered once the record is there.
+struct Waiting {
+    visit: Visit,
+    answer: Answer,
+    outcome: &'static str,
+    done: oneshot::Sender<Recorded>,
 }
 
 impl Noise {
@@ -54,23 +56,27 @@ impl Noise {
         Self(Mutex::new(LruCache::new(senders)))
     }
 
-    fn turn(&self, sender: &str, label: &'static str, now: Timestamp) -> Turn {
+    /// Whether a refusal has a record of its own.
+    fn stands_out(&self, sender: &str, now: Timestamp) -> bool {
         let mut senders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let sender = senders.get_or_insert_mut(sender.to_owned(), Sender::default);
         let recent = |then: Timestamp| now.since(then) < limits::REFUSAL_TIME;
         if !sender.since.is_some_and(recent) {
             (sender.since, sender.records) = (Some(now), 0);
         }
-        if sender.records < limits::REFUSAL_RECORDS {
-            sender.records += 1;
-            return Turn::Recorded;
-        }
-        let (done, receipt) = oneshot::channel();
+        sender.records = sender.records.saturating_add(1);
+        sender.records <= limits::REFUSAL_RECORDS
+    }
+
+    /// Puts a refusal with others of the sender; whether it is the first of them.
+    fn gather(&self, sender: &str, waiting: Waiting) -> bool {
+        let mut senders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = senders.get_or_insert_mut(sender.to_owned(), Sender::default);
         let first = sender.gathered.is_none();
         let gathered = sender.gathered.get_or_insert_default();
-        *gathered.counts.entry(label).or_default() += 1;
-        gathered.waiting.push(done);
-        Turn::Gathered { receipt, first }
+        *gathered.counts.entry(waiting.outcome).or_default() += 1;
+        gathered.waiting.push(waiting);
+        first
     }
 
     fn gathered(&self, sender: &str) -> Gathered {
@@ -80,27 +86,25 @@ impl Noise {
 }
 
 impl Gateway {
-    /// Counts a refusal; gives the receipt of the record that tells of it with others, or `None` where it is to have one
-    /// of its own.
-    pub(super) async fn counted(
+    /// Gives a refusal to the journal, by itself or with others of its sender.
+    pub(super) fn turn_away(
         self: &Arc<Self>,
-        visit: &mut Visit,
+        mut visit: Visit,
         failure: &Failure,
-    ) -> Result<Option<Receipt>, Unavailable> {
-        if !may_be_noise(visit, failure) {
-            return Ok(None);
-        }
+        done: oneshot::Sender<Recorded>,
+        runtime: &Handle,
+    ) {
         let sender = visit.peer().id.clone();
-        match self.noise.turn(&sender, failure.label(), visit.at) {
-            Turn::Recorded => Ok(None),
-            Turn::Gathered { receipt, first } => {
-                // no commit is to wait for it
-                visit.withdraw();
-                if first {
-                    tokio::spawn(Arc::clone(self).share(sender, visit.refusals()));
-                }
-                receipt.await.map(Some).map_err(|_| Unavailable)
-            }
+        if !may_be_noise(&visit, failure) || self.noise.stands_out(&sender, visit.at) {
+            let drafted = self.refusal(&mut visit, failure);
+            return self.hand_over(visit, drafted, done);
+        }
+        // no commit is to wait for it
+        visit.withdraw();
+        let (refusals, outcome) = (visit.refusals(), failure.label());
+        let answer = Self::refused(failure, visit.transaction);
+        if self.noise.gather(&sender, Waiting { visit, answer, outcome, done }) {
+            runtime.spawn(Arc::clone(self).share(sender, refusals));
         }
     }
 
@@ -108,16 +112,20 @@ impl Gateway {
     async fn share(self: Arc<Self>, sender: String, refusals: Refusals) {
         tokio::time::sleep(limits::REFUSAL_GATHERING_TIME).await;
         let Gathered { counts, waiting } = self.noise.gathered(&sender);
-        let now = self.clock.now();
+        let (now, metrics) = (self.clock.now(), Arc::clone(&self.metrics));
         let event = Event::refusals(&Refusals { at: now, counts, ..refusals });
-        match self.journal.record(now, &[event]).await {
-            Ok(receipt) => {
-                for (done, receipt) in waiting.into_iter().zip(receipt.split(usize::MAX)) {
-                    let _hung_up = done.send(receipt);
-                }
+        self.journal.hand_over(now, &[event], Room::Ordinary, move |receipt| {
+            if let Err(error) = &receipt {
+                error!(%error, "refusals are not on record, so they get no answer");
             }
-            Err(error) => error!(%error, "refusals are not on record, so they get no answer"),
-        }
+            let requests = waiting.len();
+            let mut receipts = receipt.into_iter().flat_map(|one| one.split(requests));
+            for Waiting { visit, answer, outcome, done } in waiting {
+                let receipt = receipts.next().ok_or(Unavailable);
+                count(&metrics, labels(&visit, outcome), receipt.is_ok());
+                let _hung_up = done.send(Recorded { visit, answer, receipt });
+            }
+        });
     }
 }
 
@@ -146,23 +154,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sender_s_refusals_are_recorded_up_to_a_number_and_then_share_a_record() {
+    fn a_sender_s_refusals_stand_out_up_to_a_number_in_a_while() {
         let noise = Noise::new();
         let start = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
         for _ in 0..limits::REFUSAL_RECORDS {
-            assert!(matches!(noise.turn("CN=a", "expired", start), Turn::Recorded));
+            assert!(noise.stands_out("CN=a", start));
         }
-        let turns = ["expired", "digest-mismatch", "expired"]
-            .map(|label| noise.turn("CN=a", label, start.plus(Duration::from_secs(1))));
-        let first = |turn: &Turn| matches!(turn, Turn::Gathered { first: true, .. });
-        assert_eq!(turns.iter().map(first).collect::<Vec<_>>(), [true, false, false]);
-        let gathered = noise.gathered("CN=a");
-        assert_eq!(gathered.counts, [("digest-mismatch", 1), ("expired", 2)].into());
-        assert_eq!(gathered.waiting.len(), 3);
-        // the next one gathers anew, others are none of it, and after a while all begins again
-        assert!(first(&noise.turn("CN=a", "expired", start)));
-        assert!(matches!(noise.turn("CN=b", "expired", start), Turn::Recorded));
-        let later = start.plus(limits::REFUSAL_TIME);
-        assert!(matches!(noise.turn("CN=a", "expired", later), Turn::Recorded));
+        let soon = start.plus(Duration::from_secs(1));
+        assert!(!noise.stands_out("CN=a", soon) && !noise.stands_out("CN=a", soon));
+        // others are none of it, and after a while all begins again
+        assert!(noise.stands_out("CN=b", soon));
+        assert!(noise.stands_out("CN=a", start.plus(limits::REFUSAL_TIME)));
     }
 }

@@ -2,15 +2,37 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use super::failure::{Failure, Gravity, Refused, Wire};
 use super::reply::{Reply, Unavailable};
 use super::visit::Visit;
 use super::{Gateway, Transaction, iti38, iti39};
-use crate::audit::{Event, Outcome, Receipt};
+use crate::audit::{Event, Outcome, Receipt, Room};
 use crate::metrics::{Metrics, TransactionLabels};
 use crate::saml::Peer;
+
+/// What is to be recorded, and the answer that then may leave.
+pub(super) struct Drafted {
+    pub(super) events: Vec<Event>,
+    /// The metric's label.
+    pub(super) outcome: &'static str,
+    /// Whether an answer to break-glass depends on the record.
+    pub(super) room: Room,
+    pub(super) answer: Answer,
+}
+
+/// Builds the answer, once there is a receipt for it.
+pub(super) type Answer = Box<dyn FnOnce(&Arc<Gateway>, &Visit, Receipt) -> Reply + Send>;
+
+/// What the committer hands back: all of it at once, so that the request's task wakes up once.
+pub(super) struct Recorded {
+    pub(super) visit: Visit,
+    pub(super) answer: Answer,
+    pub(super) receipt: Result<Receipt, Unavailable>,
+}
 
 impl Gateway {
     /// Turns away what was never read as a request.
@@ -22,51 +44,13 @@ impl Gateway {
         refused: Refused,
     ) -> Result<Reply, Unavailable> {
         let visit = Visit::begin(self, transaction, peer, content_type)?;
-        self.fail(visit, Failure::Http(refused)).await
+        let (done, recorded) = oneshot::channel();
+        self.turn_away(visit, &Failure::Http(refused), done, &Handle::current());
+        self.recorded(recorded).await
     }
 
-    /// Records a failure and answers it.
-    pub(super) async fn fail(
-        self: &Arc<Self>,
-        mut visit: Visit,
-        failure: Failure,
-    ) -> Result<Reply, Unavailable> {
-        let receipt = match self.counted(&mut visit, &failure).await? {
-            Some(receipt) => {
-                drop(self.count(&visit, failure.label()));
-                receipt
-            }
-            None => self.record_failure(&mut visit, &failure).await?,
-        };
-        info!(
-            transaction = visit.transaction.name(),
-            partner = visit.partner_label(),
-            message_id = visit.message_id.as_deref().unwrap_or("-"),
-            reason = failure.label(),
-            "refused"
-        );
-        Ok(match failure.wire(visit.transaction) {
-            Wire::Fault(fault) => {
-                let envelope = fault.envelope(visit.message_id.as_deref());
-                let action = visit.transaction.response_action();
-                visit.pack(receipt, fault.http_status(), action, envelope)
-            }
-            Wire::Body(error) => {
-                let mut errors = vec![error.at(&self.settings.home)];
-                errors.extend(visit.warned.then(|| self.not_honoured()));
-                match visit.transaction {
-                    Transaction::Query => iti38::failure(self, &visit, receipt, &errors),
-                    Transaction::Retrieve => iti39::failure(self, &visit, receipt, &errors),
-                }
-            }
-        })
-    }
-
-    async fn record_failure(
-        &self,
-        visit: &mut Visit,
-        failure: &Failure,
-    ) -> Result<Receipt, Unavailable> {
+    /// What a failure is recorded as, and its answer.
+    pub(super) fn refusal(&self, visit: &mut Visit, failure: &Failure) -> Drafted {
         let outcome = match failure.gravity() {
             Gravity::Serious => Outcome::serious(failure.reason()),
             Gravity::Major => Outcome::major(failure.reason()),
@@ -90,43 +74,84 @@ impl Gateway {
                 }
             },
         });
-        self.record(visit, events, failure.label()).await
+        let answer = Self::refused(failure, visit.transaction);
+        Drafted { events, outcome: failure.label(), room: visit.room(), answer }
     }
 
-    fn count<'g>(&'g self, visit: &Visit, outcome: &'static str) -> Count<'g> {
-        let labels = TransactionLabels {
-            transaction: visit.transaction.name(),
-            partner: visit.partner_label(),
-            outcome,
+    /// The answer to a failure.
+    pub(super) fn refused(failure: &Failure, transaction: Transaction) -> Answer {
+        let (reason, wire) = (failure.label(), failure.wire(transaction));
+        let answer = move |gateway: &Arc<Self>, visit: &Visit, receipt| {
+            info!(
+                transaction = visit.transaction.name(),
+                partner = visit.partner_label(),
+                message_id = visit.message_id.as_deref().unwrap_or("-"),
+                reason,
+                "refused"
+            );
+            let error = match wire {
+                Wire::Fault(fault) => {
+                    let envelope = fault.envelope(visit.message_id.as_deref());
+                    let action = transaction.response_action();
+                    return visit.pack(receipt, fault.http_status(), action, envelope);
+                }
+                Wire::Body(error) => error.at(&gateway.settings.home),
+            };
+            let warning = visit.warned.then(|| gateway.not_honoured());
+            let errors: Vec<_> = std::iter::once(error).chain(warning).collect();
+            match transaction {
+                Transaction::Query => iti38::failure(gateway, visit, receipt, &errors),
+                Transaction::Retrieve => iti39::failure(gateway, visit, receipt, &errors),
+            }
         };
-        Count { metrics: &self.metrics, labels }
+        Box::new(answer)
     }
 
-    /// Makes the records durable; without them there is no answer.
-    pub(super) async fn record(
+    /// Gives the records to the journal; visit, answer and receipt come back together.
+    pub(super) fn hand_over(
         &self,
-        visit: &Visit,
-        events: Vec<Event>,
-        outcome: &'static str,
-    ) -> Result<Receipt, Unavailable> {
-        let mut count = self.count(visit, outcome);
-        self.journal.record(visit.at, &events).await.map_err(|error| {
-            // whatever was decided, nobody hears of it
-            count.labels.outcome = "not-recorded";
-            error!(%error, "no audit record, so no answer");
+        visit: Visit,
+        drafted: Drafted,
+        done: oneshot::Sender<Recorded>,
+    ) {
+        let Drafted { events, outcome, room, answer } = drafted;
+        let labels = labels(&visit, outcome);
+        let metrics = Arc::clone(&self.metrics);
+        self.journal.hand_over(visit.at, &events, room, move |receipt| {
+            let receipt = receipt.map_err(|error| {
+                error!(%error, "no audit record, so no answer");
+                Unavailable
+            });
+            count(&metrics, labels, receipt.is_ok());
+            // a sender that hangs up during the commit ends the wait, not the record
+            let _gone = done.send(Recorded { visit, answer, receipt });
+        });
+    }
+
+    /// Waits for the records; without them there is no answer.
+    pub(super) async fn recorded(
+        self: &Arc<Self>,
+        recorded: oneshot::Receiver<Recorded>,
+    ) -> Result<Reply, Unavailable> {
+        let recorded = recorded.await.map_err(|_| {
+            error!("the request was dropped, so no answer");
             Unavailable
-        })
+        })?;
+        let Recorded { visit, answer, receipt } = recorded;
+        Ok(answer(self, &visit, receipt?))
     }
 }
 
-/// Counts a transaction when it is dropped: a sender that hangs up during the commit ends the wait, not the record.
-struct Count<'g> {
-    metrics: &'g Metrics,
-    labels: TransactionLabels,
+pub(super) fn labels(visit: &Visit, outcome: &'static str) -> TransactionLabels {
+    let transaction = visit.transaction.name();
+    TransactionLabels { transaction, partner: visit.partner_label(), outcome }
 }
 
-impl Drop for Count<'_> {
-    fn drop(&mut self) {
-        self.metrics.transactions.get_or_create(&self.labels).inc();
+/// Counts a transaction, whether or not its sender still waits.
+pub(super) fn count(metrics: &Metrics, mut labels: TransactionLabels, recorded: bool) {
+    if !recorded {
+        // whatever was decided, nobody hears of it
+        labels.outcome = "not-recorded";
     }
+    metrics.transactions.get_or_create(&labels).inc();
 }

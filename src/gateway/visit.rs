@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use bytes::BytesMut;
 use tracing::error;
 
-use crate::audit::{self, Announced, Event, Receipt};
+use crate::audit::{self, Announced, Event, Receipt, Room};
 use crate::clock::{self, Timestamp};
 use crate::ids::Coded;
 use crate::policy::{Access, Answer, BreakGlass, NotHonoured};
@@ -122,6 +122,11 @@ impl Visit {
         audit::Refusals { at: self.at, peer, endpoint, counts: BTreeMap::new() }
     }
 
+    /// What its records may use: those of an honoured declaration all there is, as a life may depend on the answer.
+    pub(super) fn room(&self) -> Room {
+        if self.break_glass { Room::BreakGlass } else { Room::Ordinary }
+    }
+
     /// What all of this request's records share.
     pub(super) fn transaction(&self) -> audit::Transaction {
         audit::Transaction {
@@ -132,7 +137,6 @@ impl Visit {
             purposes: self.purposes.clone(),
             message_id: self.message_id.clone(),
             notes: self.notes.clone(),
-            break_glass: self.break_glass,
         }
     }
 

@@ -84,7 +84,6 @@ pub(crate) fn transaction(sender: &Sender) -> Transaction {
             .codes(Coded::new("BTG", "2.16.840.1.113883.5.8").with_display("break the glass")),
         message_id: Some(format!("urn:uuid:0{text}")),
         notes: vec![format!("break-glass declared, without effect{text}")],
-        break_glass: true,
     }
 }
 

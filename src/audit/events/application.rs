@@ -28,6 +28,5 @@ fn activity(at: Timestamp, kind: Code, gateway: &Endpoint) -> Event {
         purposes: Vec::new(),
         participants: vec![gateway.application()],
         objects: Vec::new(),
-        break_glass: false,
     }
 }

@@ -89,7 +89,6 @@ impl Event {
             purposes: Vec::new(),
             participants: vec![person, failure.endpoint.application()],
             objects: Vec::new(),
-            break_glass: false,
         }
     }
 
@@ -118,7 +117,6 @@ impl Event {
             purposes: Vec::new(),
             participants: vec![failure.endpoint.application(), node.participant(None, false)],
             objects: vec![Object::node(&failure.address.to_string(), &failure.reason)],
-            break_glass: false,
         }
     }
 }

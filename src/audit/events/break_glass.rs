@@ -119,7 +119,6 @@ impl Event {
             purposes: Vec::new(),
             participants: vec![gateway.application(), user],
             objects: vec![Object::patient(&item.patient), Object::node(&gateway.host, &alert)],
-            break_glass: false,
         }
     }
 

@@ -43,7 +43,6 @@ impl Event {
                 purposes: Vec::new(),
                 participants: participants(import),
                 objects: import.patient.iter().map(Object::patient).chain(objects).collect(),
-                break_glass: false,
             })
             .collect()
     }

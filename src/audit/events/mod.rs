@@ -46,8 +46,6 @@ pub struct Transaction {
     pub message_id: Option<String>,
     /// What the decision is worth noting for, such as "break-glass declared, without effect".
     pub notes: Vec<String>,
-    /// Whether break-glass was declared and is honoured.
-    pub break_glass: bool,
 }
 
 impl Transaction {
@@ -72,7 +70,6 @@ impl Transaction {
             purposes: self.purposes.clone(),
             participants: nodes.into_iter().chain(user).collect(),
             objects,
-            break_glass: self.break_glass,
         }
     }
 }

@@ -49,7 +49,6 @@ impl Operated {
             purposes: Vec::new(),
             participants: vec![person, self.endpoint.application()],
             objects,
-            break_glass: false,
         }
     }
 }

@@ -37,7 +37,6 @@ impl Event {
                 refusals.peer.participant(None, true),
             ],
             objects: vec![Object::node(&refusals.peer.address.to_string(), &said)],
-            break_glass: false,
         }
     }
 }
