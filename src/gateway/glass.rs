@@ -12,7 +12,7 @@ use crate::consent::{PART_2_EMERGENCY, Permit};
 use crate::ids::{Coded, PatientId};
 use crate::metrics::BreakGlassLabels;
 use crate::policy::{Access, Answer, BreakGlass, Declared, Telling};
-use crate::purpose::{Purpose, concept};
+use crate::purpose::Purpose;
 use crate::xds::RegistryError;
 
 /// The records and the warning that a decision leads to beside its own.
@@ -40,16 +40,11 @@ impl Gateway {
         released: &[Arc<Disclosed>],
         disclosure: &Disclosure,
     ) -> Result<Effect, Failure> {
-        let shared = visit.transaction();
-        let by_law: Vec<Event> = self
-            .released_by(released, by_law)
-            .into_iter()
-            .flat_map(|(patient, documents)| Event::part_2_emergency(&shared, patient, &documents))
-            .collect();
+        let by_law = self.permitted_by_law(visit, released);
         let (events, warned, name) = match access.break_glass() {
             BreakGlass::NotDeclared => {
-                let events = by_law;
-                return Ok(Effect { warning: self.hint(visit, access, disclosure), events });
+                let warning = self.hint(visit, access, disclosure);
+                return Ok(Effect { events: by_law, warning });
             }
             BreakGlass::NotHonoured(why) => {
                 let seen = released.iter().map(|d| &d.patient);
@@ -58,6 +53,7 @@ impl Gateway {
                 if patients.is_empty() {
                     patients.insert(visit.query.patient.as_ref());
                 }
+                let shared = visit.transaction();
                 let alert = |patient| Event::override_refused(&shared, patient, why.reason());
                 (patients.into_iter().map(alert).collect(), true, NOT_HONOURED)
             }
@@ -113,8 +109,8 @@ impl Gateway {
             (true, true) => NO_EFFECT,
         };
         // the code as received, and what it means here
-        if concept(&declared.as_received) != Ok(Purpose::BTG) {
-            let normal = Coded::new(Purpose::BTG.code(), "2.16.840.1.113883.5.8");
+        let normal = Coded::new(Purpose::BTG.code(), "2.16.840.1.113883.5.8");
+        if declared.as_received.code != normal.code {
             shared.purposes.push(normal.with_display("break the glass"));
         }
         let mut overrides = Vec::new();
@@ -125,6 +121,17 @@ impl Gateway {
         }
         overrides.append(&mut events);
         (overrides, warned, name)
+    }
+
+    /// The records of what a law permitted.
+    fn permitted_by_law(&self, visit: &Visit, released: &[Arc<Disclosed>]) -> Vec<Event> {
+        let permitted = self.released_by(released, by_law);
+        if permitted.is_empty() {
+            return Vec::new();
+        }
+        let shared = visit.transaction();
+        let each = permitted.into_iter();
+        each.flat_map(|(patient, one)| Event::part_2_emergency(&shared, patient, &one)).collect()
     }
 
     /// What such permits alone released, each document once though it was asked for twice.

@@ -85,9 +85,7 @@ impl Gateway {
 
     /// Opens what could not be opened, and puts each overdue review on record once; blocks.
     pub fn tell_overdue(&self) {
-        let mut unopened = self.unopened.lock().unwrap_or_else(PoisonError::into_inner);
-        unopened.retain(|glass| self.reviews.note(glass).is_err());
-        drop(unopened);
+        self.open_unopened();
         let now = self.clock.now();
         let told = self.reviews.overdue(now).and_then(|items| {
             for item in items {
@@ -105,6 +103,18 @@ impl Gateway {
         });
         if let Err(error) = told {
             error!(%error, "nobody knows which reviews of break-glass are overdue");
+        }
+    }
+
+    /// Tries once more, up to the first that fails; no answer waits for it.
+    fn open_unopened(&self) {
+        let unopened = || self.unopened.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = std::mem::take(&mut *unopened()).into_iter();
+        while let Some(glass) = waiting.next() {
+            if self.reviews.note(&glass).is_err() {
+                unopened().extend(std::iter::once(glass).chain(waiting));
+                return;
+            }
         }
     }
 

@@ -16,6 +16,8 @@ use glassgate::saml::issue::{self, Order};
 use glassgate::soap::Packaging;
 use glassgate::xds::{Availability, QueryAnswer, Status, StoredQuery};
 
+use serde_json::json;
+
 use crate::asked::{Asked, codes, numbered, numbers, without_uuids};
 use crate::record::kinds;
 use crate::unseen::{queries, retrieves, same, without_restricted};
@@ -25,7 +27,7 @@ const WHY: &str = "urn:example:break-glass:reason";
 const UNAVAILABLE: &str = "XDSDocumentUniqueIdError";
 
 /// Riverside states reasons, wants failures and codes of its own; Hilltop wants no word.
-const CHANGES: [(&str, &str); 4] = [
+const CHANGES: [(&str, &str); 5] = [
     (
         "[[partner.issuer]]\nname = \"https://sts.riverside.example\"",
         "[partner.break_glass]\nrationale_attribute = \"urn:example:break-glass:reason\"\n\
@@ -40,11 +42,16 @@ const CHANGES: [(&str, &str); 4] = [
     ),
     ("rate_user = 10000", "rate_user = 3\nrate_block = true\nreview_due_h = 24"),
     ("repository_id = ", "unknown_patient = \"error\"\nrepository_id = "),
+    ("[repository]", "[jurisdiction]\nus_42_cfr_part_2_emergency = true\n\n[repository]"),
 ];
 
 fn terms() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
-    WORLD.get_or_init(|| World::changed("terms", overdue, &CHANGES))
+    let prepare = |layout: &Layout| {
+        overdue(layout);
+        protected(layout);
+    };
+    WORLD.get_or_init(|| World::changed("terms", prepare, &CHANGES))
 }
 
 /// The same, where nobody ever wrote the restricted documents.
@@ -83,6 +90,48 @@ fn overdue(layout: &Layout) {
         },
     };
     reviews.note(&glass).unwrap();
+}
+
+/// P-1042 withholds what is labelled R: a document that 42 CFR Part 2 protects, and one that it does not.
+fn protected(layout: &Layout) {
+    let label = |system: &str, code: &str| json!({"coding": [{"system": system, "code": code}]});
+    let (confidentiality, act_code) = (
+        "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
+        "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+    );
+    let document = |n: u32, code: &str| {
+        json!({
+            "resourceType": "DocumentReference", "id": format!("d1042-{n}"), "status": "current",
+            "masterIdentifier": {
+                "system": "urn:ietf:rfc:3986",
+                "value": format!("urn:oid:{}", world::document_id(1042, n)),
+            },
+            "subject": {"reference": "Patient/p1042"},
+            "type": label("http://loinc.org", "11506-3"),
+            "securityLabel": [label(confidentiality, "R"), label(act_code, code)],
+            "content": [{"attachment": {
+                "contentType": "text/plain", "data": "bm90ZQ==", "title": "Note",
+                "creation": "2026-01-20T16:50:00Z",
+            }}],
+        })
+    };
+    let consent = json!({
+        "resourceType": "Consent", "id": "c1042", "status": "active",
+        "scope": label("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy"),
+        "patient": {"reference": "Patient/p1042"},
+        "provision": {"type": "permit", "provision": [{
+            "type": "deny", "securityLabel": [{"system": confidentiality, "code": "R"}],
+        }]},
+    });
+    let patient = json!({
+        "resourceType": "Patient", "id": "p1042",
+        "identifier": [{"system": format!("urn:oid:{}", world::AUTHORITY), "value": "P-1042"}],
+    });
+    let all = [patient, consent, document(1, "42CFRPart2"), document(2, "SUD")];
+    let entry: Vec<_> = all.into_iter().map(|one| json!({"resource": one})).collect();
+    let bundle = json!({"resourceType": "Bundle", "type": "collection", "entry": entry});
+    std::fs::create_dir_all(layout.data()).unwrap();
+    std::fs::write(layout.data().join("p1042.json"), bundle.to_string()).unwrap();
 }
 
 fn reviews_of(user: &str) -> Vec<(Item, Vec<Evidence>)> {
@@ -435,6 +484,30 @@ fn the_noise_of_one_sender_is_counted_and_each_refusal_answered() {
 
 async fn ask_of(order: &Order) -> Asked<QueryAnswer> {
     ask(&HILLTOP, order, 1002).await
+}
+
+#[test]
+fn a_law_permits_what_it_protects_in_an_emergency_and_no_glass_is_broken() {
+    run(async {
+        for (purpose, found) in [("ETREAT", vec![1]), ("ERTREAT", vec![1]), ("TREAT", vec![])] {
+            let nurse = Order {
+                roles: vec![world::role(NURSE)],
+                ..physician(&RIVERSIDE, purpose, "nurse.emergency")
+            };
+            let asked = ask(&RIVERSIDE, &nurse, 1042).await;
+            assert_eq!(numbers(&asked.answer), found, "{purpose}");
+            assert!(asked.answer.errors.is_empty());
+            let code = "42-cfr-part-2-emergency";
+            let by_law: Vec<_> = asked.records.iter().filter(|r| r.is(code, "0")).collect();
+            assert_eq!(by_law.len(), found.len());
+            for record in by_law {
+                assert_eq!(record.documents, [world::document_id(1042, 1)]);
+                assert_eq!(record.patients, [world::patient_id(1042)]);
+            }
+            assert!(asked.records.iter().all(|record| record.kind != "110127"));
+        }
+        assert!(reviews_of("nurse.emergency").is_empty());
+    });
 }
 
 #[test]
