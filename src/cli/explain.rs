@@ -190,7 +190,8 @@ fn branch(entry: &Entry, last: bool, lines: &mut Vec<String>) {
     let by = if told.is_override { " by break-glass" } else { "" };
     let labels = entry.labels.join(",");
     lines.push(format!("{knot} {}  {}{by}  [{labels}]", entry.document, decision(told)));
-    lines.push(format!("{bar}   {}: {}", decision(told), in_words(told)));
+    let does = if told.is_override { "lifts" } else { decision(told) };
+    lines.push(format!("{bar}   {does}: {}", in_words(told)));
     if let Some(code) = told.bar {
         lines.push(format!("{bar}   break-glass barred: {code}"));
     }

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -17,8 +18,9 @@ use crate::ids::PatientId;
 /// Try: glassgate review --config ./glassgate-demo/glassgate.toml list
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    #[command(flatten)]
-    file: ConfigFile,
+    /// The configuration; relative paths in it are relative to it.
+    #[arg(long, global = true, value_name = "FILE", default_value = "glassgate.toml")]
+    config: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
@@ -34,19 +36,9 @@ enum Command {
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
-        #[command(flatten)]
-        file: Elsewhere,
     },
     /// Judges one item.
     Close(CloseOptions),
-}
-
-/// The same flag behind the subcommand.
-#[derive(Debug, Args)]
-struct Elsewhere {
-    /// The configuration, as before the subcommand.
-    #[arg(long = "config", id = "config_behind", value_name = "FILE", hide = true)]
-    config: Option<std::path::PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -66,8 +58,6 @@ struct ListOptions {
     /// Print one JSON object an item.
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    file: Elsewhere,
 }
 
 #[derive(Debug, Args)]
@@ -83,8 +73,6 @@ struct CloseOptions {
     /// The reason for the break-glass, where the user owed it.
     #[arg(long, value_name = "TEXT")]
     rationale: Option<String>,
-    #[command(flatten)]
-    file: Elsewhere,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -105,14 +93,8 @@ impl From<Told> for Verdict {
 }
 
 pub(super) fn run(options: Options) -> Result<ExitCode, Failed> {
-    let Options { mut file, command } = options;
-    let behind = match &command {
-        Command::List(ListOptions { file, .. })
-        | Command::Show { file, .. }
-        | Command::Close(CloseOptions { file, .. }) => file.config.clone(),
-    };
-    file.config = behind.unwrap_or(file.config);
-    let config = file.read()?;
+    let Options { config, command } = options;
+    let config = ConfigFile { config }.read()?;
     let operator = config.operator()?;
     match command {
         Command::List(list) => {
@@ -123,12 +105,12 @@ pub(super) fn run(options: Options) -> Result<ExitCode, Failed> {
                 table(&items);
             }
         }
-        Command::Show { id, json, .. } => {
+        Command::Show { id, json } => {
             let dossier = config.review(&operator, id)?;
             if json { say(&whole(&dossier).to_string()) } else { show(&dossier) }
         }
         Command::Close(close) => {
-            let CloseOptions { id, verdict, note, rationale, .. } = close;
+            let CloseOptions { id, verdict, note, rationale } = close;
             let item = config.judge(&operator, id, verdict.into(), note, rationale)?;
             say(&format!("review {} is {}", item.id, item.state.code()));
         }

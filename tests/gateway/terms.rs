@@ -188,6 +188,11 @@ fn without_a_reason_that_was_agreed_there_is_nothing() {
             assert_eq!(kinds(&asked.records), [("110147", "4"), ("ITI-38", "8")]);
             assert!(asked.records[0].description.contains(reason), "{:?}", asked.records);
         }
+        let (answer, memory, records) =
+            terms().retrieve(&RIVERSIDE, &order, &[numbered(1002, 1), numbered(1002, 5)]).await;
+        assert_eq!((answer.status, memory.documents.len()), (Status::Failure, 0));
+        assert_eq!(codes(&answer.errors), ["XDSRepositoryError"]);
+        assert_eq!(kinds(&records), [("110147", "4"), ("ITI-39", "8")]);
         assert!(reviews_of("dr.mute").is_empty());
     });
 }
