@@ -7,7 +7,7 @@ use glassgate::demo::world::{self, HILLTOP, HOME, NURSE, PHYSICIAN, Partner, RIV
 use glassgate::ids::Coded;
 use glassgate::saml::issue::Order;
 use glassgate::soap::Packaging;
-use glassgate::xds::{DocumentRequest, Status};
+use glassgate::xds::{DocumentRequest, Status, StoredQuery};
 
 use crate::asked::{codes, numbered, numbers, without_uuids};
 use crate::record::{Record, kinds};
@@ -256,4 +256,23 @@ fn a_review_that_cannot_be_opened_holds_no_answer_back_and_is_on_record() {
     assert_eq!(kinds(&asked.records), [("110127", "0"), ("ITI-38", "0")]);
     let review = STANDARD.encode("not opened yet");
     assert!(message.contains(&format!("type=\"Review\" value=\"{review}\"")), "{message}");
+}
+
+#[test]
+fn a_refused_declaration_is_told_and_recorded_whatever_else_is_wrong() {
+    let wrong = Query::new(StoredQuery::FindDocuments)
+        .text("$XDSDocumentEntryPatientId", &world::patient_id(1002));
+    run(async {
+        let asked = shared().query(&RIVERSIDE, &nurse(), &wrong).await;
+        assert_eq!(asked.answer.status, Status::Failure);
+        assert_eq!(codes(&asked.answer.errors), ["XDSStoredQueryMissingParam", WARNING]);
+        assert_eq!(kinds(&asked.records), [("110147", "4"), ("ITI-38", "8")]);
+        assert_eq!(asked.records[0].patients, [world::patient_id(1002)]);
+        // known or not, with documents or without: the same
+        for patient in [1001, 1004, 1005, 9999] {
+            let asked = shared().query(&RIVERSIDE, &nurse(), &find(patient)).await;
+            assert_eq!(codes(&asked.answer.errors), [WARNING], "{patient}");
+            assert_eq!(kinds(&asked.records), [("110147", "4"), ("ITI-38", "0")], "{patient}");
+        }
+    });
 }
