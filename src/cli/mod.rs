@@ -4,10 +4,12 @@ mod asking;
 mod assert;
 mod check;
 mod demo;
+mod explain;
 mod load;
 mod log;
 mod query;
 mod retrieve;
+mod review;
 mod serve;
 
 use std::io::{self, Write};
@@ -35,6 +37,8 @@ enum Command {
     Serve(serve::Options),
     Check(check::Options),
     Load(load::Options),
+    Explain(explain::Options),
+    Review(review::Options),
     Query(query::Options),
     Retrieve(retrieve::Options),
     Assert(assert::Options),
@@ -48,6 +52,8 @@ pub fn run() -> ExitCode {
         Command::Serve(options) => serve::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Load(options) => load::run(&options),
+        Command::Explain(options) => explain::run(&options),
+        Command::Review(options) => review::run(options),
         Command::Query(options) => query::run(&options),
         Command::Retrieve(options) => retrieve::run(&options),
         Command::Assert(options) => assert::run(&options),

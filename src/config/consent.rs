@@ -40,5 +40,5 @@ pub(super) fn read(
         RawImplicit::PermitTreatment => Implicit::PermitTreatment,
         RawImplicit::Deny => Implicit::Deny,
     };
-    Some(Domain { implicit, ceiling: ceiling?, home })
+    Some(Domain { implicit, ceiling: ceiling?, home, ..Domain::default() })
 }

@@ -10,7 +10,7 @@ use super::read::read;
 use super::request::{Request, View};
 use super::unenforceable::Unenforceable;
 use crate::clock::Timestamp;
-use crate::ids::HomeCommunityId;
+use crate::ids::{Coded, HomeCommunityId};
 use crate::labels::Confidentiality;
 use crate::policy::{Access, BreakGlass};
 use crate::purpose::Purpose;
@@ -41,13 +41,20 @@ pub struct Domain {
     pub implicit: Implicit,
     /// The highest confidentiality that break-glass releases.
     pub ceiling: Confidentiality,
+    /// Sensitivities that break-glass does not release, whatever their confidentiality.
+    pub beyond: Vec<Coded>,
+    /// Whether what 42 CFR Part 2 protects is released in an emergency without override (42 CFR 2.51).
+    pub part_2_emergency: bool,
     /// Our community, by which a consent may name us as custodian.
     pub home: Option<HomeCommunityId>,
 }
 
 impl Default for Domain {
     fn default() -> Self {
-        Self { implicit: Implicit::Deny, ceiling: Confidentiality::Restricted, home: None }
+        // psychotherapy notes
+        let beyond = vec![Coded::new("PSYTHPN", "2.16.840.1.113883.5.4")];
+        let ceiling = Confidentiality::Restricted;
+        Self { implicit: Implicit::Deny, ceiling, beyond, part_2_emergency: false, home: None }
     }
 }
 
@@ -75,7 +82,13 @@ pub struct Grant {
     implicit: bool,
     honoured: bool,
     ceiling: Confidentiality,
+    beyond: Vec<Coded>,
+    /// An emergency for which a law permits what it protects.
+    emergency: bool,
 }
+
+/// The element of a permit that rests on 42 CFR 2.51: the law's own reason, neither treatment's nor break-glass's.
+pub const PART_2_EMERGENCY: &str = "42-cfr-part-2-emergency";
 
 /// A consent that applies, ready or unenforceable.
 pub(super) struct Weighed {
@@ -128,6 +141,9 @@ pub fn grant(
             && purposes.iter().any(|purpose| purpose.is_a(Purpose::TREAT)),
         honoured: matches!(access.break_glass(), BreakGlass::Honoured(_)),
         ceiling: domain.ceiling,
+        beyond: domain.beyond.clone(),
+        emergency: domain.part_2_emergency
+            && purposes.iter().any(|purpose| purpose.is_a(Purpose::ETREAT)),
     }
 }
 
@@ -169,7 +185,7 @@ impl Grant {
             return Decision { treatment: denied(basis, None), break_glass };
         }
         let permit = |basis, is_override| Ok(Permit { item: facts.key, is_override, basis });
-        match self.treatment(&item) {
+        match self.treatment(&item).or_else(|basis| self.by_law(&item).ok_or(basis)) {
             Ok(basis) => {
                 let break_glass = self.honoured.then(|| permit(basis.clone(), false));
                 Decision { treatment: permit(basis, false), break_glass }
@@ -184,6 +200,15 @@ impl Grant {
                 Decision { treatment: denied(basis, None), break_glass }
             }
         }
+    }
+
+    /// Whether break-glass would release an item that treatment does not get; it permits nothing itself.
+    #[must_use]
+    pub fn would_lift(&self, facts: &Facts) -> bool {
+        let item = Item::new(facts);
+        facts.patient == self.patient
+            && self.treatment(&item).is_err()
+            && self.lifted(&item).is_ok()
     }
 
     /// Why break-glass adds nothing for this patient at all, whichever the item.
@@ -228,6 +253,17 @@ impl Grant {
         }
     }
 
+    /// What a law permits in an emergency of what it protects; never more than break-glass would.
+    fn by_law(&self, item: &Item<'_>) -> Option<Basis> {
+        let protected = Coded::new("42CFRPart2", "2.16.840.1.113883.5.4");
+        if !self.emergency || !item.bears(&[protected]) {
+            return None;
+        }
+        let basis = self.lifted(item).ok()?;
+        let found = Found { element: PART_2_EMERGENCY, ..basis.found };
+        Some(Basis { found, ..basis })
+    }
+
     /// What break-glass lifts of an item that treatment does not get: withholding rules up to the ceiling, unless
     /// a consent bars it.
     fn lifted(&self, item: &Item<'_>) -> Result<Basis, (Bar, Option<Basis>)> {
@@ -251,6 +287,7 @@ impl Grant {
         }
         match (withholds, permits) {
             (Some(basis), _) if item.presumed() > self.ceiling => Err((Bar::Ceiling, Some(basis))),
+            (Some(basis), _) if item.bears(&self.beyond) => Err((Bar::Sensitivity, Some(basis))),
             (Some(basis), _) | (None, Some(basis)) => Ok(basis),
             (None, None) => Err((Bar::Implicit, None)),
         }

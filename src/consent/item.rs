@@ -33,6 +33,12 @@ impl<'f> Item<'f> {
         }
     }
 
+    /// Whether one of its labels is of these sensitivities.
+    pub(super) fn bears(&self, sensitivities: &[Coded]) -> bool {
+        let named = |label: &Coded| sensitivities.iter().any(|one| covers(one, label));
+        self.facts.labels.iter().any(named)
+    }
+
     /// How a rule's data side matches.
     pub(super) fn met(&self, condition: &Condition, effect: Effect) -> Met {
         let facts = self.facts;

@@ -21,5 +21,5 @@ mod tests;
 
 pub use decision::{Bar, Basis, Decision, Denial, Permit};
 pub use facts::{Facts, ItemKey, PatientKey, Span};
-pub use grant::{Domain, Grant, Implicit, Stored, grant};
+pub use grant::{Domain, Grant, Implicit, PART_2_EMERGENCY, Stored, grant};
 pub use unenforceable::{Unenforceable, Unread, check};

@@ -3,6 +3,7 @@
 mod asked;
 mod clients;
 mod errors;
+mod explained;
 mod find;
 mod get;
 mod glass;
@@ -20,6 +21,7 @@ mod resource_id;
 mod shelf;
 mod slow;
 mod strain;
+mod terms;
 mod tls;
 mod trust;
 mod unseen;
