@@ -83,6 +83,7 @@ struct Raw {
     consent: consent::Raw,
     #[serde(default)]
     labels: labels::Raw,
+    #[serde(default)]
     break_glass: glass::Raw,
     #[serde(default)]
     jurisdiction: glass::RawJurisdiction,
