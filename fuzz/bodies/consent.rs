@@ -146,6 +146,7 @@ fn item(labels: &[(&str, &str)]) -> Facts {
         classes: vec![Coded::new("summary", "urn:example:class")],
         codes: vec![Coded::new("34133-9", "http://loinc.org")],
         authors: vec!["Practitioner/house".into()],
+        related: vec!["Encounter/e1".into()],
         date: Some(Span::new(moment("2025-03-01T00:00:00Z"), moment("2025-03-02T00:00:00Z"))),
     }
 }

@@ -37,7 +37,7 @@ pub struct Config {
     pub saml: crate::saml::Settings,
     /// What partners agreed to.
     pub policy: crate::policy::Settings,
-    /// The implicit policy and the ceiling of break-glass.
+    /// What holds where no patient decided, and what break-glass may override.
     pub consent: crate::consent::Domain,
     /// Where documents are.
     pub repository: crate::repository::embedded::Settings,

@@ -1,8 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::dossier::Weighed;
 use super::facts::ItemKey;
-use super::grant::Weighed;
 use super::plan::Found;
 
 /// Both decisions about one item.
@@ -30,13 +30,13 @@ impl Decision {
 /// ```compile_fail,E0451
 /// use glassgate::consent::{Basis, ItemKey, Permit};
 /// fn forge(basis: Basis) -> Permit {
-///     Permit { item: ItemKey(1), is_override: false, basis }
+///     Permit { item: ItemKey(1), lifts: vec![], basis }
 /// }
 /// ```
 #[derive(Debug)]
 pub struct Permit {
     pub(super) item: ItemKey,
-    pub(super) is_override: bool,
+    pub(super) lifts: Vec<Lift>,
     pub(super) basis: Basis,
 }
 
@@ -50,7 +50,13 @@ impl Permit {
     /// Whether only break-glass releases it.
     #[must_use]
     pub fn is_override(&self) -> bool {
-        self.is_override
+        !self.lifts.is_empty()
+    }
+
+    /// What the override lifted, the gravest last; nothing where treatment permits.
+    #[must_use]
+    pub fn lifts(&self) -> &[Lift] {
+        &self.lifts
     }
 
     /// What permits; of an override, what it lifted, or the rule that itself permits BTG.
@@ -105,12 +111,68 @@ impl Denial {
     }
 }
 
-/// Why break-glass lifts nothing; after the first four nothing of a patient is released at all.
+/// What an override rests on, in the order of how much a review will ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lift {
+    /// A consent permits BTG itself.
+    OwnPermit,
+    /// The domain's implicit policy permits break-glass and nothing else.
+    ImplicitPolicy,
+    /// A consent that permits exchange withholds the item.
+    Withholding,
+    /// A consent denies BTG itself, and the domain does not honour that.
+    Ban,
+    /// A consent's base denies, and the domain lets break-glass override that.
+    OptOut,
+    /// A consent cannot be enforced, so that nobody knows what the patient decided.
+    Unenforceable,
+}
+
+impl Lift {
+    /// A stable name for audit, metrics and review.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::OwnPermit => "own-permit",
+            Self::ImplicitPolicy => "implicit-policy",
+            Self::Withholding => "withholding",
+            Self::Ban => "patient-ban",
+            Self::OptOut => "opt-out",
+            Self::Unenforceable => "unenforceable",
+        }
+    }
+
+    /// The domain's switch that allowed it, as `glassgate.toml` has it, where it took one.
+    #[must_use]
+    pub fn switch(self) -> Option<&'static str> {
+        match self {
+            Self::OwnPermit | Self::ImplicitPolicy | Self::Withholding => None,
+            Self::Ban => Some("honour_patient_btg_ban"),
+            Self::OptOut => Some("btg_overrides_opt_out"),
+            Self::Unenforceable => Some("btg_overrides_unenforceable"),
+        }
+    }
+
+    /// What a reviewer reads.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::OwnPermit => "the consent permits break-glass",
+            Self::ImplicitPolicy => "no consent speaks, and the domain permits break-glass",
+            Self::Withholding => "overrode what a consent withholds",
+            Self::Ban => "overrode a consent's denial of break-glass, as the domain allows",
+            Self::OptOut => "overrode a consent that denies exchange, as the domain allows",
+            Self::Unenforceable => "overrode a consent that cannot be enforced",
+        }
+    }
+}
+
+/// Why break-glass lifts nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bar {
     /// A consent whose base denies and which does not permit BTG itself.
     OptOut,
-    /// A consent that cannot be enforced.
+    /// A consent that cannot be enforced, where the domain does not let break-glass override it.
     Unenforceable,
     /// A consent that permits exchange for other purposes only.
     OtherPurpose,
@@ -165,7 +227,7 @@ impl Basis {
         self.consent.as_deref().map(|consent| consent.version.as_str())
     }
 
-    /// `provision.provision[1]`, `provision` or `policyRule` for a base, `consent` for one that cannot be enforced,
+    /// `provision.provision[1]`, `provision`, `policyRule` or `decision` for a base, `consent` for one that cannot be enforced,
     /// `domain` without one.
     #[must_use]
     pub fn path(&self) -> &str {

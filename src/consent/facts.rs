@@ -43,6 +43,9 @@ pub struct Facts {
     /// Its authors: `Practitioner/abc`, or identifiers as bare values.
     #[serde(default)]
     pub authors: Vec<String>,
+    /// What it belongs to: its encounters, as `Encounter/abc` or identifiers as bare values.
+    #[serde(default)]
+    pub related: Vec<String>,
     /// When what it tells of happened.
     #[serde(default)]
     pub date: Option<Span>,

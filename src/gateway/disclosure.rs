@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Gateway;
 use super::failure::Failure;
-use crate::consent::{self, Denial, Permit};
+use crate::consent::{Denial, Permit};
 use crate::ids::PatientId;
 use crate::policy::Access;
 use crate::repository::{Criteria, Items, Released, Snapshot, Subject};
@@ -110,14 +110,8 @@ impl Gateway {
         disclosure: &mut Disclosure,
     ) -> Result<(), Failure> {
         let consents = state.consents(access, subject.key)?;
-        let grant = consent::grant(
-            access,
-            subject.key,
-            &subject.references,
-            &consents,
-            &self.domain,
-            self.clock.now(),
-        );
+        let now = self.clock.now();
+        let grant = self.consents.grant(access, subject.key, &subject.references, &consents, now);
         let forbids_override = grant.break_glass_forbidden();
         for candidate in state.find(&grant, criteria)? {
             match grant.decide(&candidate.facts).outcome() {

@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 
 use crate::audit::{self, Journal};
 use crate::clock::{Clock, Random};
-use crate::consent::Domain;
+use crate::consent::{self, Domain};
 use crate::dsig;
 use crate::ids::{HomeCommunityId, RepositoryId};
 use crate::metrics::Metrics;
@@ -62,7 +62,7 @@ pub struct Parts {
     pub trust: Trust,
     /// What partners agreed to.
     pub policy: policy::Settings,
-    /// The implicit policy and the ceiling of break-glass.
+    /// What holds where no patient decided, and what break-glass may override.
     pub domain: Domain,
     /// Where documents are.
     pub repository: Arc<dyn Repository>,
@@ -82,7 +82,7 @@ pub struct Gateway {
     trust: Trust,
     signatures: dsig::Cache,
     policy: policy::Settings,
-    domain: Domain,
+    consents: consent::Cache,
     repository: Arc<dyn Repository>,
     journal: Journal,
     metrics: Arc<Metrics>,
@@ -120,7 +120,7 @@ impl Gateway {
             trust: parts.trust,
             signatures: dsig::Cache::new(),
             policy: parts.policy,
-            domain: parts.domain,
+            consents: consent::Cache::new(parts.domain),
             repository: parts.repository,
             journal: parts.journal,
             metrics: parts.metrics,

@@ -30,7 +30,8 @@ pub(super) fn facts(
         unreadable_labels: !all_codes(reference),
         classes: codes(&reference.category).chain(format).collect(),
         codes: reference.type_.coded().chain(codes(&reference.context.event)).collect(),
-        authors: reference.author.iter().flat_map(|a| author(a, &reference.contained)).collect(),
+        authors: reference.author.iter().flat_map(|a| names(a, &reference.contained)).collect(),
+        related: related(reference),
         date: span(reference),
     }
 }
@@ -50,9 +51,9 @@ fn value(identifier: &Identifier) -> Option<String> {
     identifier.value.as_deref().map(|value| value.trim().to_owned()).filter(|v| !v.is_empty())
 }
 
-/// Every name of an author. A contained one's `#id` stays among them: it equals no name, so that an author
+/// Every name of an author or an encounter. A contained one's `#id` stays among them: it equals no name, so that an author
 /// without an identifier is unknown rather than absent.
-fn author(author: &Reference, contained: &[Value]) -> Vec<String> {
+fn names(author: &Reference, contained: &[Value]) -> Vec<String> {
     let mut names: Vec<String> = author.reference.iter().cloned().collect();
     names.extend(author.identifier.as_ref().and_then(value));
     let local = author.reference.as_deref().and_then(|name| name.strip_prefix('#'));
@@ -65,6 +66,12 @@ fn author(author: &Reference, contained: &[Value]) -> Vec<String> {
         names.push(author.display.clone().unwrap_or_default());
     }
     names
+}
+
+/// The encounters that the document belongs to, by every name.
+fn related(reference: &DocumentReference) -> Vec<String> {
+    let encounters = reference.context.encounter.iter();
+    encounters.flat_map(|encounter| names(encounter, &reference.contained)).collect()
 }
 
 /// When what the document tells of happened: the service's period, else when it was made.

@@ -5,5 +5,5 @@ mod sensitivity;
 mod system;
 
 pub use confidentiality::Confidentiality;
-pub use sensitivity::{covers, excludes};
+pub use sensitivity::{Sensitivity, covers, excludes};
 pub use system::{canonical, is_readable};

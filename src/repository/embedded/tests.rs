@@ -51,6 +51,7 @@ fn draft(id: u32, patient: &Subject) -> Draft {
             classes: vec![],
             codes: vec![],
             authors: vec![],
+            related: vec![],
             date: None,
         },
         searched: b"{}".to_vec(),
