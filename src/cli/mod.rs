@@ -3,6 +3,7 @@
 mod asking;
 mod assert;
 mod check;
+mod consent;
 mod demo;
 mod load;
 mod log;
@@ -35,6 +36,7 @@ enum Command {
     Serve(serve::Options),
     Check(check::Options),
     Load(load::Options),
+    Consent(consent::Options),
     Query(query::Options),
     Retrieve(retrieve::Options),
     Assert(assert::Options),
@@ -48,6 +50,7 @@ pub fn run() -> ExitCode {
         Command::Serve(options) => serve::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Load(options) => load::run(&options),
+        Command::Consent(options) => consent::run(&options),
         Command::Query(options) => query::run(&options),
         Command::Retrieve(options) => retrieve::run(&options),
         Command::Assert(options) => assert::run(&options),

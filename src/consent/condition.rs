@@ -126,12 +126,25 @@ impl Condition {
 
     /// Whether it speaks of particular data.
     pub(super) fn restricts_data(&self) -> bool {
-        !(self.labels.is_empty()
-            && self.classes.is_empty()
+        !self.labels.is_empty() || self.data_period.is_some() || self.asks_for_more()
+    }
+
+    /// Whether it asks for an item's labels and for nothing else of it.
+    pub(super) fn asks_only_for_labels(&self) -> bool {
+        !self.labels.is_empty() && self.data_period.is_none() && !self.asks_for_more()
+    }
+
+    /// Whether it asks for an item's time and for nothing else of it.
+    pub(super) fn asks_only_for_time(&self) -> bool {
+        self.data_period.is_some() && self.labels.is_empty() && !self.asks_for_more()
+    }
+
+    /// Whether it asks for anything of an item besides labels and time.
+    fn asks_for_more(&self) -> bool {
+        !(self.classes.is_empty()
             && self.documents.is_empty()
             && self.codes.is_empty()
             && self.data.is_empty()
-            && self.data_period.is_none()
             && !self.actors.iter().any(|(role, _)| *role == Role::Author))
     }
 

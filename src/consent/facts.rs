@@ -56,6 +56,24 @@ fn untold() -> bool {
 }
 
 impl Facts {
+    /// An item of which nothing is known.
+    pub(super) fn of_nothing(patient: PatientKey) -> Self {
+        Self {
+            key: ItemKey(0),
+            patient,
+            resource_type: String::new(),
+            reference: String::new(),
+            identifiers: Vec::new(),
+            labels: Vec::new(),
+            unreadable_labels: true,
+            classes: Vec::new(),
+            codes: Vec::new(),
+            authors: Vec::new(),
+            related: Vec::new(),
+            date: None,
+        }
+    }
+
     /// Whether each of its labels is one that we can go by.
     #[must_use]
     pub fn labels_are_readable(&self) -> bool {

@@ -5,8 +5,10 @@ use super::domain::{Domain, Implicit};
 use super::dossier::{Dossier, Stored, Weighed};
 use super::facts::{Facts, PatientKey};
 use super::item::Item;
+use super::logic::Effect;
 use super::plan::{Found, Plan, Verdict};
 use super::request::{Request, View};
+use super::screen::Screen;
 use super::unenforceable::Unenforceable;
 use crate::clock::Timestamp;
 use crate::labels::Confidentiality;
@@ -149,6 +151,32 @@ impl Grant {
         }
     }
 
+    /// What a store may leave unread, since nothing releases it; under break-glass all is decided.
+    #[must_use]
+    pub fn screen(&self) -> Screen {
+        let mut screen = Screen::default();
+        if self.honoured {
+            return screen;
+        }
+        let same_for_all = |consent: &Arc<Weighed>| match &consent.plan {
+            Ok(plan) => plan.is_constant(),
+            Err(_) => true,
+        };
+        // those of the highest authority: what they deny, no other permits
+        let first = self.consents.chunk_by(|one, other| one.rank == other.rank).next();
+        for consent in first.unwrap_or_default() {
+            match &consent.plan {
+                Ok(plan) if !plan.is_closed() => screen.narrow(plan),
+                Ok(_) => {}
+                Err(_) => screen.closed = true,
+            }
+        }
+        if self.consents.iter().all(same_for_all) {
+            screen.closed |= self.treatment(&Item::new(&Facts::of_nothing(self.patient))).is_err();
+        }
+        screen
+    }
+
     /// Why break-glass adds nothing for this patient at all, whichever the item.
     #[must_use]
     pub fn break_glass_bar(&self) -> Option<Bar> {
@@ -287,7 +315,7 @@ impl Grant {
         if plan.base_opts_out() && !self.switches.opt_out {
             return Stance::Bars(Bar::OptOut, found);
         }
-        if !plan.base_denies() && !plan.permits_exchange() {
+        if plan.base() == Effect::Permit && !plan.permits_exchange() {
             return Stance::Bars(Bar::OtherPurpose, found);
         }
         let forbidding = plan.forbids_break_glass(item);
@@ -298,7 +326,7 @@ impl Grant {
                 Stance::SetAside(found, vec![Lift::Ban, Lift::OptOut])
             }
             None if plan.base_opts_out() => Stance::SetAside(found, vec![Lift::OptOut]),
-            Some(_) if plan.base_denies() => Stance::SetAside(found, vec![Lift::Ban]),
+            Some(_) if plan.base() == Effect::Deny => Stance::SetAside(found, vec![Lift::Ban]),
             Some(_) => Stance::Withholds(found, vec![Lift::Ban]),
             None => Stance::Withholds(found, vec![Lift::Withholding]),
         }

@@ -19,6 +19,7 @@ mod precedence;
 mod read;
 mod request;
 mod residual;
+mod screen;
 mod tree;
 mod unenforceable;
 
@@ -32,4 +33,5 @@ pub use domain::{Conflicts, Domain, Implicit};
 pub use dossier::Stored;
 pub use facts::{Facts, ItemKey, PatientKey, Span};
 pub use grant::{Grant, grant};
+pub use screen::{Screen, Traits};
 pub use unenforceable::{Unenforceable, Unread, check};

@@ -59,6 +59,32 @@ impl Plan {
         }
     }
 
+    pub(super) fn base(&self) -> Effect {
+        self.tree.base
+    }
+
+    pub(super) fn effect(&self, clause: &Clause) -> Option<Effect> {
+        self.tree.rules.get(clause.rule).map(|rule| rule.effect)
+    }
+
+    /// Whether `clause` is nested in `other`.
+    pub(super) fn is_within(&self, clause: &Clause, other: &Clause) -> bool {
+        let end = self.tree.rules.get(other.rule).map_or(0, |rule| rule.end);
+        clause.rule > other.rule && clause.rule < end
+    }
+
+    /// Whether it does not speak of this request.
+    pub(super) fn is_closed(&self) -> bool {
+        self.root.treatment.found == Match::No
+    }
+
+    /// Whether treatment gets the same of every item.
+    pub(super) fn is_constant(&self) -> bool {
+        self.is_closed()
+            || self.treatment.clauses.iter().all(|clause| clause.data.is_empty())
+                && !self.tree.root.restricts_data()
+    }
+
     pub(super) fn permits_exchange(&self) -> bool {
         self.permits_exchange
     }
@@ -69,7 +95,7 @@ impl Plan {
         let base = self.tree.base;
         if gate.found == Match::No {
             return match base {
-                Effect::Permit => Verdict::Closed(self.base(gate)),
+                Effect::Permit => Verdict::Closed(self.base_found(gate)),
                 Effect::Deny => Verdict::Silent,
             };
         }
@@ -81,11 +107,11 @@ impl Plan {
         }
         let data = item.met(&self.tree.root, base);
         match base {
-            Effect::Permit if data.found != Match::Yes => Verdict::Deny(self.base(data)),
-            Effect::Permit if gate.found != Match::Yes => Verdict::Closed(self.base(gate)),
-            Effect::Permit => Verdict::Permit(self.base(gate.and_met(data))),
+            Effect::Permit if data.found != Match::Yes => Verdict::Deny(self.base_found(data)),
+            Effect::Permit if gate.found != Match::Yes => Verdict::Closed(self.base_found(gate)),
+            Effect::Permit => Verdict::Permit(self.base_found(gate.and_met(data))),
             Effect::Deny if data.found == Match::No => Verdict::Silent,
-            Effect::Deny => Verdict::Deny(self.base(gate.and_met(data))),
+            Effect::Deny => Verdict::Deny(self.base_found(gate.and_met(data))),
         }
     }
 
@@ -114,13 +140,9 @@ impl Plan {
             && self.tree.root.names_break_glass() != Match::No
     }
 
-    pub(super) fn base_denies(&self) -> bool {
-        self.tree.base == Effect::Deny
-    }
-
     /// Whether the base denies more than break-glass alone.
     pub(super) fn base_opts_out(&self) -> bool {
-        self.base_denies() && !self.tree.root.is_about_break_glass()
+        self.tree.base == Effect::Deny && !self.tree.root.is_about_break_glass()
     }
 
     /// Whether BTG is forbidden for every item.
@@ -200,7 +222,7 @@ impl Plan {
         asked.by(view).and_met(item.met(&rule.condition, rule.effect))
     }
 
-    fn base(&self, met: Met) -> Found {
+    fn base_found(&self, met: Met) -> Found {
         let element = match self.tree.dialect {
             Dialect::PolicyRule => "policyRule",
             Dialect::Decision if met == Met::ALL => "decision",

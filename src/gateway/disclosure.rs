@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::Gateway;
 use super::failure::Failure;
-use crate::consent::{Denial, Permit};
+use crate::consent::{Denial, Grant, Permit};
 use crate::ids::PatientId;
 use crate::policy::Access;
-use crate::repository::{Criteria, Items, Released, Snapshot, Subject};
+use crate::repository::{Candidate, Criteria, Items, Released, Snapshot, Subject};
 
 /// What a request is after.
 #[derive(Debug, Clone)]
@@ -113,7 +113,8 @@ impl Gateway {
         let now = self.clock.now();
         let grant = self.consents.grant(access, subject.key, &subject.references, &consents, now);
         let forbids_override = grant.break_glass_forbidden();
-        for candidate in state.find(&grant, criteria)? {
+        let found = candidates(state, &grant, patient, criteria, disclosure)?;
+        for candidate in found {
             match grant.decide(&candidate.facts).outcome() {
                 Ok(permit) => {
                     if let Some(entry) = state.release(&permit)? {
@@ -131,6 +132,27 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+/// What is decided item by item: of documents asked for by name all, since audit tells why each was withheld.
+fn candidates(
+    state: &dyn Snapshot,
+    grant: &Grant,
+    patient: &PatientId,
+    criteria: &Criteria,
+    disclosure: &mut Disclosure,
+) -> Result<Vec<Candidate>, Failure> {
+    if let Criteria::Items(_) = criteria {
+        return Ok(state.find(grant, criteria)?);
+    }
+    let sifted = state.sift(grant, criteria)?;
+    let withheld = sifted.withheld.into_iter().map(|unique_id| Withheld {
+        unique_id,
+        patient: patient.clone(),
+        why: "withheld by the patient's consents or the domain's policy".to_owned(),
+    });
+    disclosure.withheld.extend(withheld);
+    Ok(sifted.candidates)
 }
 
 /// What denies, by consent, version, path and element, and why break-glass did not help.

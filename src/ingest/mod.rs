@@ -3,6 +3,7 @@
 //! Patients come first, then consents, then documents: what a consent withholds is never visible before it.
 
 mod attachment;
+mod check;
 mod consent;
 mod document;
 mod error;
@@ -20,6 +21,7 @@ use crate::repository::embedded::{Batch, Store};
 use parcel::{Item, Kind, Parcel};
 use survey::{Survey, Unit};
 
+pub use check::{Checked, check_consents};
 pub use error::Error;
 pub use report::{Caution, Changed, Counts, Place, Refused, Report, Warning};
 

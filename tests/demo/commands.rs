@@ -198,9 +198,42 @@ fn load_keeps_to_its_folder_and_tells_why() {
 }
 
 #[test]
+fn consent_check_says_which_cannot_be_enforced_and_why() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/consent");
+    let check = |path: &Path| run(["consent".as_ref(), "check".as_ref(), path.as_os_str()]);
+    let told = check(&fixtures.join("accept/p1002.json")).succeeds();
+    assert!(told.contains("p1002.json: Consent/"), "{told}");
+    assert!(told.trim_end().ends_with("it can be enforced"), "{told}");
+
+    let broken = check(&fixtures.join("reject/ambiguous/r5-emergency.json"));
+    assert_eq!(broken.code, Some(1), "{broken:?}");
+    let why =
+        "it cannot be enforced, so it denies: provision[0].provision[0] can be read both ways";
+    assert!(broken.stdout.contains(why), "{broken:?}");
+
+    // a folder is read whole, and what is no JSON spoils nothing else
+    let folder = tempfile::tempdir().unwrap();
+    for name in
+        ["accept/p1003.json", "reject/malformed/cut-off.json", "reject/no-base/no-provision.json"]
+    {
+        let from = fixtures.join(name);
+        fs::copy(&from, folder.path().join(from.file_name().unwrap())).unwrap();
+    }
+    let all = check(folder.path());
+    assert_eq!(all.code, Some(1), "{all:?}");
+    assert!(all.stdout.contains("p1003.json: Consent/") && all.stdout.contains("no base decision"));
+    assert!(all.stderr.contains("refused: ") && all.stderr.contains("cut-off.json"), "{all:?}");
+
+    let empty = tempfile::tempdir().unwrap();
+    assert!(check(empty.path()).fails().contains("no Consent in these files"));
+}
+
+#[test]
 fn help_is_worth_reading() {
     let overview = run(["--help"]).succeeds();
-    for command in ["demo", "serve", "check", "load", "query", "retrieve", "assert"] {
+    let about = run(["consent", "check", "--help"]).succeeds();
+    assert!(about.contains("whether they can be enforced"), "{about}");
+    for command in ["demo", "serve", "check", "load", "query", "retrieve", "assert", "consent"] {
         assert!(overview.contains(&format!("  {command}")), "{overview}");
         let help = run([command, "--help"]).succeeds();
         let (about, _) = help.split_once("Usage: ").unwrap();

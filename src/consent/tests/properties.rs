@@ -19,7 +19,7 @@ fn rules() -> impl Strategy<Value = Value> {
         prop::option::of(purposes),
         prop::option::of(labels),
         prop::option::weighted(0.2, recipients),
-        prop::option::weighted(0.2, Just("2025")),
+        prop::option::weighted(0.2, prop::sample::select(vec!["2024", "2025"])),
     );
     let leaf = leaf.prop_map(|(permit, code, confidentiality, recipient, year)| {
         let mut rule = json!({"type": if permit { "permit" } else { "deny" }});
@@ -35,7 +35,7 @@ fn rules() -> impl Strategy<Value = Value> {
             rule["actor"] = actor("IRCP", json!({"reference": reference}));
         }
         if let Some(year) = year {
-            rule["dataPeriod"] = json!({"start": year});
+            rule["dataPeriod"] = json!({"start": year, "end": year});
         }
         rule
     });
@@ -129,6 +129,22 @@ proptest! {
         insert(&mut consents[0], &steps, denial);
         let after = releases(&domain, &consents, &facts);
         prop_assert!((before.0 || !after.0) && (before.1 || !after.1), "{:?} {:?}", before, after);
+    }
+
+    #[test]
+    fn what_a_screen_leaves_out_would_be_denied(
+        domain in domains(),
+        consents in consents(0),
+        facts in prop::collection::vec(facts(), 4),
+        code in prop::sample::select(vec!["TREAT", "BTG", "HRESCH"]),
+    ) {
+        let grant = granted_in(&domain, &access(&[code]), &consents);
+        let screen = grant.screen();
+        for facts in &facts {
+            let admitted = screen.admits(facts.traits());
+            let released = grant.decide(facts).outcome().is_ok();
+            prop_assert!(admitted || !released, "{:?} {:?}", screen, facts);
+        }
     }
 
     #[test]

@@ -191,6 +191,12 @@ impl<'s> Batch<'s> {
                 draft.rendered
             ],
         )?;
+        let traits = draft.facts.traits();
+        let (first, after) = schema::time(traits.date);
+        self.write(
+            "UPDATE document SET level = ?2, first = ?3, after = ?4 WHERE id = ?1",
+            params![rowid, schema::level(traits.confidentiality), first, after],
+        )?;
         if let Some(bytes) = blob.small() {
             self.write("INSERT OR REPLACE INTO bytes VALUES (?1, ?2)", params![rowid, bytes])?;
         } else {

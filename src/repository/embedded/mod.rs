@@ -15,8 +15,8 @@ use std::sync::Mutex;
 
 use rusqlite::Connection;
 
-use super::{Candidate, Content, Criteria, Items, Released, Repository, Snapshot, Subject};
-use crate::consent::{Grant, PatientKey, Permit, Stored};
+use super::{Candidate, Content, Criteria, Items, Released, Repository, Sifted, Snapshot, Subject};
+use crate::consent::{Grant, PatientKey, Permit, Screen, Stored};
 use crate::ids::PatientId;
 use crate::policy::Access;
 use blobs::Blobs;
@@ -120,7 +120,15 @@ impl Snapshot for Lease<'_> {
     }
 
     fn find(&self, grant: &Grant, criteria: &Criteria) -> Result<Vec<Candidate>, super::Error> {
-        Ok(self.read(|connection| read::find(connection, grant.patient(), criteria))?)
+        let open = Screen::default();
+        let found =
+            self.read(|connection| read::find(connection, grant.patient(), criteria, &open))?;
+        Ok(found.candidates)
+    }
+
+    fn sift(&self, grant: &Grant, criteria: &Criteria) -> Result<Sifted, super::Error> {
+        let screen = grant.screen();
+        Ok(self.read(|connection| read::find(connection, grant.patient(), criteria, &screen))?)
     }
 
     fn release(&self, permit: &Permit) -> Result<Option<Released>, super::Error> {

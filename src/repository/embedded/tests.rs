@@ -1,3 +1,5 @@
+mod sift;
+
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
