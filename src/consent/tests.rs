@@ -10,6 +10,7 @@ mod pcf;
 mod properties;
 mod r5;
 mod several;
+mod undiluted;
 
 use serde_json::{Value, json};
 

@@ -58,7 +58,7 @@ pub(super) fn consents(least: usize) -> impl Strategy<Value = Vec<Value>> {
     prop::collection::vec(one, least..3)
 }
 
-fn facts() -> impl Strategy<Value = Facts> {
+pub(super) fn facts() -> impl Strategy<Value = Facts> {
     let confidentiality = prop::sample::select(vec!["", "N", "R", "V"]);
     let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2));
     (confidentiality, flags).prop_map(|(code, (sensitive, dated, unreadable))| {
