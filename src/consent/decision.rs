@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use super::dossier::Weighed;
 use super::facts::ItemKey;
+use super::lift::Lift;
 use super::plan::Found;
 
 /// Both decisions about one item.
@@ -108,62 +109,6 @@ impl Denial {
     #[must_use]
     pub fn break_glass(&self) -> Option<Bar> {
         self.break_glass
-    }
-}
-
-/// What an override rests on, in the order of how much a review will ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lift {
-    /// A consent permits BTG itself.
-    OwnPermit,
-    /// The domain's implicit policy permits break-glass and nothing else.
-    ImplicitPolicy,
-    /// A consent that permits exchange withholds the item.
-    Withholding,
-    /// A consent denies BTG itself, and the domain does not honour that.
-    Ban,
-    /// A consent's base denies, and the domain lets break-glass override that.
-    OptOut,
-    /// A consent cannot be enforced, so that nobody knows what the patient decided.
-    Unenforceable,
-}
-
-impl Lift {
-    /// A stable name for audit, metrics and review.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::OwnPermit => "own-permit",
-            Self::ImplicitPolicy => "implicit-policy",
-            Self::Withholding => "withholding",
-            Self::Ban => "patient-ban",
-            Self::OptOut => "opt-out",
-            Self::Unenforceable => "unenforceable",
-        }
-    }
-
-    /// The domain's switch that allowed it, as `glassgate.toml` has it, where it took one.
-    #[must_use]
-    pub fn switch(self) -> Option<&'static str> {
-        match self {
-            Self::OwnPermit | Self::ImplicitPolicy | Self::Withholding => None,
-            Self::Ban => Some("honour_patient_btg_ban"),
-            Self::OptOut => Some("btg_overrides_opt_out"),
-            Self::Unenforceable => Some("btg_overrides_unenforceable"),
-        }
-    }
-
-    /// What a reviewer reads.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::OwnPermit => "the consent permits break-glass",
-            Self::ImplicitPolicy => "no consent speaks, and the domain permits break-glass",
-            Self::Withholding => "overrode what a consent withholds",
-            Self::Ban => "overrode a consent's denial of break-glass, as the domain allows",
-            Self::OptOut => "overrode a consent that denies exchange, as the domain allows",
-            Self::Unenforceable => "overrode a consent that cannot be enforced",
-        }
     }
 }
 

@@ -1,12 +1,11 @@
 use std::sync::Arc;
 
-use super::decision::{Bar, Basis, Decision, Denial, Lift, Permit};
+use super::decision::{Bar, Basis, Decision, Denial, Permit};
 use super::domain::{Domain, Implicit};
 use super::dossier::{Dossier, Stored, Weighed};
 use super::facts::{Facts, PatientKey};
 use super::item::Item;
-use super::logic::Effect;
-use super::plan::{Found, Plan, Verdict};
+use super::plan::{Found, Verdict};
 use super::request::{Request, View};
 use super::screen::Screen;
 use super::unenforceable::Unenforceable;
@@ -26,21 +25,21 @@ use crate::purpose::Purpose;
 #[derive(Debug)]
 pub struct Grant {
     patient: PatientKey,
-    consents: Arc<[Arc<Weighed>]>,
-    implicit: Implicit,
+    pub(super) consents: Arc<[Arc<Weighed>]>,
+    pub(super) implicit: Implicit,
     /// Whether the implicit policy permits the purposes asked for.
     implied: bool,
     honoured: bool,
-    ceiling: Confidentiality,
-    switches: Switches,
+    pub(super) ceiling: Confidentiality,
+    pub(super) switches: Switches,
 }
 
 /// What the domain lets break-glass lift.
 #[derive(Debug, Clone, Copy)]
-struct Switches {
-    opt_out: bool,
-    ban: bool,
-    unenforceable: bool,
+pub(super) struct Switches {
+    pub(super) opt_out: bool,
+    pub(super) ban: bool,
+    pub(super) unenforceable: bool,
 }
 
 /// Reads a patient's consents and weighs those in force for this access.
@@ -56,20 +55,6 @@ pub fn grant(
     now: Timestamp,
 ) -> Grant {
     Grant::weigh(access, patient, &Dossier::open(patient_references, stored, domain), domain, now)
-}
-
-/// What break-glass finds in one consent.
-enum Stance {
-    /// It says nothing, or permits as treatment.
-    Aside,
-    /// It permits BTG itself.
-    Permits(Found),
-    /// It withholds, and may be overridden for these reasons.
-    Withholds(Found, Vec<Lift>),
-    /// The same, but once it is set aside it says nothing, and the implicit policy holds.
-    SetAside(Found, Vec<Lift>),
-    /// It must not be overridden.
-    Bars(Bar, Found),
 }
 
 impl Grant {
@@ -177,25 +162,6 @@ impl Grant {
         screen
     }
 
-    /// Why break-glass adds nothing for this patient at all, whichever the item.
-    #[must_use]
-    pub fn break_glass_bar(&self) -> Option<Bar> {
-        let switches = self.switches;
-        let bar = |consent: &Arc<Weighed>| match &consent.plan {
-            Err(_) => (!switches.unenforceable).then_some(Bar::Unenforceable),
-            Ok(plan) if plan.opts_out() && !switches.opt_out => Some(Bar::OptOut),
-            Ok(plan) if plan.forbids_all_break_glass() && !switches.ban => Some(Bar::Forbidden),
-            Ok(_) => None,
-        };
-        self.consents.iter().filter_map(bar).min()
-    }
-
-    /// Whether a consent bars break-glass altogether.
-    #[must_use]
-    pub fn break_glass_forbidden(&self) -> bool {
-        self.break_glass_bar().is_some()
-    }
-
     /// Consents of one authority after the other: among equals any denial wins, and a permit wins over a consent that
     /// only permits others; where none speaks, the implicit policy holds.
     fn treatment(&self, item: &Item<'_>) -> Result<Basis, Basis> {
@@ -223,112 +189,6 @@ impl Grant {
             Some(basis) => Err(basis),
             None if self.implied => Ok(Basis::without_consent("implicit")),
             None => Err(Basis::without_consent("implicit")),
-        }
-    }
-
-    /// What break-glass lifts of an item that treatment does not get: withholding rules up to the ceiling, unless
-    /// a consent, of whatever authority, bars it.
-    fn lifted(&self, item: &Item<'_>) -> Result<(Basis, Vec<Lift>), (Bar, Option<Basis>)> {
-        let (mut permits, mut overridden, mut barred) = (None, None::<(Option<Lift>, Basis)>, None);
-        let (mut withheld, mut lifts) = (false, Vec::new());
-        for consent in self.consents.iter() {
-            let basis = |found| Basis { consent: Some(Arc::clone(consent)), found };
-            let stance = self.stance(consent, item);
-            withheld |= matches!(stance, Stance::Withholds(..));
-            match stance {
-                Stance::Aside => {}
-                Stance::Permits(found) => permits = permits.or_else(|| Some(basis(found))),
-                // the override that says most, whatever the order of consents
-                Stance::Withholds(found, by) | Stance::SetAside(found, by) => {
-                    let gravest = by.iter().max().copied();
-                    if overridden.as_ref().is_none_or(|(known, _)| gravest > *known) {
-                        overridden = Some((gravest, basis(found)));
-                    }
-                    lifts.extend(by);
-                }
-                // the bar that says most, whatever the order of consents
-                Stance::Bars(bar, found) => {
-                    if barred.as_ref().is_none_or(|(known, _)| bar < *known) {
-                        barred = Some((bar, Some(basis(found))));
-                    }
-                }
-            }
-        }
-        if let Some(barred) = barred {
-            return Err(barred);
-        }
-        let beyond = item.presumed() > self.ceiling;
-        let closed = self.implicit == Implicit::Deny;
-        let basis = match (overridden, permits) {
-            (Some((_, basis)), _) if beyond => return Err((Bar::Ceiling, Some(basis))),
-            (Some((_, basis)), None) if !withheld && closed => {
-                return Err((Bar::Implicit, Some(basis)));
-            }
-            (Some((_, basis)), _) => basis,
-            (None, Some(basis)) => {
-                lifts.push(Lift::OwnPermit);
-                basis
-            }
-            (None, None) if self.implicit != Implicit::BreakGlassOnly => {
-                return Err((Bar::Implicit, None));
-            }
-            (None, None) if beyond => return Err((Bar::Ceiling, None)),
-            (None, None) => {
-                lifts.push(Lift::ImplicitPolicy);
-                Basis::without_consent("implicit")
-            }
-        };
-        lifts.sort_unstable();
-        lifts.dedup();
-        Ok((basis, lifts))
-    }
-
-    fn stance(&self, consent: &Weighed, item: &Item<'_>) -> Stance {
-        let plan = match &consent.plan {
-            Ok(plan) => plan,
-            Err(reason) => {
-                let found = Found { rule: None, element: reason.code() };
-                return if self.switches.unenforceable {
-                    Stance::Withholds(found, vec![Lift::Unenforceable])
-                } else {
-                    Stance::Bars(Bar::Unenforceable, found)
-                };
-            }
-        };
-        let found = match plan.decide(View::BreakGlass, item) {
-            Verdict::Silent => return Stance::Aside,
-            Verdict::Permit(found) if plan.names_break_glass(found) => {
-                return Stance::Permits(found);
-            }
-            // an exception to what denies emergencies permits only what treatment gets as well
-            Verdict::Permit(_) => match plan.decide(View::Treatment, item) {
-                Verdict::Permit(_) | Verdict::Silent => return Stance::Aside,
-                Verdict::Deny(found) | Verdict::Closed(found) => found,
-            },
-            Verdict::Deny(found) | Verdict::Closed(found) => found,
-        };
-        self.withheld(plan, item, found)
-    }
-
-    /// What break-glass makes of a consent that withholds an item.
-    fn withheld(&self, plan: &Plan, item: &Item<'_>, found: Found) -> Stance {
-        if plan.base_opts_out() && !self.switches.opt_out {
-            return Stance::Bars(Bar::OptOut, found);
-        }
-        if plan.base() == Effect::Permit && !plan.permits_exchange() {
-            return Stance::Bars(Bar::OtherPurpose, found);
-        }
-        let forbidding = plan.forbids_break_glass(item);
-        let forbidding = forbidding.or_else(|| plan.base_names_break_glass().then_some(found));
-        match forbidding {
-            Some(forbidding) if !self.switches.ban => Stance::Bars(Bar::Forbidden, forbidding),
-            Some(_) if plan.base_opts_out() => {
-                Stance::SetAside(found, vec![Lift::Ban, Lift::OptOut])
-            }
-            None if plan.base_opts_out() => Stance::SetAside(found, vec![Lift::OptOut]),
-            Some(_) if plan.base() == Effect::Deny => Stance::SetAside(found, vec![Lift::Ban]),
-            Some(_) => Stance::Withholds(found, vec![Lift::Ban]),
-            None => Stance::Withholds(found, vec![Lift::Withholding]),
         }
     }
 }
