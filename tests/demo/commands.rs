@@ -41,6 +41,7 @@ fn check_names_key_line_and_what_to_do() {
     let certificate = "certificate = \"pki/gateway/tls.crt\"";
     let key = "key = \"pki/gateway/tls.key\"";
     let issuer = "certificates = [\"pki/partners/riverside/saml.crt\"";
+    let implicit = "implicit = \"permit-treatment\"";
     for (from, to, at, expected) in [
         (
             etreat,
@@ -91,6 +92,24 @@ fn check_names_key_line_and_what_to_do() {
             "[\"glassgate.toml\"",
             "`partner[0].issuer[0].certificates`: glassgate.toml holds no certificate; name",
         ),
+        (
+            implicit,
+            "implicit = \"sometimes\"",
+            "sometimes",
+            "`consent.implicit`: `sometimes` is no implicit policy; write permit-treatment",
+        ),
+        (
+            implicit,
+            "implicit = \"deny\"\nbtg_overrides_opt_out = true",
+            "btg_overrides_opt_out",
+            "`consent.btg_overrides_opt_out`: contradicts `implicit`",
+        ),
+        (
+            "[repository]",
+            "[[consent.party]]\nreference = \"Group/g\"\n\n[repository]",
+            "Group/g",
+            "`consent.party[0].reference`: means nobody; add `organizations`, `providers` or",
+        ),
         ("[\"TREAT\", \"BTG\"]", "[\"TREET\"]", "TREET", "`TREET` is no code of HL7 ActReason"),
         ("= \"urn:oid:2.999.1\"", "= \"2.999.x\"", "2.999.x", "`community.home_community_id`: "),
     ] {
@@ -113,6 +132,21 @@ fn check_tells_all_problems_at_once_and_what_is_unwise() {
     assert_eq!(check(&config).fails().lines().count(), 3);
     let missing = check("/nowhere/glassgate.toml".as_ref()).fails();
     assert!(missing.contains("/nowhere/glassgate.toml: No such file"), "{missing}");
+
+    // what overrides patients is told; every setting of consent is taken
+    let consent = "implicit = \"https://profiles.ihe.net/ITI/PCF/Policy-break-glass-only\"\n\
+                   btg_overrides_opt_out = true\nhonour_patient_btg_ban = false\n\
+                   btg_overrides_unenforceable = false\nconflicts = \"most-recent\"\n\
+                   authorities = [\"https://law.example\"]\n\n\
+                   [[consent.party]]\nreference = \"Group/g\"\n\
+                   roles = [{ code = \"309343006\", system = \"2.16.840.1.113883.6.96\" }]\n";
+    let ceiling = "implicit = \"permit-treatment\"\nbreak_glass_ceiling = \"R\"\n";
+    let (_directory, config) = configured(&[(ceiling, consent)]);
+    let run = check(&config);
+    for switch in ["btg_overrides_opt_out", "honour_patient_btg_ban"] {
+        assert!(run.stderr.contains(&format!("warning: `consent.{switch}`: ")), "{run:?}");
+    }
+    run.succeeds();
 
     let tls = played().config.split("transport = \"tls\"").nth(1).unwrap();
     let tls = tls.split("[[partner]]").next().unwrap();
