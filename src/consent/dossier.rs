@@ -120,10 +120,11 @@ impl Dossier {
         self.references == references && self.stored == stored
     }
 
-    /// About how many bytes it takes.
+    /// About how many bytes it may come to take: a tree is some three times its text, what a class makes of it as much
+    /// as the text.
     pub(super) fn bytes(&self) -> usize {
-        // a tree is some three times its text
-        self.stored.iter().map(|stored| stored.json.len().saturating_mul(4)).sum()
+        let times = limits::CONSENT_CACHE_CLASSES.saturating_add(4);
+        self.stored.iter().map(|stored| stored.json.len().saturating_mul(times)).sum()
     }
 
     /// The consents that apply to this request, as they were weighed before for one of its class, or anew.
