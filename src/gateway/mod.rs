@@ -18,7 +18,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
 use crate::audit::{self, Journal};
 use crate::clock::{Clock, Random};
@@ -30,6 +29,7 @@ use crate::policy;
 use crate::repository::Repository;
 use crate::saml::{Peer, Trust};
 use crate::soap::{action, wsdl};
+use work::Workers;
 
 pub use failure::Refused;
 pub use reply::{Reply, ReplyBody, Unavailable};
@@ -88,7 +88,7 @@ pub struct Gateway {
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    places: Arc<Semaphore>,
+    workers: Workers,
 }
 
 /// The two transactions.
@@ -126,7 +126,7 @@ impl Gateway {
             metrics: parts.metrics,
             clock: parts.clock,
             random: parts.random,
-            places: work::places(),
+            workers: Workers::start(),
         }
     }
 
