@@ -97,10 +97,10 @@ impl Condition {
         any(self.purposes.iter().map(Term::is_break_glass)).unwrap_or(Match::No)
     }
 
-    /// Whether it speaks of break-glass and of nothing else.
+    /// Whether it speaks of break-glass and for certain of nothing else.
     pub(super) fn is_about_break_glass(&self) -> bool {
         !self.purposes.is_empty()
-            && self.purposes.iter().all(|term| term.is_break_glass() != Match::No)
+            && self.purposes.iter().all(|term| term.is_break_glass() == Match::Yes)
     }
 
     /// Whether it speaks of emergency treatment, and of nothing else but break-glass.

@@ -43,7 +43,7 @@ pub struct Facts {
     /// Its authors: `Practitioner/abc`, or identifiers as bare values.
     #[serde(default)]
     pub authors: Vec<String>,
-    /// What it belongs to: its encounters, as `Encounter/abc` or identifiers as bare values.
+    /// What it belongs to: encounters, care plans, as `Encounter/abc` or identifiers as bare values.
     #[serde(default)]
     pub related: Vec<String>,
     /// When what it tells of happened.

@@ -68,10 +68,11 @@ fn names(author: &Reference, contained: &[Value]) -> Vec<String> {
     names
 }
 
-/// The encounters that the document belongs to, by every name.
+/// The encounters that the document belongs to, by every name, and what else it is related to, by reference.
 fn related(reference: &DocumentReference) -> Vec<String> {
     let encounters = reference.context.encounter.iter();
-    encounters.flat_map(|encounter| names(encounter, &reference.contained)).collect()
+    let others = reference.context.related.iter().filter_map(|other| other.reference.clone());
+    encounters.flat_map(|e| names(e, &reference.contained)).chain(others).collect()
 }
 
 /// When what the document tells of happened: the service's period, else when it was made.
@@ -137,6 +138,19 @@ mod tests {
                 {"identifier": {"value": "18"}}, {"display": "Dr. Who"}]
         }));
         assert_eq!(facts.authors, ["#a", "17", "Practitioner/b", "18", "Dr. Who"]);
+    }
+
+    #[test]
+    fn what_a_document_belongs_to_has_all_its_names() {
+        let facts = facts_of(json!({
+            "contained": [{"resourceType": "Encounter", "id": "e", "identifier": [{"value": "17"}]}],
+            "context": {
+                "encounter": [{"reference": "#e"}, {"reference": "Encounter/b"}],
+                "related": [{"reference": "CarePlan/c"}, {"identifier": {"value": "order 1"}}]
+            }
+        }));
+        assert_eq!(facts.related, ["#e", "17", "Encounter/b", "CarePlan/c"]);
+        assert!(facts_of(json!({})).related.is_empty());
     }
 
     #[test]

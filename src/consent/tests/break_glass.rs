@@ -289,6 +289,10 @@ fn the_domain_decides_whether_a_ban_is_honoured() {
     assert_eq!(lifted(&ignoring, &banning, &item("N")), Ok(vec![]));
     assert_eq!(lifted(&ignoring, &banning, &item("V")), Err("ceiling"));
     assert_eq!(Lift::Ban.switch(), Some("honour_patient_btg_ban"));
+    // what denies a purpose that cannot be read is more than a ban
+    let unread = json!([{"system": "urn:example:purposes", "code": "x"}]);
+    let unread = [consent(json!({"type": "deny", "purpose": unread}))];
+    assert_eq!(lifted(&ignoring, &unread, &item("N")), Err("opt-out"));
     // a consent that denies nothing but BTG is a ban, and no opt-out
     let alone = [
         consent(json!({"type": "deny", "purpose": purpose("BTG")})),

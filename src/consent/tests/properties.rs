@@ -58,6 +58,31 @@ pub(super) fn consents(least: usize) -> impl Strategy<Value = Vec<Value>> {
     prop::collection::vec(one, least..3)
 }
 
+/// A rule as R5 writes it: the level tells the type.
+fn untyped(mut rule: Value) -> Value {
+    let elements = rule.as_object_mut().unwrap();
+    elements.remove("type");
+    if let Some(nested) = elements.get_mut("provision").and_then(Value::as_array_mut) {
+        nested.iter_mut().for_each(|rule| *rule = untyped(rule.take()));
+    }
+    rule
+}
+
+fn r5(permit: bool, rules: Vec<Value>) -> Value {
+    let mut consent = json!({
+        "resourceType": "Consent",
+        "id": "c1",
+        "status": "active",
+        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "subject": {"reference": "Patient/p1"},
+        "decision": if permit { "permit" } else { "deny" }
+    });
+    if !rules.is_empty() {
+        consent["provision"] = json!(rules.into_iter().map(untyped).collect::<Vec<_>>());
+    }
+    consent
+}
+
 pub(super) fn facts() -> impl Strategy<Value = Facts> {
     let confidentiality = prop::sample::select(vec!["", "N", "R", "V"]);
     let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2));
@@ -129,6 +154,30 @@ proptest! {
         insert(&mut consents[0], &steps, denial);
         let after = releases(&domain, &consents, &facts);
         prop_assert!((before.0 || !after.0) && (before.1 || !after.1), "{:?} {:?}", before, after);
+    }
+
+    #[test]
+    fn the_same_holds_for_r5(
+        permit: bool,
+        rules in prop::collection::vec(rules(), 0..4),
+        denial in rules(),
+        facts in facts(),
+    ) {
+        // one that turns out ambiguous releases nothing here
+        let strict = Domain { btg_overrides_unenforceable: false, ..domain() };
+        let before = releases(&strict, &[r5(permit, rules.clone())], &facts);
+        prop_assert!(before.1 || !before.0);
+        let unlabelled = Facts { labels: vec![], date: None, ..facts.clone() };
+        prop_assert!(before.0 || !releases(&strict, &[r5(permit, rules.clone())], &unlabelled).0);
+        let grant = granted_in(&strict, &access(&["TREAT"]), &[r5(permit, rules.clone())]);
+        prop_assert!(!before.0 || grant.screen().admits(facts.traits()));
+        if permit {
+            let mut denial = denial;
+            denial.as_object_mut().unwrap().remove("provision");
+            let more = rules.into_iter().chain([denial]).collect();
+            let after = releases(&strict, &[r5(true, more)], &facts);
+            prop_assert!((before.0 || !after.0) && (before.1 || !after.1));
+        }
     }
 
     #[test]
