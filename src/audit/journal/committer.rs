@@ -19,11 +19,13 @@ use crate::clock::Timestamp;
 const BATCH: usize = 256;
 
 /// A commit waits for others while so many times as many requests are under way: fewer would leave cores idle.
-const SHARE: usize = 5;
+const SHARE: usize = 2;
 
-/// How often it looks for them, and how long apart: a commit takes some 500 us, and two of them nobody notices.
-const LOOKS: usize = 2;
-const LOOK: Duration = Duration::from_micros(500);
+/// Fewer than these are no crowd, and each would wait for nobody.
+const CROWD: usize = 8;
+
+/// How long it waits for them: as long as two commits take, which nobody notices.
+const WAIT: Duration = Duration::from_millis(1);
 
 /// What the committer can be told to do.
 pub(super) enum Order {
@@ -126,22 +128,15 @@ fn gather(
     orders: &mut mpsc::UnboundedReceiver<Order>,
     progress: &Progress,
 ) {
-    for _ in 0..LOOKS {
-        let before = batch.len();
-        let announced = progress.announced.load(Ordering::Relaxed);
-        if before >= BATCH || announced < before.saturating_mul(SHARE) {
-            return;
-        }
-        std::thread::sleep(LOOK);
-        while batch.len() < BATCH
-            && let Ok(order) = orders.try_recv()
-        {
-            batch.push(order);
-        }
-        // whoever did not come by now is held up elsewhere
-        if batch.len() == before {
-            return;
-        }
+    let crowd = batch.len().saturating_mul(SHARE).max(CROWD);
+    if batch.len() >= BATCH || progress.announced.load(Ordering::Relaxed) < crowd {
+        return;
+    }
+    std::thread::sleep(WAIT);
+    while batch.len() < BATCH
+        && let Ok(order) = orders.try_recv()
+    {
+        batch.push(order);
     }
 }
 
@@ -201,8 +196,8 @@ mod tests {
 
     #[test]
     fn a_commit_waits_for_others_while_many_are_coming() {
-        assert_eq!(gathered(SHARE - 1), 1);
-        assert_eq!(gathered(SHARE), 2);
+        assert_eq!(gathered(CROWD - 1), 1);
+        assert_eq!(gathered(CROWD), 2);
         assert_eq!(gathered(1_000), 2);
     }
 

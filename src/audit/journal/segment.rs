@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::frame::{self, Frame, Missing};
 
-/// Bytes read from disk at once.
-const CHUNK_BYTES: usize = 256 * 1024;
+/// Bytes read from disk at once, or more where a frame is longer.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The file of a segment: they are numbered from 1.
 pub(super) fn path(folder: &Path, number: u64) -> PathBuf {
