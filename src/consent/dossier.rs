@@ -52,6 +52,9 @@ impl fmt::Debug for Weighed {
     }
 }
 
+/// The consents that apply to a request, the highest authority's first.
+pub(super) type Applying = Arc<[Arc<Weighed>]>;
+
 /// A patient's consents, read once, and what came of them for each class of principals.
 #[derive(Debug)]
 pub(super) struct Dossier {
@@ -60,7 +63,7 @@ pub(super) struct Dossier {
     filed: Vec<Filed>,
     /// The moments at which a period begins or ends, in order.
     moments: Vec<Timestamp>,
-    weighed: Mutex<Vec<(Class, Arc<[Arc<Weighed>]>)>>,
+    weighed: Mutex<Vec<(Class, Applying)>>,
 }
 
 /// One consent as read; those that decide nothing are not kept.
@@ -128,7 +131,7 @@ impl Dossier {
     }
 
     /// The consents that apply to this request, as they were weighed before for one of its class, or anew.
-    pub(super) fn weighed(&self, request: &Request<'_>, domain: &Domain) -> Arc<[Arc<Weighed>]> {
+    pub(super) fn weighed(&self, request: &Request<'_>, domain: &Domain) -> Applying {
         let class = self.class(request);
         let known = self.weighed.lock().ok().and_then(|weighed| {
             weighed.iter().find(|(known, _)| *known == class).map(|(_, found)| Arc::clone(found))
@@ -136,7 +139,7 @@ impl Dossier {
         if let Some(known) = known {
             return known;
         }
-        let anew: Arc<[_]> = self.weigh(request, domain).into();
+        let anew: Applying = self.weigh(request, domain).into();
         if let Ok(mut weighed) = self.weighed.lock() {
             if weighed.len() >= limits::CONSENT_CACHE_CLASSES {
                 weighed.clear();

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::decision::{Bar, Basis, Decision, Denial, Permit};
 use super::domain::{Domain, Implicit};
-use super::dossier::{Dossier, Stored, Weighed};
+use super::dossier::{Applying, Dossier, Stored, Weighed};
 use super::facts::{Facts, PatientKey};
 use super::item::Item;
 use super::plan::{Found, Verdict};
@@ -25,7 +25,7 @@ use crate::purpose::Purpose;
 #[derive(Debug)]
 pub struct Grant {
     patient: PatientKey,
-    pub(super) consents: Arc<[Arc<Weighed>]>,
+    pub(super) consents: Applying,
     pub(super) implicit: Implicit,
     /// Whether the implicit policy permits the purposes asked for.
     implied: bool,
