@@ -65,6 +65,7 @@ pub(crate) fn documents() -> Vec<Facts> {
             _ => vec![Coded::new("N", CONFIDENTIALITY)],
         },
         unreadable_labels: false,
+        origin: None,
         classes: vec![
             Coded::new("11488-4", LOINC),
             Coded::new("urn:ihe:pcc:xphr:2007", "1.3.6.1.4.1.19376.1.2.3"),

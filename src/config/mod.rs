@@ -7,10 +7,12 @@ mod audit;
 mod check;
 mod community;
 mod consent;
+mod labels;
 mod load;
 mod log;
 mod open;
 mod partner;
+mod partner_labels;
 mod problem;
 mod saml;
 mod server;
@@ -18,6 +20,7 @@ mod server;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +67,8 @@ struct Raw {
     saml: saml::Raw,
     #[serde(default)]
     consent: consent::Raw,
+    #[serde(default)]
+    labels: labels::Raw,
     repository: RawRepository,
     audit: audit::Raw,
     #[serde(default)]
@@ -129,6 +134,7 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
     }
     let rules = saml::read(&mut raw.saml, &ours, check);
     let consent = consent::read(&raw.consent, community.as_ref().map(|c| c.home.clone()), check);
+    let labeller = labels::read(&raw.labels, check);
     let host = host_of(&public_url);
     let audit = audit::read(&mut raw.audit, &home, &host, check);
 
@@ -150,14 +156,22 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
         .filter(|p| p.strict_packaging)
         .map(|p| p.name.trim().to_owned())
         .collect();
+    let outbound = raw.partner.iter().enumerate().map(|(at, partner)| {
+        let (understood, strip) =
+            (partner.understood_labels.as_deref(), partner.strip_labels_outbound);
+        (partner.name.trim().to_owned(), partner_labels::read(understood, strip, at, check))
+    });
+    let outbound: BTreeMap<_, _> = outbound.collect();
     if !(1..=64).contains(&raw.repository.readers) {
         check.problem("repository.readers", "is out of range", "write a number from 1 to 64");
     }
 
     let (community, rules, audit) = (community?, rules?, audit?);
+    let labeller = Arc::new(labeller?);
     let repository = crate::repository::embedded::Settings {
         directory: check.path(&raw.repository.directory),
         readers: raw.repository.readers,
+        rules: labeller.version().to_owned(),
     };
     Some(Config {
         gateway: crate::gateway::Settings {
@@ -167,11 +181,13 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
             public_url,
             host,
             strict_packaging,
+            outbound,
         },
         ingest: crate::ingest::Settings {
             home: community.home,
             repository: community.repository,
             patient_authority: community.patient_authority,
+            labeller,
         },
         saml: crate::saml::Settings {
             audiences: rules.audiences,

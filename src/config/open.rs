@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use super::Config;
 use crate::audit::delivery::Delivery;
-use crate::audit::{self, Journal};
+use crate::audit::{self, Endpoint, Journal};
 use crate::clock::{Random, SystemClock, SystemRandom};
-use crate::gateway::{Gateway, Parts};
+use crate::gateway::{Gateway, Parts, Relabelling, Renewal};
 use crate::metrics::Metrics;
 use crate::repository;
 use crate::repository::embedded::Store;
@@ -20,6 +20,8 @@ pub struct Opened {
     pub delivery: Arc<Delivery>,
     /// Where to listen.
     pub server: server::Settings,
+    /// What labels documents anew; it ends when this is dropped.
+    pub relabelling: Relabelling,
 }
 
 /// Why a checked configuration cannot be put to work.
@@ -28,6 +30,9 @@ pub enum OpenError {
     /// The store.
     #[error("the document store cannot be opened: {0}")]
     Repository(#[from] repository::embedded::Error),
+    /// The thread that labels documents.
+    #[error("no thread for labelling: {0}")]
+    Thread(#[source] std::io::Error),
     /// The journal or a target.
     #[error(transparent)]
     Audit(#[from] audit::Error),
@@ -40,6 +45,18 @@ impl Config {
         let repository = Arc::new(Store::open(&self.repository)?);
         let journal = Journal::open(self.journal, &*random)?;
         let delivery = Delivery::start(self.delivery, &journal, &random)?;
+        let (metrics, clock) = (Arc::new(Metrics::new()), Arc::new(SystemClock));
+        let endpoint =
+            Endpoint { uri: self.gateway.public_url.clone(), host: self.gateway.host.clone() };
+        let relabelling = Relabelling::start(Renewal {
+            store: Arc::clone(&repository),
+            settings: self.ingest,
+            journal: journal.clone(),
+            metrics: Arc::clone(&metrics),
+            clock: Arc::<SystemClock>::clone(&clock),
+            endpoint,
+        })
+        .map_err(OpenError::Thread)?;
         let gateway = Gateway::new(Parts {
             settings: self.gateway,
             trust: Trust::new(self.saml),
@@ -47,10 +64,15 @@ impl Config {
             domain: self.consent,
             repository,
             journal,
-            metrics: Arc::new(Metrics::new()),
-            clock: Arc::new(SystemClock),
+            metrics,
+            clock,
             random,
         });
-        Ok(Opened { gateway: Arc::new(gateway), delivery: Arc::new(delivery), server: self.server })
+        Ok(Opened {
+            gateway: Arc::new(gateway),
+            delivery: Arc::new(delivery),
+            server: self.server,
+            relabelling,
+        })
     }
 }

@@ -29,6 +29,9 @@ pub(super) struct Raw {
     require_authn_statement: bool,
     #[serde(default)]
     pub(super) strict_packaging: bool,
+    pub(super) understood_labels: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) strip_labels_outbound: bool,
     #[serde(default)]
     issuer: Vec<RawIssuer>,
 }

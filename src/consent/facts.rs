@@ -34,6 +34,9 @@ pub struct Facts {
     /// Whether it has labels besides these that are no code; facts of earlier versions do not tell, so they may.
     #[serde(default = "untold")]
     pub unreadable_labels: bool,
+    /// The community that it arose in, a bare OID, where that is stated.
+    #[serde(default)]
+    pub origin: Option<String>,
     /// Its classes: `category`, `formatCode`.
     #[serde(default)]
     pub classes: Vec<Coded>,
@@ -66,6 +69,7 @@ impl Facts {
             identifiers: Vec::new(),
             labels: Vec::new(),
             unreadable_labels: true,
+            origin: None,
             classes: Vec::new(),
             codes: Vec::new(),
             authors: Vec::new(),

@@ -3,6 +3,7 @@
 mod consent;
 mod date;
 mod resource;
+mod systems;
 mod types;
 
 pub use consent::{Actor, Consent, ConsentData, ConsentR5, Policy, PolicyBasis, Provision};
@@ -11,4 +12,5 @@ pub use resource::{
     Attachment, Binary, Bundle, BundleEntry, Content, Context, DocumentReference, Patient,
     Practitioner, RelatesTo, Resource,
 };
+pub use systems::oid_of;
 pub use types::{CodeableConcept, Coding, HumanName, Identifier, Meta, Period, Reference};

@@ -6,6 +6,7 @@ use super::Gateway;
 use super::failure::Failure;
 use crate::consent::{Denial, Grant, Permit};
 use crate::ids::PatientId;
+use crate::labels::{Confidentiality, HighWater};
 use crate::policy::Access;
 use crate::repository::{Candidate, Criteria, Items, Released, Snapshot, Subject};
 
@@ -23,8 +24,10 @@ pub(super) enum Wanted {
 pub(super) struct Disclosure {
     /// Each with its permit, in the repository's order.
     pub(super) released: Vec<Arc<Disclosed>>,
-    /// What was withheld, for audit alone.
+    /// What consent withheld, for audit alone.
     pub(super) withheld: Vec<Withheld>,
+    /// What stays for its labels, whatever consent says, for audit alone.
+    pub(super) kept: Vec<Withheld>,
     /// What audit must know of the assertion's resource-ids.
     pub(super) notes: Vec<&'static str>,
 }
@@ -37,6 +40,10 @@ pub(super) struct Disclosed {
     pub(super) patient: PatientId,
     /// Whether a consent of this patient forbids the break-glass that was declared.
     pub(super) forbids_override: bool,
+    /// How confidential it is, where its labels say so.
+    pub(super) confidentiality: Option<Confidentiality>,
+    /// Whether the partner is shown that alone of its labels.
+    pub(super) level_alone: bool,
 }
 
 /// One document that stays.
@@ -114,12 +121,26 @@ impl Gateway {
         let grant = self.consents.grant(access, subject.key, &subject.references, &consents, now);
         let forbids_override = grant.break_glass_forbidden();
         let found = candidates(state, &grant, patient, criteria, disclosure)?;
+        let outbound = self.outbound(access);
         for candidate in found {
+            if let Err(kept) = outbound.check(&candidate.facts) {
+                let (unique_id, patient) = (candidate.unique_id, patient.clone());
+                let why = format!("withheld for its labels: {kept}");
+                disclosure.kept.push(Withheld { unique_id, patient, why });
+                continue;
+            }
             match grant.decide(&candidate.facts).outcome() {
                 Ok(permit) => {
                     if let Some(entry) = state.release(&permit)? {
                         let patient = patient.clone();
-                        let disclosed = Disclosed { permit, entry, patient, forbids_override };
+                        let disclosed = Disclosed {
+                            level_alone: outbound.strips(&entry),
+                            confidentiality: Confidentiality::of(&candidate.facts.labels),
+                            permit,
+                            entry,
+                            patient,
+                            forbids_override,
+                        };
                         disclosure.released.push(Arc::new(disclosed));
                     }
                 }
@@ -153,6 +174,24 @@ fn candidates(
     });
     disclosure.withheld.extend(withheld);
     Ok(sifted.candidates)
+}
+
+impl Disclosure {
+    /// What audit must know of what stays, in numbers.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<String> = self.notes.iter().map(ToString::to_string).collect();
+        let counts = [(self.withheld.len(), "withheld"), (self.kept.len(), "withheld for labels")];
+        let told = counts.into_iter().filter(|(count, _)| *count > 0);
+        remarks.extend(told.map(|(count, how)| format!("{count} {how}")));
+        remarks
+    }
+}
+
+/// What audit must know of what leaves: the highest confidentiality of it all, and of nothing else.
+pub(super) fn high_water(released: &[Arc<Disclosed>]) -> Option<String> {
+    let mut high_water = HighWater::default();
+    released.iter().for_each(|disclosed| high_water.add(disclosed.confidentiality));
+    Some(format!("confidentiality up to {}", high_water.mark()?.code()))
 }
 
 /// What denies, by consent, version, path and element, and why break-glass did not help.

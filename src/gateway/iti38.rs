@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::disclosure::{Disclosed, Disclosure, Wanted};
+use super::disclosure::{Disclosed, Disclosure, Wanted, high_water};
 use super::failure::Failure;
 use super::glass::Effect;
 use super::record::Drafted;
@@ -83,8 +83,12 @@ fn stored(status: Availability) -> Status {
 fn matching(query: &QueryRequest, disclosure: &Disclosure) -> Result<Vec<Arc<Disclosed>>, Failure> {
     let mut matching = Vec::new();
     for disclosed in &disclosure.released {
-        let entry = Searched::read(&disclosed.entry.searched)
+        let mut entry = Searched::read(&disclosed.entry.searched)
             .ok_or(Failure::Internal("a stored entry cannot be read; load it again"))?;
+        // what is not shown is not found either
+        if disclosed.level_alone {
+            entry = entry.without_labels();
+        }
         let matches = match &query.query {
             Query::FindDocuments(find) => find.matches(&entry),
             Query::GetDocuments(get) => get.matches(&entry),
@@ -118,10 +122,8 @@ fn weigh(
     matching: &[Arc<Disclosed>],
     disclosure: &Disclosure,
 ) -> Effect {
-    visit.notes.extend(disclosure.notes.iter().map(ToString::to_string));
-    if !disclosure.withheld.is_empty() {
-        visit.notes.push(format!("{} withheld", disclosure.withheld.len()));
-    }
+    visit.notes.extend(disclosure.remarks());
+    visit.notes.extend(high_water(matching));
     gateway.weigh(visit, access, matching, &disclosure.withheld)
 }
 
@@ -136,7 +138,7 @@ fn found(
     let warnings = effect.warning.as_slice();
     let refs: Vec<String>;
     let objects: Vec<&str> = match query.return_type {
-        ReturnType::LeafClass => matching.iter().map(|d| d.entry.rendered.as_str()).collect(),
+        ReturnType::LeafClass => matching.iter().flat_map(|d| shown(d)).collect(),
         ReturnType::ObjectRef => {
             let object_ref = |d: &Arc<Disclosed>| xds::object_ref(&d.entry.entry_uuid, home);
             refs = matching.iter().map(object_ref).collect();
@@ -161,6 +163,18 @@ fn found(
         visit.answer(receipt, envelope)
     };
     Drafted { events, outcome: "success", room: effect.room, answer: Box::new(answer) }
+}
+
+/// An entry as the partner is shown it, in pieces: the labels that it is not shown are cut out.
+fn shown(disclosed: &Disclosed) -> [&str; 2] {
+    let whole = disclosed.entry.rendered.as_str();
+    if !disclosed.level_alone {
+        return [whole, ""];
+    }
+    let labels = disclosed.entry.labels.clone().unwrap_or_else(|| xds::labels_in(whole));
+    let pieces = (whole.get(..labels.start), whole.get(labels.end..));
+    let (Some(before), Some(after)) = pieces else { return ["", ""] };
+    [before, after]
 }
 
 /// A Failure in the transaction's own words.

@@ -5,7 +5,9 @@ mod failure;
 mod glass;
 mod iti38;
 mod iti39;
+mod outbound;
 mod record;
+mod relabel;
 mod reply;
 mod report;
 mod request;
@@ -13,7 +15,7 @@ mod transfer;
 mod visit;
 mod work;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use crate::clock::{Clock, Random};
 use crate::consent::{self, Domain};
 use crate::dsig;
 use crate::ids::{HomeCommunityId, RepositoryId};
+use crate::labels::Outbound;
 use crate::metrics::Metrics;
 use crate::policy;
 use crate::repository::Repository;
@@ -32,6 +35,7 @@ use crate::soap::{action, wsdl};
 use work::Workers;
 
 pub use failure::Refused;
+pub use relabel::{Relabelling, Renewal};
 pub use reply::{Reply, ReplyBody, Unavailable};
 pub use report::Stranger;
 pub use transfer::Transfer;
@@ -51,6 +55,8 @@ pub struct Settings {
     pub host: String,
     /// Partners that must pack each transaction as ITI TF-2 V.8 says.
     pub strict_packaging: BTreeSet<String>,
+    /// What each partner can do with labels, by its name.
+    pub outbound: BTreeMap<String, Outbound>,
 }
 
 /// What a gateway is made of.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use glassgate::audit::{
     AuthenticationFailure, Claimed, ConsentRule, Document, Endpoint, Event, Import, NodeFailure,
-    Outcome, Peer, Query, Released, Requestor, Retrieved, Source, Transaction,
+    Outcome, Peer, Query, Relabelling, Released, Requestor, Retrieved, Source, Transaction,
 };
 use glassgate::clock::Timestamp;
 use glassgate::ids::{Coded, PatientId};
@@ -177,6 +177,14 @@ pub(crate) fn every_kind(sender: &Sender) -> Vec<Event> {
     };
     let released: Vec<_> = documents.iter().map(released).collect();
     events.extend(Event::emergency_override(&transaction, &patient, &released));
+    events.extend(Event::relabelled(&Relabelling {
+        at: NOW,
+        endpoint: endpoint("gateway"),
+        patient: patient.clone(),
+        documents: documents.clone(),
+        from: String::new(),
+        to: format!("1-0123456789abcdef{text}"),
+    }));
     events.extend(Event::import(&Import {
         at: NOW,
         from: format!("/srv/data{text}"),

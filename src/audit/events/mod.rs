@@ -5,6 +5,7 @@ mod authentication;
 mod break_glass;
 mod load;
 mod query;
+mod relabel;
 mod retrieve;
 
 use super::code::Code;
@@ -18,6 +19,7 @@ pub use authentication::{AuthenticationFailure, Claimed, NodeFailure};
 pub use break_glass::{ConsentRule, Released};
 pub use load::Import;
 pub use query::Query;
+pub use relabel::Relabelling;
 pub use retrieve::Retrieved;
 
 /// Bytes of the reasons of one record: some dozens of them.

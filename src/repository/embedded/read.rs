@@ -18,7 +18,7 @@ const CANDIDATE: &str = "SELECT id, created, unique_id,
       AND (?4 IS NULL OR level IS NULL OR level BETWEEN 0 AND ?4)
       AND (?5 IS NULL OR first IS NULL OR first >= ?5 AND after <= ?6)
       AND (?7 IS NULL OR first IS NULL OR after <= ?7 OR first >= ?8)
-    THEN facts END
+    THEN facts END, rules
   FROM document WHERE id BETWEEN ?1 AND ?2 AND status <> 'hidden'";
 
 pub(super) fn patient(connection: &Connection, id: &PatientId) -> Result<Option<Subject>, Error> {
@@ -80,6 +80,7 @@ pub(super) fn find(
     patient: PatientKey,
     criteria: &Criteria,
     screen: &Screen,
+    rules: &str,
 ) -> Result<Sifted, Error> {
     let (first, last) = schema::rowids(patient);
     let level = screen.at_most.map(|limit| schema::level(Some(limit)));
@@ -101,7 +102,7 @@ pub(super) fn find(
         let mut statement = connection.prepare_cached(&format!("{CANDIDATE} {sql}"))?;
         let mut rows = statement.query(&*[&screened, more].concat())?;
         while let Some(row) = rows.next()? {
-            match candidate(row, patient)? {
+            match candidate(row, patient, rules)? {
                 Some(candidate) => found.extend([candidate]),
                 None => _ = withheld.insert(row.get(2)?),
             }
@@ -130,12 +131,19 @@ pub(super) fn find(
     Ok(Sifted { candidates, withheld: withheld.into_iter().collect() })
 }
 
-pub(super) fn release(connection: &Connection, item: ItemKey) -> Result<Option<Released>, Error> {
+pub(super) fn release(
+    connection: &Connection,
+    item: ItemKey,
+    rules: &str,
+) -> Result<Option<Released>, Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT unique_id, entry_uuid, mime_type, size, sha1, attributes, rendered FROM document
+        "SELECT unique_id, entry_uuid, mime_type, size, sha1, attributes, rendered,
+           labels_from, labels_to, rules FROM document
          WHERE id = ?1 AND status <> 'hidden'",
     )?;
     let released = statement.query_row([item.0], |row| {
+        let (from, to): (Option<i64>, Option<i64>) = (row.get(7)?, row.get(8)?);
+        let place = |at: Option<i64>| at.and_then(|at| usize::try_from(at).ok());
         Ok(Released {
             key: item,
             unique_id: row.get(0)?,
@@ -145,6 +153,8 @@ pub(super) fn release(connection: &Connection, item: ItemKey) -> Result<Option<R
             sha1_hex: row.get(4)?,
             searched: row.get_ref(5)?.as_bytes()?.to_owned(),
             rendered: row.get(6)?,
+            labels: place(from).zip(place(to)).map(|(from, to)| from..to),
+            is_unclassified: row.get_ref(9)?.as_str()? != rules,
         })
     });
     Ok(released.optional()?)
@@ -202,14 +212,21 @@ fn named(items: &Items) -> (&'static str, Vec<&str>) {
 type Place = (std::cmp::Reverse<String>, ItemKey);
 
 /// `None` for one that the screen leaves out.
-fn candidate(row: &Row<'_>, patient: PatientKey) -> Result<Option<(Place, Candidate)>, Error> {
+fn candidate(
+    row: &Row<'_>,
+    patient: PatientKey,
+    rules: &str,
+) -> Result<Option<(Place, Candidate)>, Error> {
     let key = ItemKey(row.get(0)?);
     let Some(facts) = row.get_ref(3)?.as_str_or_null().map_err(rusqlite::Error::from)? else {
         return Ok(None);
     };
     let facts: Facts = serde_json::from_str(facts)
         .map_err(|_| Error::Damaged { item: key, damage: Damage::Unreadable("facts") })?;
-    let facts = Facts { key, patient, ..facts };
+    // what other rules labelled may lack any label
+    let unclassified = row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)? != rules;
+    let unreadable_labels = facts.unreadable_labels || unclassified;
+    let facts = Facts { key, patient, unreadable_labels, ..facts };
     let candidate = Candidate { facts, unique_id: row.get(2)? };
     Ok(Some(((std::cmp::Reverse(row.get(1)?), key), candidate)))
 }
