@@ -3,6 +3,8 @@
 mod bed;
 #[allow(dead_code, reason = "each bench uses its part")]
 mod table;
+#[path = "bed/twelve.rs"]
+mod twelve;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -13,7 +15,7 @@ use std::time::{Duration, Instant};
 use bed::world::{Asker, World, query};
 use bed::{Failed, cpu, patient, quantile, say};
 use glassgate::config::{self, Config};
-use glassgate::consent::{self, Permit};
+use glassgate::consent::{self, Facts, PatientKey, Permit};
 use glassgate::gateway::{Arrival, ReplyBody, Transaction};
 use glassgate::ids::PatientId;
 use glassgate::repository::{Criteria, Repository, embedded::Store};
@@ -76,7 +78,12 @@ fn push(table: &mut Table, what: &str, us: f64, ratio: Option<(&str, f64, &str)>
         Some((to, ratio, reach)) => (format!("**{ratio:.2}** {to}"), reach.to_owned()),
         None => Default::default(),
     };
-    table.push(Row { cells: vec![what.to_owned(), format!("{us:.1}"), ratio, reach] });
+    table.push(Row { cells: vec![what.to_owned(), figure(us), ratio, reach] });
+}
+
+/// A tenth tells, but of what costs next to nothing.
+fn figure(us: f64) -> String {
+    if us < 1.0 { format!("{us:.3}") } else { format!("{us:.1}") }
 }
 
 fn verify(
@@ -196,6 +203,38 @@ fn decide(
         })
     };
     push(table, "serialise 20 entries", measure(serialise), None);
+    twelve_provisions(table, config, &access)
+}
+
+/// A consent of twelve provisions: for a request, and for an entry beside what it costs to come by it at all.
+fn twelve_provisions(
+    table: &mut Table,
+    config: &Config,
+    access: &policy::Access,
+) -> Result<(), Failed> {
+    let now = clock::Clock::now(&clock::SystemClock);
+    let (patient, names) = (PatientKey(12), [twelve::PATIENT.to_owned()]);
+    let (consents, documents) = ([twelve::consent()], twelve::documents());
+    let read = || consent::grant(access, patient, &names, &consents, &config.consent, now);
+    let cache = consent::Cache::new(config.consent.clone());
+    let remembered = || cache.grant(access, patient, &names, &consents, now);
+    let grant = remembered();
+    let permits = |facts: &Facts| grant.decide(facts).outcome().is_ok();
+    let released = documents.iter().filter(|facts| permits(facts)).count();
+    if grant.unenforceable().next().is_some() || released != 180 {
+        return Err("twelve provisions decide otherwise".into());
+    }
+    let of = |target: f64, us: f64| Some(("of what is allowed", us / target, "<= 1"));
+    let us = measure(read);
+    push(table, "12 provisions, a request, consent read anew", us, of(50.0, us));
+    let us = measure(remembered);
+    push(table, "12 provisions, a request, consent remembered", us, of(50.0, us));
+    let entries = documents.len() as f64;
+    let us = measure(|| documents.iter().filter(|facts| permits(facts)).count()) / entries;
+    push(table, "12 provisions, an entry", us, of(2.0, us));
+    let label = |facts: &&Facts| facts.labels.iter().any(|label| label.code == "N");
+    let us = measure(|| black_box(&documents).iter().filter(label).count()) / entries;
+    push(table, "an entry, iterated over and one label compared", us, None);
     Ok(())
 }
 

@@ -44,6 +44,12 @@ pub const SHUTDOWN_TIME: Duration = Duration::from_secs(30);
 pub const SIGNATURE_CACHE_TIME: Duration = Duration::from_secs(5 * 60);
 /// Signatures remembered at once, about 100 bytes each.
 pub const SIGNATURE_CACHE_ENTRIES: usize = 16_384;
+/// Patients whose consents are remembered as read: as many as a busy exchange treats in a shift.
+pub const CONSENT_CACHE_PATIENTS: usize = 16_384;
+/// Bytes that remembered consents may take, about: some 1,800 patients with consents of 12 rules.
+pub const CONSENT_CACHE_BYTES: usize = 64 * 1024 * 1024;
+/// Classes of principals remembered for a patient: who asks are few, and most consents tell none of them apart.
+pub const CONSENT_CACHE_CLASSES: usize = 8;
 /// Characters of an unverified claim that audit may quote.
 pub const UNVERIFIED_QUOTE_CHARS: usize = 120;
 /// Bytes of an audit message: every receiver takes 32 KiB (DICOM PS3.15 A.6), syslog-ng closes the connection at 64.

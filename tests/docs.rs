@@ -176,6 +176,7 @@ fn every_code_is_documented() {
         "src/gateway/iti39.rs",
         "src/consent/unenforceable.rs",
         "src/consent/decision.rs",
+        "src/consent/lift.rs",
         "src/xds/error.rs",
     ] {
         let codes = codes_of(&text(source));

@@ -3,6 +3,7 @@
 mod asking;
 mod assert;
 mod check;
+mod consent;
 mod demo;
 mod explain;
 mod load;
@@ -37,6 +38,7 @@ enum Command {
     Serve(serve::Options),
     Check(check::Options),
     Load(load::Options),
+    Consent(consent::Options),
     Explain(explain::Options),
     Review(review::Options),
     Query(query::Options),
@@ -52,6 +54,7 @@ pub fn run() -> ExitCode {
         Command::Serve(options) => serve::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Load(options) => load::run(&options),
+        Command::Consent(options) => consent::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Review(options) => review::run(options),
         Command::Query(options) => query::run(&options),

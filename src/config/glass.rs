@@ -51,7 +51,7 @@ pub(super) struct RawJurisdiction {
 
 /// The section's parts.
 pub(super) struct BreakGlass {
-    pub(super) beyond: Vec<Coded>,
+    pub(super) sealed: Vec<Coded>,
     pub(super) reviews: review::Settings,
     pub(super) rates: Limits,
 }
@@ -75,7 +75,7 @@ pub(super) fn read(raw: &mut Raw, journal: &Path, check: &mut Check<'_>) -> Brea
     let hours = |hours: u64| Duration::from_secs(hours.saturating_mul(HOUR_S));
     let act_code = |code: &String| Coded::new(code, "2.16.840.1.113883.5.4");
     BreakGlass {
-        beyond: raw.withheld_sensitivities.iter().map(act_code).collect(),
+        sealed: raw.withheld_sensitivities.iter().map(act_code).collect(),
         reviews: review::Settings { path: check.path(&path), due: hours(raw.review_due_h) },
         rates: Limits {
             window: hours(raw.rate_window_h),

@@ -48,7 +48,7 @@ pub struct Config {
     pub saml: crate::saml::Settings,
     /// What partners agreed to.
     pub policy: crate::policy::Settings,
-    /// The implicit policy and the ceiling of break-glass.
+    /// What holds where no patient decided, and what break-glass may override.
     pub consent: crate::consent::Domain,
     /// How many declarations of break-glass are usual.
     pub rates: crate::policy::Limits,
@@ -221,7 +221,7 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
         },
         policy: crate::policy::Settings { agreements },
         consent: crate::consent::Domain {
-            beyond: glass.beyond,
+            sealed: glass.sealed,
             part_2_emergency: raw.jurisdiction.us_42_cfr_part_2_emergency,
             ..consent?
         },

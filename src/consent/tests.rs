@@ -6,7 +6,11 @@
 mod break_glass;
 mod fixtures;
 mod matching;
+mod pcf;
 mod properties;
+mod r5;
+mod several;
+mod undiluted;
 
 use serde_json::{Value, json};
 
@@ -73,6 +77,7 @@ pub(super) fn item(confidentiality: &str) -> Facts {
         classes: vec![Coded::new("summary", "urn:example:class")],
         codes: vec![Coded::new("34133-9", "http://loinc.org")],
         authors: vec!["Practitioner/house".into()],
+        related: vec!["Encounter/e1".into()],
         date: Some(Span::new(
             Timestamp::parse("2025-03-01T00:00:00Z").unwrap(),
             Timestamp::parse("2025-03-02T00:00:00Z").unwrap(),

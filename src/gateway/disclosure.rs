@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::Gateway;
 use super::failure::Failure;
 use crate::clock::Timestamp;
-use crate::consent::{self, Bar, Denial, Domain, Grant, PART_2_EMERGENCY, Permit};
+use crate::consent::{self, Denial, Domain, Grant, PART_2_EMERGENCY, Permit};
 use crate::ids::{Coded, PatientId};
 use crate::labels::{Confidentiality, HighWater};
 use crate::policy::{Access, Telling};
-use crate::repository::{self, Criteria, Items, Released, Snapshot, Subject};
+use crate::repository::{self, Candidate, Criteria, Items, Released, Snapshot, Subject};
 
 /// What a request is after.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ impl Gateway {
                         criteria,
                         &mut disclosure,
                     )?;
-                    disclosure.nobody = grant.break_glass_bar() == Some(Bar::OptOut);
+                    disclosure.nobody = grant.opts_out();
                 } else {
                     disclosure.nobody = true;
                 }
@@ -133,11 +133,18 @@ impl Gateway {
         criteria: &Criteria,
         disclosure: &mut Disclosure,
     ) -> Result<Grant, Failure> {
-        let grant = weigh(state, access, subject, &self.domain, self.clock.now())?;
+        let consents = state.consents(access, subject.key)?;
+        let now = self.clock.now();
+        let grant = self.consents.grant(access, subject.key, &subject.references, &consents, now);
         let forbids_override = grant.break_glass_forbidden();
-        let outbound = self.outbound(access);
         let telling = matches!(access.telling(), Some(Telling::Warning { .. }));
-        for candidate in state.find(&grant, criteria)? {
+        let found = match telling {
+            // what break-glass would release of it is looked at too
+            true => state.find(&grant, criteria)?,
+            false => candidates(state, &grant, patient, criteria, disclosure)?,
+        };
+        let outbound = self.outbound(access);
+        for candidate in found {
             if let Err(kept) = outbound.check(&candidate.facts) {
                 let (unique_id, patient) = (candidate.unique_id, patient.clone());
                 let why = format!("withheld for its labels: {kept}");
@@ -176,6 +183,27 @@ impl Gateway {
         }
         Ok(grant)
     }
+}
+
+/// What is decided item by item: of documents asked for by name all, since audit tells why each was withheld.
+fn candidates(
+    state: &dyn Snapshot,
+    grant: &Grant,
+    patient: &PatientId,
+    criteria: &Criteria,
+    disclosure: &mut Disclosure,
+) -> Result<Vec<Candidate>, Failure> {
+    if let Criteria::Items(_) = criteria {
+        return Ok(state.find(grant, criteria)?);
+    }
+    let sifted = state.sift(grant, criteria)?;
+    let withheld = sifted.withheld.into_iter().map(|unique_id| Withheld {
+        unique_id,
+        patient: patient.clone(),
+        why: "withheld by the patient's consents or the domain's policy".to_owned(),
+    });
+    disclosure.withheld.extend(withheld);
+    Ok(sifted.candidates)
 }
 
 impl Disclosure {

@@ -27,7 +27,7 @@ use bytes::Bytes;
 use crate::audit::review::{Glass, Reviews};
 use crate::audit::{self, Journal};
 use crate::clock::{Clock, Random};
-use crate::consent::Domain;
+use crate::consent::{self, Domain};
 use crate::dsig;
 use crate::ids::{HomeCommunityId, RepositoryId};
 use crate::labels::Outbound;
@@ -87,7 +87,7 @@ pub struct Parts {
     pub trust: Trust,
     /// What partners agreed to.
     pub policy: policy::Settings,
-    /// The implicit policy and the ceiling of break-glass.
+    /// What holds where no patient decided, and what break-glass may override.
     pub domain: Domain,
     /// How many declarations of break-glass are usual.
     pub rates: policy::Limits,
@@ -111,7 +111,7 @@ pub struct Gateway {
     trust: Trust,
     signatures: dsig::Cache,
     policy: policy::Settings,
-    domain: Domain,
+    consents: consent::Cache,
     repository: Arc<dyn Repository>,
     journal: Journal,
     metrics: Arc<Metrics>,
@@ -155,7 +155,7 @@ impl Gateway {
             trust: parts.trust,
             signatures: dsig::Cache::new(),
             policy: parts.policy,
-            domain: parts.domain,
+            consents: consent::Cache::new(parts.domain),
             repository: parts.repository,
             journal: parts.journal,
             metrics: parts.metrics,

@@ -2,6 +2,7 @@
 
 mod asked;
 mod clients;
+mod edited;
 mod errors;
 mod explained;
 mod find;
