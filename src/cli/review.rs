@@ -179,7 +179,7 @@ fn whole(dossier: &Dossier) -> Value {
         let documents: Vec<_> = one
             .documents
             .iter()
-            .map(|d| json!({ "document": d.unique_id, "labels": d.labels, "overridden": d.rules }))
+            .map(|d| json!({ "document": d.unique_id, "labels": d.labels, "overridden": d.rules, "grounds": d.grounds }))
             .collect();
         json!({
             "at": one.at.to_string(),
@@ -220,6 +220,7 @@ fn show(dossier: &Dossier) {
         for document in &one.documents {
             say(&format!("    {}  [{}]", document.unique_id, document.labels.join(",")));
             document.rules.iter().for_each(|rule| say(&format!("      overrides {rule}")));
+            document.grounds.iter().for_each(|ground| say(&format!("      {ground}")));
         }
     }
     for one in &dossier.judgements {

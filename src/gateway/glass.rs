@@ -8,7 +8,7 @@ use super::disclosure::{Disclosed, Disclosure};
 use super::failure::Failure;
 use super::visit::Visit;
 use crate::audit::{self, ConsentRule, Event};
-use crate::consent::{PART_2_EMERGENCY, Permit};
+use crate::consent::{Lift, PART_2_EMERGENCY, Permit};
 use crate::ids::{Coded, PatientId};
 use crate::metrics::BreakGlassLabels;
 use crate::policy::{Access, Answer, BreakGlass, Declared, Telling};
@@ -152,6 +152,7 @@ impl Gateway {
                 },
                 labels: disclosed.labels.iter().map(|label| label.code.clone()).collect(),
                 rules: rules(disclosed),
+                grounds: disclosed.permit.lifts().iter().map(|lift| ground(*lift)).collect(),
             });
         }
         overridden
@@ -184,6 +185,14 @@ impl Gateway {
 
 fn by_law(permit: &Permit) -> bool {
     permit.basis().element() == PART_2_EMERGENCY
+}
+
+/// What an override rests on, and the domain's switch that allowed it.
+fn ground(lift: Lift) -> String {
+    match lift.switch() {
+        Some(switch) => format!("{}: {} ({switch})", lift.code(), lift.reason()),
+        None => format!("{}: {}", lift.code(), lift.reason()),
+    }
 }
 
 /// The rule that treatment stopped at, as audit names it; the domain's own policy is no consent.

@@ -144,6 +144,7 @@ fn document(released: &audit::Released) -> Document {
         unique_id: released.document.unique_id.clone(),
         labels: released.labels.clone(),
         rules: released.rules.iter().map(ToString::to_string).collect(),
+        grounds: released.grounds.clone(),
     }
 }
 

@@ -86,6 +86,7 @@ fn overdue(layout: &Layout) {
                 unique_id: world::document_id(1002, 5),
                 labels: vec![],
                 rules: vec![],
+                grounds: vec![],
             }],
         },
     };

@@ -177,6 +177,7 @@ pub(crate) fn every_kind(sender: &Sender) -> Vec<Event> {
         document: document.clone(),
         labels: vec!["R".to_owned(), format!("PSY{text}")],
         rules: vec![rule.clone(); 1 + sender.rules],
+        grounds: vec!["withholding: overrode what a consent withholds".to_owned()],
     };
     let rationale = (!text.is_empty()).then(|| format!("unconscious{text}"));
     let released = documents.iter().map(released).collect();

@@ -30,6 +30,8 @@ pub struct Released {
     pub labels: Vec<String>,
     /// The consent rules that withhold it for treatment.
     pub rules: Vec<ConsentRule>,
+    /// What the override rests on, with the domain's switch where it took one; empty where a law permits.
+    pub grounds: Vec<String>,
 }
 
 /// One rule of a consent.
@@ -161,7 +163,11 @@ fn document(released: &Released) -> Object {
     if !released.labels.is_empty() {
         object = object.with_detail("Security Labels", released.labels.join(","));
     }
-    released.rules.iter().fold(object, |object, rule| {
+    object = released.rules.iter().fold(object, |object, rule| {
         object.with_detail("Overridden Consent Rule", rule.to_string())
-    })
+    });
+    released
+        .grounds
+        .iter()
+        .fold(object, |object, ground| object.with_detail("Override Grounds", ground.clone()))
 }

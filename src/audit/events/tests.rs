@@ -111,6 +111,7 @@ fn an_override_names_each_document_and_the_rule_that_withheld_it() {
         document: document(n),
         labels: labels.clone(),
         rules: vec![rule.clone()],
+        grounds: vec!["opt-out: as the domain allows (btg_overrides_opt_out)".to_owned()],
     });
     let mut one = Override { rationale: None, review: Some(12), released: released.into() };
     let events = Event::emergency_override(&transaction(), &patient(1002), &one);
@@ -122,6 +123,8 @@ fn an_override_names_each_document_and_the_rule_that_withheld_it() {
     assert_eq!(detail(event, 1, "Rationale").as_deref(), Some("owed to the review"));
     assert_eq!(detail(event, 1, "Review").as_deref(), Some("12"));
     assert_eq!(detail(event, 2, "Security Labels").as_deref(), Some("R,PSY"));
+    let grounds = detail(event, 2, "Override Grounds").unwrap();
+    assert!(grounds.ends_with("(btg_overrides_opt_out)"), "{grounds}");
     one.rationale = Some("unconscious".to_owned());
     let said = &Event::emergency_override(&transaction(), &patient(1002), &one)[0];
     assert_eq!(detail(said, 1, "Rationale").as_deref(), Some("unconscious"));
@@ -182,7 +185,8 @@ fn no_message_is_larger_than_every_receiver_takes() {
     let document =
         Document { unique_id: text.clone(), repository: text.clone(), home: Some(text.clone()) };
     let labels = vec![text.clone(); 100];
-    let released = vec![Released { document, labels, rules: vec![rule; 100] }; 100];
+    let released =
+        vec![Released { document, labels, rules: vec![rule; 100], grounds: vec![] }; 100];
     let one = Override { rationale: Some(text), review: None, released };
     for event in Event::emergency_override(&transaction, &patient(1), &one) {
         let xml = xml(&event);

@@ -55,6 +55,9 @@ pub struct Document {
     pub labels: Vec<String>,
     /// The rules that withhold it for treatment.
     pub rules: Vec<String>,
+    /// What the override rests on.
+    #[serde(default)]
+    pub grounds: Vec<String>,
 }
 
 fn epoch() -> Timestamp {

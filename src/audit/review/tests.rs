@@ -33,6 +33,9 @@ fn glass(subject: &str, number: u32, hours: u64) -> Glass {
                 unique_id: "2.999.1.4.1002.5".to_owned(),
                 labels: vec!["R".to_owned(), "PSY".to_owned()],
                 rules: vec!["Consent/c1002/_history/1#provision.provision[0]".to_owned()],
+                grounds: vec![
+                    "unenforceable: overrode a consent that cannot be enforced".to_owned(),
+                ],
             }],
         },
     }
