@@ -35,7 +35,7 @@ pub struct Grant {
     /// Sensitivities that break-glass does not release.
     pub(super) sealed: Vec<Coded>,
     /// An emergency for which a law permits what it protects.
-    emergency: bool,
+    pub(super) emergency: bool,
     pub(super) switches: Switches,
 }
 
@@ -216,16 +216,5 @@ impl Grant {
             None if self.implied => Ok(Basis::without_consent("implicit")),
             None => Err(Basis::without_consent("implicit")),
         }
-    }
-
-    /// What a law permits in an emergency of what it protects; never more than break-glass would.
-    fn by_law(&self, item: &Item<'_>) -> Option<Basis> {
-        let protected = Coded::new("42CFRPart2", "2.16.840.1.113883.5.4");
-        if !self.emergency || !item.bears(&[protected]) {
-            return None;
-        }
-        let (basis, _) = self.lifted(item).ok()?;
-        let found = Found { element: PART_2_EMERGENCY, ..basis.found };
-        Some(Basis { found, ..basis })
     }
 }
