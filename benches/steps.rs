@@ -355,8 +355,42 @@ fn whole(table: &mut Table, world: &World, mut config: Config, peer: &Peer) -> R
             let spent = cpu::of_process(std::process::id()).saturating_sub(before);
             push(table, name, spent.as_secs_f64() * 1e6 / f64::from(count.max(1)), None);
         }
-        Ok(())
+        told_by_time(table, &opened.gateway, peer, &ask).await
     })
+}
+
+/// How long a caller waits where two documents are withheld, beside where they were never written; by turns.
+async fn told_by_time(
+    table: &mut Table,
+    gateway: &Arc<glassgate::gateway::Gateway>,
+    peer: &Peer,
+    ask: &glassgate::client::Ask,
+) -> Result<(), Failed> {
+    let entity = |number| {
+        let body = query(&glassgate::demo::world::patient_id(number)).body();
+        let (action, simple) = (glassgate::soap::action::QUERY, glassgate::soap::Packaging::Simple);
+        ask.entity(action, "urn:x", &body, simple)
+    };
+    let pair = [patient::WITHHOLDING, patient::WITHOUT].map(entity);
+    let (begun, mut waited) = (Instant::now(), [Vec::new(), Vec::new()]);
+    let mut round = 0_usize;
+    while begun.elapsed() < TIME * 4 {
+        // who comes first in a round comes second in the next
+        round += 1;
+        for turn in [round % 2, 1 - round % 2] {
+            let (asked, arrival) = (Instant::now(), arrival(peer, &pair[turn]));
+            black_box(gateway.answer(Transaction::Query, arrival).await.map_err(|_| "no answer")?);
+            waited[turn].push(u64::try_from(asked.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        }
+    }
+    let [withheld, without] = waited.map(|mut waited| {
+        waited.sort_unstable();
+        quantile(&waited, 0.5) as f64 / 1e3
+    });
+    push(table, "wait for ITI-38, 20 entries, two withheld, one at a time", withheld, None);
+    let ratio = ("withheld beside never written", withheld / without, "<= 1.05");
+    push(table, "wait for ITI-38, 20 entries, the two never written", without, Some(ratio));
+    Ok(())
 }
 
 fn entity(asker: &Asker, world: &World) -> Result<glassgate::client::Entity, Failed> {

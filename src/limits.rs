@@ -54,6 +54,14 @@ pub const CONSENT_CACHE_CLASSES: usize = 8;
 pub const UNVERIFIED_QUOTE_CHARS: usize = 120;
 /// Bytes of an audit message: every receiver takes 32 KiB (DICOM PS3.15 A.6), syslog-ng closes the connection at 64.
 pub const AUDIT_MESSAGE_BYTES: usize = 32 * 1024;
+/// Refusals of one sender that have a record each within a while: five a second, 1 GB a day.
+pub const REFUSAL_RECORDS: usize = 300;
+/// That while.
+pub const REFUSAL_TIME: Duration = Duration::from_secs(60);
+/// How long further ones gather for a record that counts them: one a second.
+pub const REFUSAL_GATHERING_TIME: Duration = Duration::from_secs(1);
+/// Senders of refusals remembered at once: each is a certificate of a CA that we trust.
+pub const REFUSAL_SENDERS: usize = 4_096;
 /// How long a failed handshake of an address stays the only one that audit records.
 pub const STRANGER_TIME: Duration = Duration::from_secs(60);
 /// Failed handshakes that audit records in that time, whoever they are of: one a second, 100 MB a day.

@@ -7,7 +7,7 @@ use glassgate::consent::{
     Bar, Domain, Facts, Implicit, ItemKey, PatientKey, Span, Stored, check as enforceable, grant,
 };
 use glassgate::ids::{Coded, HomeCommunityId};
-use glassgate::policy::{self, Access, Agreement, Etreat, admit};
+use glassgate::policy::{self, Access, Agreement, Etreat, Terms, admit};
 use glassgate::principal::{Claims, Principal};
 use glassgate::purpose::{Purpose, Stated};
 use serde_json::{Value, json};
@@ -143,7 +143,7 @@ fn access(purpose: &str) -> Access {
     let agreement = Agreement {
         partner: "riverside".into(),
         purposes: vec![Purpose::PurposeOfUse, Purpose::BTG],
-        break_glass_roles: vec![physician],
+        break_glass: Terms { roles: vec![physician], ..Terms::default() },
         etreat: Etreat::Treatment,
     };
     admit(&Principal::assertion(claims), &policy::Settings { agreements: vec![agreement] }).unwrap()

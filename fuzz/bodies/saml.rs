@@ -6,7 +6,7 @@ use std::time::Duration;
 use glassgate::clock::Timestamp;
 use glassgate::dsig::{Cache, canonicalize, sign};
 use glassgate::ids::{Coded, HomeCommunityId};
-use glassgate::policy::{self, Agreement, BreakGlass, Etreat, admit};
+use glassgate::policy::{self, Agreement, BreakGlass, Etreat, Terms, admit};
 use glassgate::principal::Claims;
 use glassgate::purpose::Purpose;
 use glassgate::saml::{Assertion, Issuer, Partner, Peer, Settings, Trust, Verified, verify};
@@ -133,7 +133,7 @@ fn admitted(verified: &Verified) {
     let agreement = Agreement {
         partner: "riverside".into(),
         purposes: vec![Purpose::PurposeOfUse, Purpose::BTG],
-        break_glass_roles: vec![physician.clone()],
+        break_glass: Terms { roles: vec![physician.clone()], ..Terms::default() },
         etreat: Etreat::BreakGlass,
     };
     let principal = verified.principal();

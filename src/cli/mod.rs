@@ -5,10 +5,12 @@ mod assert;
 mod check;
 mod consent;
 mod demo;
+mod explain;
 mod load;
 mod log;
 mod query;
 mod retrieve;
+mod review;
 mod serve;
 
 use std::io::{self, Write};
@@ -37,6 +39,8 @@ enum Command {
     Check(check::Options),
     Load(load::Options),
     Consent(consent::Options),
+    Explain(explain::Options),
+    Review(review::Options),
     Query(query::Options),
     Retrieve(retrieve::Options),
     Assert(assert::Options),
@@ -51,6 +55,8 @@ pub fn run() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Load(options) => load::run(&options),
         Command::Consent(options) => consent::run(&options),
+        Command::Explain(options) => explain::run(&options),
+        Command::Review(options) => review::run(options),
         Command::Query(options) => query::run(&options),
         Command::Retrieve(options) => retrieve::run(&options),
         Command::Assert(options) => assert::run(&options),

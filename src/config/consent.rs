@@ -113,6 +113,7 @@ pub(super) fn read(
         },
         authorities: raw.authorities.iter().map(|uri| uri.trim().to_owned()).collect(),
         parties,
+        ..Domain::default()
     })
 }
 

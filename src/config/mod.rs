@@ -4,16 +4,21 @@
 //! paths are relative to the file. A problem names the key, its line and what to do.
 
 mod audit;
+mod break_glass;
 mod check;
 mod community;
 mod consent;
+mod explain;
+mod glass;
 mod labels;
 mod load;
 mod log;
 mod open;
+mod operator;
 mod partner;
 mod partner_labels;
 mod problem;
+mod review;
 mod saml;
 mod server;
 
@@ -25,9 +30,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use check::Check;
+pub use explain::ExplainError;
 pub use log::{Format, Level, LogSettings};
 pub use open::{OpenError, Opened};
+pub use operator::{NotAnOperator, Operator, account};
 pub use problem::{Problem, Problems};
+pub use review::{Dossier, ReviewError};
 
 /// Everything that a gateway needs, parsed.
 #[derive(Debug)]
@@ -42,6 +50,12 @@ pub struct Config {
     pub policy: crate::policy::Settings,
     /// What holds where no patient decided, and what break-glass may override.
     pub consent: crate::consent::Domain,
+    /// How many declarations of break-glass are usual.
+    pub rates: crate::policy::Limits,
+    /// Where each break-glass is reviewed.
+    pub reviews: crate::audit::review::Settings,
+    /// The accounts whose commands may show data.
+    operators: Vec<String>,
     /// Where documents are.
     pub repository: crate::repository::embedded::Settings,
     /// How resources are loaded.
@@ -69,10 +83,16 @@ struct Raw {
     consent: consent::Raw,
     #[serde(default)]
     labels: labels::Raw,
+    #[serde(default)]
+    break_glass: glass::Raw,
+    #[serde(default)]
+    jurisdiction: glass::RawJurisdiction,
     repository: RawRepository,
     audit: audit::Raw,
     #[serde(default)]
     log: LogSettings,
+    #[serde(default)]
+    operator: Vec<operator::Raw>,
     #[serde(default)]
     partner: Vec<partner::Raw>,
 }
@@ -136,7 +156,9 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
     let consent = consent::read(&raw.consent, community.as_ref().map(|c| c.home.clone()), check);
     let labeller = labels::read(&raw.labels, check);
     let host = host_of(&public_url);
+    let glass = glass::read(&mut raw.break_glass, raw.audit.journal(), check);
     let audit = audit::read(&mut raw.audit, &home, &host, check);
+    let operators = operator::read(&raw.operator, check);
 
     if raw.partner.is_empty() {
         check.warnings.push("no [[partner]]: nobody may ask".to_owned());
@@ -182,6 +204,7 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
             host,
             strict_packaging,
             outbound,
+            unknown_patient: community.unknown_patient,
         },
         ingest: crate::ingest::Settings {
             home: community.home,
@@ -197,7 +220,14 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
             generation: 0,
         },
         policy: crate::policy::Settings { agreements },
-        consent: consent?,
+        consent: crate::consent::Domain {
+            beyond: glass.beyond,
+            part_2_emergency: raw.jurisdiction.us_42_cfr_part_2_emergency,
+            ..consent?
+        },
+        rates: glass.rates,
+        reviews: glass.reviews,
+        operators,
         server: server?,
         repository,
         journal: audit.journal,

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::Config;
 use crate::audit::delivery::Delivery;
+use crate::audit::review::{self, Reviews};
 use crate::audit::{self, Endpoint, Journal};
 use crate::clock::{Random, SystemClock, SystemRandom};
 use crate::gateway::{Gateway, Parts, Relabelling, Renewal};
@@ -36,6 +37,9 @@ pub enum OpenError {
     /// The journal or a target.
     #[error(transparent)]
     Audit(#[from] audit::Error),
+    /// The review items.
+    #[error(transparent)]
+    Reviews(#[from] review::Error),
 }
 
 impl Config {
@@ -62,17 +66,16 @@ impl Config {
             trust: Trust::new(self.saml),
             policy: self.policy,
             domain: self.consent,
+            rates: self.rates,
+            reviews: Reviews::open(&self.reviews)?,
             repository,
             journal,
             metrics,
             clock,
             random,
         });
-        Ok(Opened {
-            gateway: Arc::new(gateway),
-            delivery: Arc::new(delivery),
-            server: self.server,
-            relabelling,
-        })
+        let gateway = Arc::new(gateway);
+        gateway.look_after_reviews();
+        Ok(Opened { gateway, delivery: Arc::new(delivery), server: self.server, relabelling })
     }
 }

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use openssl::hash::MessageDigest;
 use serde::{Deserialize, Serialize};
 
+use super::break_glass;
 use super::check::Check;
 use crate::dsig::Key;
 use crate::ids::Coded;
@@ -23,6 +24,8 @@ pub(super) struct Raw {
     purposes: Vec<String>,
     #[serde(default)]
     break_glass_roles: Vec<RawRole>,
+    #[serde(default)]
+    break_glass: break_glass::Raw,
     #[serde(default = "longest_lifetime_s")]
     longest_lifetime_s: u64,
     #[serde(default = "yes")]
@@ -132,7 +135,10 @@ pub(super) fn read(raw: &Raw, at: usize, check: &mut Check<'_>) -> Option<(Partn
             "write both, as in { code = \"309343006\", system = \"2.16.840.1.113883.6.96\" }";
         check.problem(&key("break_glass_roles"), "has a role without code or system", mend);
     }
-    if allowed.contains(&Purpose::BTG) && break_glass_roles.is_empty() {
+    if allowed.contains(&Purpose::BTG)
+        && break_glass_roles.is_empty()
+        && raw.break_glass.no_members()
+    {
         check.warnings.push(format!(
             "partner `{}` may declare break-glass, but no role may: see `{}`",
             raw.name,
@@ -150,7 +156,7 @@ pub(super) fn read(raw: &Raw, at: usize, check: &mut Check<'_>) -> Option<(Partn
     let agreement = Agreement {
         partner: partner.name.clone(),
         purposes: allowed,
-        break_glass_roles,
+        break_glass: break_glass::read(&raw.break_glass, break_glass_roles, at, check),
         etreat: etreat?,
     };
     Some((partner, agreement))

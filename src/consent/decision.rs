@@ -127,6 +127,8 @@ pub enum Bar {
     Forbidden,
     /// More confidential than the domain's ceiling.
     Ceiling,
+    /// Of a sensitivity that the domain keeps even from break-glass.
+    Sensitivity,
     /// The item is not the patient's.
     AnotherPatient,
 }
@@ -142,6 +144,7 @@ impl Bar {
             Self::Implicit => "implicit-policy",
             Self::Forbidden => "forbidden",
             Self::Ceiling => "ceiling",
+            Self::Sensitivity => "sensitivity",
             Self::AnotherPatient => "another-patient",
         }
     }

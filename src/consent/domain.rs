@@ -1,14 +1,19 @@
 use super::directory::Party;
-use crate::ids::HomeCommunityId;
+use crate::ids::{Coded, HomeCommunityId};
 use crate::labels::Confidentiality;
 
 /// The rules of our own domain.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of their own")]
 pub struct Domain {
     /// What holds where no consent speaks.
     pub implicit: Implicit,
     /// The highest confidentiality that break-glass releases.
     pub ceiling: Confidentiality,
+    /// Sensitivities that break-glass does not release, whatever their confidentiality.
+    pub beyond: Vec<Coded>,
+    /// Whether what 42 CFR Part 2 protects is released in an emergency without override (42 CFR 2.51).
+    pub part_2_emergency: bool,
     /// Our community, by which a consent may name us as custodian.
     pub home: Option<HomeCommunityId>,
     /// Whether break-glass lifts a consent whose base denies.
@@ -30,6 +35,9 @@ impl Default for Domain {
         Self {
             implicit: Implicit::Deny,
             ceiling: Confidentiality::Restricted,
+            // psychotherapy notes
+            beyond: vec![Coded::new("PSYTHPN", "2.16.840.1.113883.5.4")],
+            part_2_emergency: false,
             home: None,
             btg_overrides_opt_out: false,
             honour_patient_btg_ban: true,

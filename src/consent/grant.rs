@@ -10,6 +10,7 @@ use super::request::{Request, View};
 use super::screen::Screen;
 use super::unenforceable::Unenforceable;
 use crate::clock::Timestamp;
+use crate::ids::Coded;
 use crate::labels::Confidentiality;
 use crate::policy::{Access, BreakGlass};
 use crate::purpose::Purpose;
@@ -32,7 +33,14 @@ pub struct Grant {
     honoured: bool,
     pub(super) ceiling: Confidentiality,
     pub(super) switches: Switches,
+    /// Sensitivities that break-glass does not release.
+    pub(super) beyond: Vec<Coded>,
+    /// An emergency for which a law permits what it protects.
+    pub(super) emergency: bool,
 }
+
+/// The element of a permit that rests on 42 CFR 2.51: the law's own reason, neither treatment's nor break-glass's.
+pub const PART_2_EMERGENCY: &str = "42-cfr-part-2-emergency";
 
 /// What the domain lets break-glass lift.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +93,8 @@ impl Grant {
             },
             honoured: matches!(access.break_glass(), BreakGlass::Honoured(_)),
             ceiling: domain.ceiling,
+            beyond: domain.beyond.clone(),
+            emergency: domain.part_2_emergency && purposes.iter().any(|p| p.is_a(Purpose::ETREAT)),
             switches: Switches {
                 // where no consent is worth as much as an opt-out, neither is overridden
                 opt_out: domain.btg_overrides_opt_out && domain.implicit != Implicit::Deny,
@@ -119,7 +129,7 @@ impl Grant {
             return Decision { treatment: denied(basis, None), break_glass };
         }
         let permit = |basis, lifts| Ok(Permit { item: facts.key, lifts, basis });
-        match self.treatment(&item) {
+        match self.treatment(&item).or_else(|basis| self.by_law(&item).ok_or(basis)) {
             Ok(basis) => {
                 let break_glass = self.honoured.then(|| permit(basis.clone(), Vec::new()));
                 Decision { treatment: permit(basis, Vec::new()), break_glass }
@@ -136,11 +146,20 @@ impl Grant {
         }
     }
 
-    /// What a store may leave unread, since nothing releases it; under break-glass all is decided.
+    /// Whether break-glass would release an item that treatment does not get; it permits nothing itself.
+    #[must_use]
+    pub fn would_lift(&self, facts: &Facts) -> bool {
+        let item = Item::new(facts);
+        facts.patient == self.patient
+            && self.treatment(&item).is_err()
+            && self.lifted(&item).is_ok()
+    }
+
+    /// What a store may leave unread, since nothing releases it; under break-glass, and where a law permits more, all is decided.
     #[must_use]
     pub fn screen(&self) -> Screen {
         let mut screen = Screen::default();
-        if self.honoured {
+        if self.honoured || self.emergency {
             return screen;
         }
         let same_for_all = |consent: &Arc<Weighed>| match &consent.plan {

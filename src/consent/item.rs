@@ -5,7 +5,7 @@ use super::parties::Role;
 use super::tree::Window;
 use crate::clock::Timestamp;
 use crate::ids::Coded;
-use crate::labels::{Confidentiality, Sensitivity, canonical, is_readable};
+use crate::labels::{Confidentiality, Sensitivity, canonical, covers, is_readable};
 
 /// An item's facts with what is worked out of them once.
 #[derive(Debug)]
@@ -55,6 +55,12 @@ impl<'f> Item<'f> {
                 found.map_or(Confidentiality::Restricted, |f| f.max(Confidentiality::Restricted))
             }
         }
+    }
+
+    /// Whether one of its labels is of these sensitivities.
+    pub(super) fn bears(&self, sensitivities: &[Coded]) -> bool {
+        let named = |label: &Coded| sensitivities.iter().any(|one| covers(one, label));
+        self.facts.labels.iter().any(named)
     }
 
     /// How a rule's data side matches.

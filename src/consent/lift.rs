@@ -3,11 +3,12 @@ use std::sync::Arc;
 use super::decision::{Bar, Basis};
 use super::domain::Implicit;
 use super::dossier::Weighed;
-use super::grant::Grant;
+use super::grant::{Grant, PART_2_EMERGENCY};
 use super::item::Item;
 use super::logic::Effect;
 use super::plan::{Found, Plan, Verdict};
 use super::request::View;
+use crate::ids::Coded;
 
 /// What an override rests on, in the order of how much a review will ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,9 +135,11 @@ impl Grant {
             return Err(barred);
         }
         let beyond = item.presumed() > self.ceiling;
+        let kept = item.bears(&self.beyond);
         let closed = self.implicit == Implicit::Deny;
         let basis = match (overridden, permits) {
             (Some((_, basis)), _) if beyond => return Err((Bar::Ceiling, Some(basis))),
+            (Some((_, basis)), _) if kept => return Err((Bar::Sensitivity, Some(basis))),
             (Some((_, basis)), None) if !withheld && closed => {
                 return Err((Bar::Implicit, Some(basis)));
             }
@@ -149,6 +152,7 @@ impl Grant {
                 return Err((Bar::Implicit, None));
             }
             (None, None) if beyond => return Err((Bar::Ceiling, None)),
+            (None, None) if kept => return Err((Bar::Sensitivity, None)),
             (None, None) => {
                 lifts.push(Lift::ImplicitPolicy);
                 Basis::without_consent("implicit")
@@ -157,6 +161,19 @@ impl Grant {
         lifts.sort_unstable();
         lifts.dedup();
         Ok((basis, lifts))
+    }
+
+    /// What a law permits in an emergency of what it protects: never more than break-glass lifts of a consent that
+    /// permits exchange.
+    pub(super) fn by_law(&self, item: &Item<'_>) -> Option<Basis> {
+        let protected = Coded::new("42CFRPart2", "2.16.840.1.113883.5.4");
+        if !self.emergency || !item.bears(&[protected]) {
+            return None;
+        }
+        let (basis, lifts) = self.lifted(item).ok()?;
+        let plain = lifts.iter().all(|lift| matches!(lift, Lift::Withholding | Lift::OwnPermit));
+        let found = Found { element: PART_2_EMERGENCY, ..basis.found };
+        plain.then_some(Basis { found, ..basis })
     }
 
     fn stance(&self, consent: &Weighed, item: &Item<'_>) -> Stance {

@@ -33,7 +33,7 @@ pub use directory::Party;
 pub use domain::{Conflicts, Domain, Implicit};
 pub use dossier::Stored;
 pub use facts::{Facts, ItemKey, PatientKey, Span};
-pub use grant::{Grant, grant};
+pub use grant::{Grant, PART_2_EMERGENCY, grant};
 pub use lift::Lift;
 pub use screen::{Screen, Traits};
 pub use unenforceable::{Unenforceable, Unread, check};

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::clock::Timestamp;
 use crate::ids::{Coded, HomeCommunityId};
-use crate::policy::{Access, Agreement, Etreat, Settings, admit};
+use crate::policy::{Access, Agreement, Etreat, Settings, Terms, admit};
 use crate::principal::{Claims, Principal};
 use crate::purpose::{Purpose, Stated};
 
@@ -44,7 +44,7 @@ pub(super) fn access_as(codes: &[&str], claims: Claims) -> Access {
     let agreement = Agreement {
         partner: "riverside".into(),
         purposes: vec![Purpose::PurposeOfUse, Purpose::BTG],
-        break_glass_roles: vec![physician],
+        break_glass: Terms { roles: vec![physician], ..Terms::default() },
         etreat: Etreat::Treatment,
     };
     admit(&Principal::assertion(claims), &Settings { agreements: vec![agreement] }).unwrap()

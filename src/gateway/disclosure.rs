@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::Gateway;
 use super::failure::Failure;
-use crate::consent::{Denial, Grant, Permit};
-use crate::ids::PatientId;
+use crate::clock::Timestamp;
+use crate::consent::{self, Bar, Denial, Domain, Grant, PART_2_EMERGENCY, Permit};
+use crate::ids::{Coded, PatientId};
 use crate::labels::{Confidentiality, HighWater};
-use crate::policy::Access;
-use crate::repository::{Candidate, Criteria, Items, Released, Snapshot, Subject};
+use crate::policy::{Access, Telling};
+use crate::repository::{self, Candidate, Criteria, Items, Released, Snapshot, Subject};
 
 /// What a request is after.
 #[derive(Debug, Clone)]
@@ -28,6 +29,10 @@ pub(super) struct Disclosure {
     pub(super) withheld: Vec<Withheld>,
     /// What stays for its labels, whatever consent says, for audit alone.
     pub(super) kept: Vec<Withheld>,
+    /// Whether break-glass would release some of it; looked into only for who may be told.
+    pub(super) liftable: bool,
+    /// Whether the patient who was asked for is unknown or opted out, which nobody can tell apart.
+    pub(super) nobody: bool,
     /// What audit must know of the assertion's resource-ids.
     pub(super) notes: Vec<&'static str>,
 }
@@ -38,6 +43,8 @@ pub(super) struct Disclosed {
     pub(super) permit: Permit,
     pub(super) entry: Released,
     pub(super) patient: PatientId,
+    /// Its labels, where more than treatment releases it.
+    pub(super) labels: Vec<Coded>,
     /// Whether a consent of this patient forbids the break-glass that was declared.
     pub(super) forbids_override: bool,
     /// How confidential it is, where its labels say so.
@@ -79,7 +86,17 @@ impl Gateway {
                 if !speaks_of(access, identifiers) {
                     other_patient = true;
                 } else if let Some(subject) = subject {
-                    self.decide_for(state, access, &subject, patient, criteria, &mut disclosure)?;
+                    let grant = self.decide_for(
+                        state,
+                        access,
+                        &subject,
+                        patient,
+                        criteria,
+                        &mut disclosure,
+                    )?;
+                    disclosure.nobody = grant.break_glass_bar() == Some(Bar::OptOut);
+                } else {
+                    disclosure.nobody = true;
                 }
             }
             Wanted::Items(items) => {
@@ -87,7 +104,7 @@ impl Gateway {
                     let Some(patient) = subject.identifiers.first().cloned() else { continue };
                     if speaks_of(access, &subject.identifiers) {
                         let criteria = Criteria::Items(items.clone());
-                        self.decide_for(
+                        let _grant = self.decide_for(
                             state,
                             access,
                             &subject,
@@ -115,12 +132,18 @@ impl Gateway {
         patient: &PatientId,
         criteria: &Criteria,
         disclosure: &mut Disclosure,
-    ) -> Result<(), Failure> {
+    ) -> Result<Grant, Failure> {
         let consents = state.consents(access, subject.key)?;
         let now = self.clock.now();
         let grant = self.consents.grant(access, subject.key, &subject.references, &consents, now);
         let forbids_override = grant.break_glass_forbidden();
-        let found = candidates(state, &grant, patient, criteria, disclosure)?;
+        let telling = matches!(access.telling(), Some(Telling::Warning { .. }));
+        let found = match criteria {
+            // by name, so that audit tells why each was withheld; and where the entitled are told, what they are not shown
+            Criteria::Items(_) => state.find(&grant, criteria)?,
+            Criteria::All { .. } if telling => state.find(&grant, criteria)?,
+            Criteria::All { .. } => sifted(state, &grant, patient, criteria, disclosure)?,
+        };
         let outbound = self.outbound(access);
         for candidate in found {
             if let Err(kept) = outbound.check(&candidate.facts) {
@@ -133,39 +156,44 @@ impl Gateway {
                 Ok(permit) => {
                     if let Some(entry) = state.release(&permit)? {
                         let patient = patient.clone();
+                        let labels = candidate.facts.labels;
+                        let confidentiality = Confidentiality::of(&labels);
+                        let more =
+                            permit.is_override() || permit.basis().element() == PART_2_EMERGENCY;
                         let disclosed = Disclosed {
                             level_alone: outbound.strips(&entry),
-                            confidentiality: Confidentiality::of(&candidate.facts.labels),
+                            confidentiality,
                             permit,
                             entry,
                             patient,
+                            labels: if more { labels } else { Vec::new() },
                             forbids_override,
                         };
                         disclosure.released.push(Arc::new(disclosed));
                     }
                 }
-                Err(denial) => disclosure.withheld.push(Withheld {
-                    unique_id: candidate.unique_id,
-                    patient: patient.clone(),
-                    why: reason(&denial),
-                }),
+                Err(denial) => {
+                    disclosure.liftable |= telling && grant.would_lift(&candidate.facts);
+                    disclosure.withheld.push(Withheld {
+                        unique_id: candidate.unique_id,
+                        patient: patient.clone(),
+                        why: reason(&denial),
+                    });
+                }
             }
         }
-        Ok(())
+        Ok(grant)
     }
 }
 
-/// What is decided item by item: of documents asked for by name all, since audit tells why each was withheld.
-fn candidates(
+/// What may perhaps be released; the rest is left unread.
+fn sifted(
     state: &dyn Snapshot,
     grant: &Grant,
     patient: &PatientId,
     criteria: &Criteria,
     disclosure: &mut Disclosure,
 ) -> Result<Vec<Candidate>, Failure> {
-    if let Criteria::Items(_) = criteria {
-        return Ok(state.find(grant, criteria)?);
-    }
     let sifted = state.sift(grant, criteria)?;
     let withheld = sifted.withheld.into_iter().map(|unique_id| Withheld {
         unique_id,
@@ -192,6 +220,18 @@ pub(super) fn high_water(released: &[Arc<Disclosed>]) -> Option<String> {
     let mut high_water = HighWater::default();
     released.iter().for_each(|disclosed| high_water.add(disclosed.confidentiality));
     Some(format!("confidentiality up to {}", high_water.mark()?.code()))
+}
+
+/// Weighs a patient's consents for an access.
+pub(super) fn weigh(
+    state: &dyn Snapshot,
+    access: &Access,
+    subject: &Subject,
+    domain: &Domain,
+    now: Timestamp,
+) -> Result<Grant, repository::Error> {
+    let consents = state.consents(access, subject.key)?;
+    Ok(consent::grant(access, subject.key, &subject.references, &consents, domain, now))
 }
 
 /// What denies, by consent, version, path and element, and why break-glass did not help.

@@ -1,26 +1,30 @@
 //! The transactions: each stage in order, each record durable before its answer.
 
 mod disclosure;
+mod explain;
 mod failure;
 mod glass;
 mod iti38;
 mod iti39;
+mod noise;
 mod outbound;
 mod record;
 mod relabel;
 mod reply;
 mod report;
 mod request;
+mod review;
 mod transfer;
 mod visit;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
+use crate::audit::review::{Glass, Reviews};
 use crate::audit::{self, Journal};
 use crate::clock::{Clock, Random};
 use crate::consent::{self, Domain};
@@ -28,12 +32,15 @@ use crate::dsig;
 use crate::ids::{HomeCommunityId, RepositoryId};
 use crate::labels::Outbound;
 use crate::metrics::Metrics;
-use crate::policy;
+use crate::policy::{self, Rates};
 use crate::repository::Repository;
 use crate::saml::{Peer, Trust};
 use crate::soap::{action, wsdl};
+
+use noise::Noise;
 use work::Workers;
 
+pub use explain::{Declaration, Entry, Explanation, Supposed, Told, explain};
 pub use failure::Refused;
 pub use relabel::{Relabelling, Renewal};
 pub use reply::{Reply, ReplyBody, Unavailable};
@@ -57,6 +64,18 @@ pub struct Settings {
     pub strict_packaging: BTreeSet<String>,
     /// What each partner can do with labels, by its name.
     pub outbound: BTreeMap<String, Outbound>,
+    /// What a query for a patient whom nobody knows is answered with.
+    pub unknown_patient: UnknownPatient,
+}
+
+/// What a query for an unknown patient is answered with, and so one for a patient who opted out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UnknownPatient {
+    /// Success and nothing, as for a patient without documents.
+    #[default]
+    Empty,
+    /// XDSUnknownPatientId.
+    Error,
 }
 
 /// What a gateway is made of.
@@ -70,6 +89,10 @@ pub struct Parts {
     pub policy: policy::Settings,
     /// What holds where no patient decided, and what break-glass may override.
     pub domain: Domain,
+    /// How many declarations of break-glass are usual.
+    pub rates: policy::Limits,
+    /// Where each break-glass is reviewed.
+    pub reviews: Reviews,
     /// Where documents are.
     pub repository: Arc<dyn Repository>,
     /// Where records become durable.
@@ -95,6 +118,11 @@ pub struct Gateway {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     workers: Workers,
+    rates: Mutex<Rates>,
+    reviews: Reviews,
+    /// Break-glass whose review could not be opened yet.
+    unopened: Mutex<Vec<Glass>>,
+    noise: Noise,
 }
 
 /// The two transactions.
@@ -121,7 +149,8 @@ impl Gateway {
     /// Joins the parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self {
+        let window = parts.rates.window;
+        let gateway = Self {
             settings: parts.settings,
             trust: parts.trust,
             signatures: dsig::Cache::new(),
@@ -133,7 +162,13 @@ impl Gateway {
             clock: parts.clock,
             random: parts.random,
             workers: Workers::start(),
-        }
+            rates: Mutex::new(Rates::new(parts.rates)),
+            reviews: parts.reviews,
+            unopened: Mutex::default(),
+            noise: Noise::new(),
+        };
+        gateway.remember_rates(window);
+        gateway
     }
 
     /// Answers one request, whatever it is.

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::visit::Visit;
 use super::{Arrival, Gateway};
 use crate::metrics::PackagingLabels;
-use crate::policy::{self, Access};
+use crate::policy::{self, Access, Answer};
 use crate::saml;
 use crate::soap::{self, Message};
 use crate::xds;
@@ -33,6 +33,12 @@ impl Gateway {
         visit.partner = Some(verified.partner().to_owned());
         self.check_packaging(visit)?;
         let access = policy::admit(verified.principal(), &self.policy)?;
+        visit.declare(&access);
+        let access = self.watch_rate(access, visit);
+        visit.declare(&access);
+        if visit.refused.is_some() && access.answer() == Answer::Failure {
+            return Err(Failure::NotHonoured);
+        }
         Ok((access, read(request.body)?))
     }
 

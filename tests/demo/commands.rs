@@ -112,6 +112,30 @@ fn check_names_key_line_and_what_to_do() {
         ),
         ("[\"TREAT\", \"BTG\"]", "[\"TREET\"]", "TREET", "`TREET` is no code of HL7 ActReason"),
         ("= \"urn:oid:2.999.1\"", "= \"2.999.x\"", "2.999.x", "`community.home_community_id`: "),
+        (
+            "[break_glass]\n",
+            "[break_glass]\nreview_due_h = 0\n",
+            "review_due_h",
+            "`break_glass.review_due_h`: is out of range; write a number of hours from 1 to",
+        ),
+        (
+            "[[operator]]\n",
+            "[[operator]]\naccount = \"\"\n\n[[operator]]\n",
+            "account = \"\"",
+            "`operator[0].account`: is empty; write an account of this machine",
+        ),
+        (
+            "[[partner.issuer]]\nname = \"https://sts.riverside",
+            "[partner.break_glass]\ntelling_code = \"XDSRegistryError\"\n\n[[partner.issuer]]\nname = \"https://sts.riverside",
+            "telling_code",
+            "`partner[0].break_glass.telling_code`: says how, but nothing is told; write telling",
+        ),
+        (
+            "[[partner.issuer]]\nname = \"https://sts.riverside",
+            "[partner.break_glass]\nrationale_characters = 0\n\n[[partner.issuer]]\nname = \"https://sts.riverside",
+            "rationale_characters",
+            "`partner[0].break_glass.rationale_characters`: is out of range; write a number from 1",
+        ),
     ] {
         let (_directory, config) = configured(&[(from, to)]);
         let told = check(&config).fails();
@@ -267,7 +291,10 @@ fn help_is_worth_reading() {
     let overview = run(["--help"]).succeeds();
     let about = run(["consent", "check", "--help"]).succeeds();
     assert!(about.contains("whether they can be enforced"), "{about}");
-    for command in ["demo", "serve", "check", "load", "query", "retrieve", "assert", "consent"] {
+    for command in [
+        "demo", "serve", "check", "load", "explain", "review", "query", "retrieve", "assert",
+        "consent",
+    ] {
         assert!(overview.contains(&format!("  {command}")), "{overview}");
         let help = run([command, "--help"]).succeeds();
         let (about, _) = help.split_once("Usage: ").unwrap();

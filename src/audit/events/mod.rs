@@ -4,7 +4,9 @@ mod application;
 mod authentication;
 mod break_glass;
 mod load;
+mod operator;
 mod query;
+mod refusals;
 mod relabel;
 mod retrieve;
 
@@ -16,9 +18,11 @@ use crate::ids::Coded;
 use crate::limits::UNVERIFIED_QUOTE_CHARS;
 
 pub use authentication::{AuthenticationFailure, Claimed, NodeFailure};
-pub use break_glass::{ConsentRule, Released};
+pub use break_glass::{ConsentRule, Override, Released};
 pub use load::Import;
+pub use operator::{Operated, Operator};
 pub use query::Query;
+pub use refusals::Refusals;
 pub use relabel::Relabelling;
 pub use retrieve::Retrieved;
 

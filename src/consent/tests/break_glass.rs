@@ -352,3 +352,73 @@ fn the_implicit_policies_are_pcfs() {
     let research = [consent(json!({"type": "permit", "purpose": purpose("HRESCH")}))];
     assert_eq!(lifted(&only, &research, &item("N")), Err("other-purpose"));
 }
+
+#[test]
+fn what_the_domain_keeps_even_from_break_glass_stays() {
+    let withholding = consent(json!({
+        "type": "permit",
+        "provision": [{"type": "deny", "securityLabel": label("R")}]
+    }));
+    let labelled = |codes: &[&str]| {
+        let mut facts = item("R");
+        facts.labels.extend(codes.iter().map(|code| Coded::new(code, ACT_CODE)));
+        facts
+    };
+    let all = std::slice::from_ref(&withholding);
+    assert_eq!(outcomes(all, &labelled(&["PSY"])), ("deny", "override"));
+    assert_eq!(outcomes(all, &labelled(&["PSY", "PSYTHPN"])), ("deny", "sensitivity"));
+    // what treatment gets is not withheld
+    let open = consent(json!({"type": "permit"}));
+    assert_eq!(outcomes(&[open], &labelled(&["PSYTHPN"])), ("permit", "permit"));
+    let nothing = Domain { beyond: vec![], ..domain() };
+    let grant = granted_in(&nothing, &access(&["BTG"]), &[withholding]);
+    assert!(grant.decide(&labelled(&["PSYTHPN"])).outcome().unwrap().is_override());
+}
+
+#[test]
+fn what_break_glass_would_lift_is_just_what_it_lifts() {
+    let withholding = || {
+        consent(json!({
+            "type": "permit",
+            "provision": [{"type": "deny", "securityLabel": label("R")}]
+        }))
+    };
+    let opted_out = consent(json!({"type": "deny"}));
+    for consents in [vec![], vec![withholding()], vec![opted_out], vec![consent(json!({}))]] {
+        let undeclared = granted(&access(&["TREAT"]), &consents);
+        let declared = granted(&access(&["BTG"]), &consents);
+        for confidentiality in ["", "N", "R", "V"] {
+            let facts = item(confidentiality);
+            let lifted = declared.decide(&facts).outcome().is_ok_and(|permit| permit.is_override());
+            assert_eq!(undeclared.would_lift(&facts), lifted, "{confidentiality} {consents:?}");
+        }
+    }
+}
+
+#[test]
+fn a_law_permits_in_an_emergency_what_it_protects_and_is_no_override() {
+    let withholding = consent(json!({
+        "type": "permit",
+        "provision": [{"type": "deny", "securityLabel": label("R")}]
+    }));
+    let mut protected = item("R");
+    protected.labels.push(Coded::new("42CFRPart2", ACT_CODE));
+    let us = Domain { part_2_emergency: true, ..domain() };
+    let decide = |domain: &Domain, purpose: &str, consent: &Value, facts: &Facts| {
+        let consents = std::slice::from_ref(consent);
+        granted_in(domain, &access(&[purpose]), consents).decide(facts).outcome()
+    };
+    for purpose in ["ETREAT", "ERTREAT"] {
+        let permit = decide(&us, purpose, &withholding, &protected).unwrap();
+        assert!(!permit.is_override());
+        assert_eq!(permit.basis().element(), PART_2_EMERGENCY);
+        assert_eq!((permit.consent(), permit.path()), (Some("c1"), "provision.provision[0]"));
+    }
+    assert!(decide(&us, "TREAT", &withholding, &protected).is_err());
+    assert!(decide(&us, "HPAYMT", &withholding, &protected).is_err());
+    assert!(decide(&us, "ETREAT", &withholding, &item("R")).is_err());
+    assert!(decide(&domain(), "ETREAT", &withholding, &protected).is_err());
+    assert!(decide(&us, "ETREAT", &consent(json!({"type": "deny"})), &protected).is_err());
+    protected.labels.push(Coded::new("V", CONFIDENTIALITY));
+    assert!(decide(&us, "ETREAT", &withholding, &protected).is_err());
+}
