@@ -10,6 +10,7 @@ mod journal;
 mod object;
 mod participant;
 pub mod review;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use events::{
 pub use journal::{Announced, Journal, Receipt, Record, Room, Settings, Shape};
 pub use object::{Document, Object};
 pub use participant::{Endpoint, Participant, Peer, Requestor};
+pub use told::{Told, xml_of};
 
 /// Why a record could not be made durable, read or sent.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -2,6 +2,7 @@
 
 mod asking;
 mod assert;
+mod audit;
 mod check;
 mod consent;
 mod demo;
@@ -41,6 +42,7 @@ enum Command {
     Consent(consent::Options),
     Explain(explain::Options),
     Review(review::Options),
+    Audit(audit::Options),
     Query(query::Options),
     Retrieve(retrieve::Options),
     Assert(assert::Options),
@@ -57,6 +59,7 @@ pub fn run() -> ExitCode {
         Command::Consent(options) => consent::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Review(options) => review::run(options),
+        Command::Audit(options) => audit::run(&options),
         Command::Query(options) => query::run(&options),
         Command::Retrieve(options) => retrieve::run(&options),
         Command::Assert(options) => assert::run(&options),

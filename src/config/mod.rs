@@ -21,6 +21,7 @@ mod problem;
 mod review;
 mod saml;
 mod server;
+mod trail;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -36,6 +37,7 @@ pub use open::{OpenError, Opened};
 pub use operator::{NotAnOperator, Operator, account};
 pub use problem::{Problem, Problems};
 pub use review::{Dossier, ReviewError};
+pub use trail::{Sought, TrailError};
 
 /// Everything that a gateway needs, parsed.
 #[derive(Debug)]

@@ -62,7 +62,7 @@ pub(super) fn read(raw: &[Raw], check: &mut Check<'_>) -> Vec<String> {
         }
     }
     if raw.is_empty() {
-        let none = "no [[operator]]: nobody may load, explain or review";
+        let none = "no [[operator]]: nobody may load, explain, review or read the audit trail";
         check.warnings.push(none.to_owned());
     }
     raw.iter().map(|operator| operator.account.trim().to_owned()).collect()

@@ -292,8 +292,8 @@ fn help_is_worth_reading() {
     let about = run(["consent", "check", "--help"]).succeeds();
     assert!(about.contains("whether they can be enforced"), "{about}");
     let commands = [
-        "demo", "serve", "check", "load", "consent", "explain", "review", "query", "retrieve",
-        "assert",
+        "demo", "serve", "check", "load", "consent", "explain", "review", "audit", "query",
+        "retrieve", "assert",
     ];
     for command in commands {
         assert!(overview.contains(&format!("  {command}")), "{overview}");

@@ -158,6 +158,37 @@ fn the_demo_s_break_glass_waits_for_review() {
 }
 
 #[test]
+fn the_audit_trail_is_read_and_that_is_on_record() {
+    let audit = |arguments: &[&str]| command("audit", &demo(), arguments);
+    let all = objects(&audit(&["--json", "--last", "1000"]).succeeds());
+    assert!(all.iter().zip(1..).all(|(one, number)| one["record"] == number), "{all:?}");
+    let of_patient = objects(&audit(&["--json", "--patient", "P-1002"]).succeeds());
+    assert!(!of_patient.is_empty());
+    for one in &of_patient {
+        let patients = one["patients"].as_array().unwrap();
+        assert!(patients.contains(&"P-1002^^^&2.999.1.3&ISO".into()), "{one}");
+    }
+    let last = all.len().to_string();
+    let later = objects(&audit(&["--json", "--after", &last]).succeeds());
+    let operator = config::account();
+    assert_eq!((&later[0]["event"], &later[0]["user"]), (&"110101".into(), &operator.into()));
+    assert!(
+        later[0]["description"]
+            .as_str()
+            .unwrap()
+            .starts_with(&format!("{last} audit records shown"))
+    );
+    let override_started = audit(&["--text", "csd-code=\"110127\"", "--xml"]).succeeds();
+    assert!(
+        override_started.lines().all(|line| line.starts_with("<?xml") && line.contains("110127"))
+    );
+    assert!(!override_started.is_empty());
+    let lines = audit(&["--last", "2"]).succeeds();
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    assert!(lines.contains("110101"), "{lines}");
+}
+
+#[test]
 fn who_is_no_operator_is_told_what_to_add() {
     let account = config::account();
     let line = format!("account = \"{account}\"");
@@ -166,6 +197,7 @@ fn who_is_no_operator_is_told_what_to_add() {
     let data = data.to_str().unwrap();
     for (name, arguments) in [
         ("explain", &["--patient", "P-1002"][..]),
+        ("audit", &[]),
         ("review", &["list"]),
         ("review", &["show", "1"]),
         ("review", &["close", "1", "--verdict", "justified"]),
