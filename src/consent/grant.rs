@@ -5,7 +5,7 @@ use super::domain::{Domain, Implicit};
 use super::dossier::{Applying, Dossier, Stored, Weighed};
 use super::facts::{Facts, PatientKey};
 use super::item::Item;
-use super::plan::{Found, Verdict};
+use super::plan::{Found, Plan, Verdict};
 use super::request::{Request, View};
 use super::screen::Screen;
 use super::unenforceable::Unenforceable;
@@ -159,7 +159,7 @@ impl Grant {
     /// Whether the patient opted out: a consent's base denies, and no exception permits anybody anything.
     #[must_use]
     pub fn opts_out(&self) -> bool {
-        self.consents.iter().any(|c| c.plan.as_ref().is_ok_and(|plan| plan.opts_out()))
+        self.consents.iter().any(|c| c.plan.as_ref().is_ok_and(Plan::opts_out))
     }
 
     /// What a store may leave unread, since nothing releases it; where more than treatment may, all is decided.
