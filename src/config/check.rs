@@ -8,22 +8,23 @@ use openssl::x509::X509;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::Problem;
+use super::seen::Seen;
 use crate::ids::{HomeCommunityId, Oid, RepositoryId};
 
 /// What the sections share while they are read: the file's place, its lines, and what was found wrong.
 pub(super) struct Check<'t> {
     text: &'t str,
     base: PathBuf,
-    /// Every file that was read.
-    pub(super) files: Vec<PathBuf>,
+    /// Every file that was read, this one first.
+    pub(super) files: Vec<Seen>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<String>,
 }
 
 impl<'t> Check<'t> {
-    pub(super) fn new(path: &Path, text: &'t str) -> Self {
+    pub(super) fn new(path: &Path, seen: Seen, text: &'t str) -> Self {
         let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        let files = vec![path.to_path_buf()];
+        let files = vec![seen];
         Self { text, base, files, problems: Vec::new(), warnings: Vec::new() }
     }
 
@@ -42,7 +43,7 @@ impl<'t> Check<'t> {
     /// The file's bytes.
     pub(super) fn bytes(&mut self, key: &str, path: &Path) -> Option<Vec<u8>> {
         let whole = self.path(path);
-        self.files.push(whole.clone());
+        self.files.push(Seen::of(&whole));
         match fs::read(&whole) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
