@@ -24,6 +24,8 @@ pub const HTTP_HEAD_BYTES: usize = 32 * 1024;
 pub const RETRIEVE_DOCUMENTS: usize = 100;
 /// Entries of one answer: "thousands of objects" go by ObjectRef (ITI TF-2 3.18.4.1.2.6).
 pub const QUERY_ENTRIES: usize = 10_000;
+/// Bytes of a document that is read for its codes: C-CDA has 0.1 to 5 MB, and FHIR JSON is held in memory.
+pub const LABELLED_BYTES: usize = 16 * 1024 * 1024;
 /// TLS handshakes under way at once: two cores do a thousand a second, so these are a quarter of one.
 pub const HANDSHAKES: usize = 256;
 /// How long a TLS handshake may take.

@@ -35,6 +35,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Transfers that broke off.
     pub transfers_aborted: Counter,
+    /// Documents that other rules labelled, still to be labelled anew.
+    pub unclassified: Gauge,
     /// Audit records that a target has not been sent yet.
     pub audit_backlog: Family<TargetLabels, Gauge>,
     /// Audit messages sent to a target since start, repetitions included.
@@ -119,6 +121,7 @@ impl Metrics {
             probes: Counter::default(),
             connections: Gauge::default(),
             transfers_aborted: Counter::default(),
+            unclassified: Gauge::default(),
             audit_backlog: Family::default(),
             audit_sent: Family::default(),
             audit_confirmed: Family::default(),
@@ -152,6 +155,11 @@ impl Metrics {
                 "transfers_aborted",
                 "Transfers that broke off",
                 metrics.transfers_aborted.clone(),
+            );
+            r.register(
+                "unclassified_documents",
+                "Documents that await labels by the rules of today",
+                metrics.unclassified.clone(),
             );
             for (name, help, target) in [
                 ("backlog", "Audit records not yet sent to a target", &metrics.audit_backlog),

@@ -44,6 +44,8 @@ pub struct Claims {
     pub unassigned_patients: usize,
     /// How many more patients are stated in no readable form, so that they may be anybody.
     pub unreadable_patients: usize,
+    /// The highest confidentiality that is asked for, as codes; several mean the lowest, an unknown one the least.
+    pub confidentiality_ceilings: Vec<String>,
     /// How the subject was authenticated, where stated.
     pub authn_context: Option<String>,
 }

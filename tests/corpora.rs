@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 type Body = fn(&[u8]);
 
 /// Every target.
-const TARGETS: [(&str, Body); 12] = [
+const TARGETS: [(&str, Body); 13] = [
     ("answer", bodies::answer::check),
     ("c14n", bodies::c14n::check),
     ("consent", bodies::consent::check),
     ("document", bodies::document::check),
     ("identifiers", bodies::identifiers::check),
+    ("labels", bodies::labels::check),
     ("mtom", bodies::mtom::check),
     ("retrieve", bodies::retrieve::check),
     ("saml", bodies::saml::check),

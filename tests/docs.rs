@@ -78,6 +78,9 @@ impl Example {
     fn keys(&self, table: &str) -> BTreeSet<String> {
         let toml = match table {
             "" => format!("zzz = 1\n{}", self.toml),
+            "[[labels.exclude]]" => {
+                format!("{}\n[labels]\nexclude = [{{ zzz = 1 }}]\n", self.toml)
+            }
             "[[partner.break_glass_roles]]" => {
                 self.toml.replace("break_glass_roles = [{", "break_glass_roles = [{ zzz = 1,")
             }
@@ -196,6 +199,7 @@ fn links_between_documents_lead_somewhere() {
         "docs/configuration.md",
         "docs/divergences.md",
         "docs/errors.md",
+        "docs/labels.md",
         "docs/reliability.md",
         "fixtures/README.md",
     ] {

@@ -144,6 +144,7 @@ fn item(labels: &[(&str, &str)]) -> Facts {
         identifiers: vec!["2.999.1.4.1002.7".into()],
         labels: labels.iter().map(|(code, system)| Coded::new(code, system)).collect(),
         unreadable_labels: false,
+        origin: None,
         classes: vec![Coded::new("summary", "urn:example:class")],
         codes: vec![Coded::new("34133-9", "http://loinc.org")],
         authors: vec!["Practitioner/house".into()],

@@ -29,6 +29,8 @@ pub const APPLICATION_ACTIVITY: Code = dcm("110100", "Application Activity");
 pub const EXPORT: Code = dcm("110106", "Export");
 /// EventID: documents came in.
 pub const IMPORT: Code = dcm("110107", "Import");
+/// EventID: something of a patient's record changed.
+pub const PATIENT_RECORD: Code = dcm("110110", "Patient Record");
 /// EventID: a query.
 pub const QUERY: Code = dcm("110112", "Query");
 /// EventID: something that a security officer looks at.

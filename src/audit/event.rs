@@ -56,6 +56,8 @@ pub enum Action {
     Create,
     /// `R`
     Read,
+    /// `U`
+    Update,
     /// `E`
     Execute,
 }
@@ -67,6 +69,7 @@ impl Action {
         match self {
             Self::Create => "C",
             Self::Read => "R",
+            Self::Update => "U",
             Self::Execute => "E",
         }
     }

@@ -10,7 +10,8 @@ use crate::ingest::{Progress, Report};
 
 /// Loads FHIR R4 resources: JSON files with a resource or a Bundle, NDJSON, and directories of these.
 ///
-/// A Bundle is loaded whole or not at all; loading again changes only what changed. An `attachment.url` may be a path
+/// Patients, consents and documents with their bytes are stored; of clinical resources the codes are kept, by which
+/// the documents of their encounters are labelled. A Bundle is loaded whole or not at all; loading again changes only what changed. An `attachment.url` may be a path
 /// relative to the resource's file, inside the loaded folder. Sizes and hashes are computed, and refused where they
 /// disagree with what is stated. What was refused is told with the reason; the exit code is then 1.
 #[derive(Debug, Args)]

@@ -30,6 +30,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
                 "the limit of open files is too low for so many connections; raise it, or lower server.connections"
             );
         }
+        let _until_the_end = opened.relabelling;
         let server = Server::bind(opened.server).await?;
         tracing::info!(
             address = %server.address(),

@@ -15,17 +15,16 @@ use crate::ids::{HomeCommunityId, Oid, RepositoryId};
 pub(super) struct Check<'t> {
     text: &'t str,
     base: PathBuf,
-    /// Every file that was read, this one first.
+    /// Every file that was read.
     pub(super) files: Vec<Seen>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<String>,
 }
 
 impl<'t> Check<'t> {
-    pub(super) fn new(path: &Path, seen: Seen, text: &'t str) -> Self {
+    pub(super) fn new(path: &Path, text: &'t str) -> Self {
         let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        let files = vec![seen];
-        Self { text, base, files, problems: Vec::new(), warnings: Vec::new() }
+        Self { text, base, files: Vec::new(), problems: Vec::new(), warnings: Vec::new() }
     }
 
     /// Notes that a key is wrong, and what to do about it.

@@ -8,11 +8,13 @@ mod check;
 mod community;
 mod consent;
 mod issuer;
+mod labels;
 mod load;
 mod log;
 mod metadata;
 mod open;
 mod partner;
+mod partner_labels;
 mod problem;
 mod profile;
 mod reload;
@@ -23,6 +25,7 @@ mod server;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +78,8 @@ struct Raw {
     saml: saml::Raw,
     #[serde(default)]
     consent: consent::Raw,
+    #[serde(default)]
+    labels: labels::Raw,
     repository: RawRepository,
     audit: audit::Raw,
     #[serde(default)]
@@ -111,7 +116,8 @@ pub fn read(path: &Path) -> Result<Config, Problems> {
     })?;
     let raw: Raw =
         toml::from_str(&text).map_err(|error| fail(vec![syntax(&text, &error)], files))?;
-    let mut check = Check::new(path, seen, &text);
+    let mut check = Check::new(path, &text);
+    check.files.push(seen);
     match assemble(raw, path, &mut check) {
         Some(config) if check.problems.is_empty() => Ok(config),
         _ => Err(fail(check.problems, check.files)),
@@ -146,6 +152,7 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
     }
     let rules = saml::read(&mut raw.saml, &ours, check);
     let consent = consent::read(&raw.consent, community.as_ref().map(|c| c.home.clone()), check);
+    let labeller = labels::read(&raw.labels, check);
     let host = host_of(&public_url);
     let audit = audit::read(&mut raw.audit, &home, &host, check);
 
@@ -162,9 +169,11 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
     partner::unique_names(&raw.partner, check);
     partner::known_issuers(&raw.partner, &issuers, check);
     partner::unique_certificates(&read, check);
-    let (mut partners, mut agreements, mut manners) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let (mut partners, mut agreements) = (Vec::new(), Vec::new());
+    let (mut manners, mut outbound) = (BTreeMap::new(), BTreeMap::new());
     for read in read {
         manners.insert(read.partner.name.clone(), read.manners);
+        outbound.insert(read.partner.name.clone(), read.outbound);
         partners.push(read.partner);
         agreements.push(read.agreement);
     }
@@ -176,9 +185,11 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
     }
 
     let (community, audit) = (community?, audit?);
+    let labeller = Arc::new(labeller?);
     let repository = crate::repository::embedded::Settings {
         directory: check.path(&raw.repository.directory),
         readers: raw.repository.readers,
+        rules: labeller.version().to_owned(),
     };
     Some(Config {
         gateway: crate::gateway::Settings {
@@ -192,6 +203,7 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
             home: community.home,
             repository: community.repository,
             patient_authority: community.patient_authority,
+            labeller,
         },
         terms: crate::gateway::Terms {
             trust: crate::saml::Trust::new(crate::saml::Settings {
@@ -202,6 +214,7 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
             policy: crate::policy::Settings { agreements },
             domain: consent?,
             manners,
+            outbound,
             failures_per_s: rules.failures_per_s,
         },
         replay_memory,

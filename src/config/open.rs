@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use super::{Config, Reload};
 use crate::audit::delivery::Delivery;
-use crate::audit::{self, Journal};
+use crate::audit::{self, Endpoint, Journal};
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
-use crate::gateway::{Gateway, Parts};
+use crate::gateway::{Gateway, Parts, Relabelling, Renewal};
 use crate::metrics::Metrics;
 use crate::repository;
 use crate::repository::embedded::Store;
@@ -22,6 +22,8 @@ pub struct Opened {
     pub server: server::Settings,
     /// Reads the settings anew.
     pub reload: Reload,
+    /// What labels documents anew; it ends when this is dropped.
+    pub relabelling: Relabelling,
 }
 
 /// Why a checked configuration cannot be put to work.
@@ -33,6 +35,9 @@ pub enum OpenError {
     /// The memory of assertions.
     #[error(transparent)]
     Replay(#[from] saml::ReplayError),
+    /// The thread that labels documents.
+    #[error("no thread for labelling: {0}")]
+    Thread(#[source] std::io::Error),
     /// The journal or a target.
     #[error(transparent)]
     Audit(#[from] audit::Error),
@@ -46,19 +51,37 @@ impl Config {
         let journal = Journal::open(self.journal, &*random)?;
         let delivery = Delivery::start(self.delivery, &journal, &random)?;
         let replay = Replay::open(&self.replay_memory, SystemClock.now())?;
+        let (metrics, clock) = (Arc::new(Metrics::new()), Arc::new(SystemClock));
+        let endpoint =
+            Endpoint { uri: self.gateway.public_url.clone(), host: self.gateway.host.clone() };
+        let relabelling = Relabelling::start(Renewal {
+            store: Arc::clone(&repository),
+            settings: self.ingest,
+            journal: journal.clone(),
+            metrics: Arc::clone(&metrics),
+            clock: Arc::<SystemClock>::clone(&clock),
+            endpoint,
+        })
+        .map_err(OpenError::Thread)?;
         let gateway = Gateway::new(Parts {
             settings: self.gateway,
             terms: self.terms,
             replay,
             repository,
             journal,
-            metrics: Arc::new(Metrics::new()),
-            clock: Arc::new(SystemClock),
+            metrics,
+            clock,
             random,
         });
         let gateway = Arc::new(gateway);
         let acceptor = self.server.acceptor.clone();
         let reload = Reload::new(self.path, Arc::clone(&gateway), acceptor, self.fixed, self.files);
-        Ok(Opened { gateway, delivery: Arc::new(delivery), server: self.server, reload })
+        Ok(Opened {
+            gateway,
+            delivery: Arc::new(delivery),
+            server: self.server,
+            reload,
+            relabelling,
+        })
     }
 }

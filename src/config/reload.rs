@@ -50,7 +50,7 @@ impl Fixed {
     pub(super) fn of(raw: &Raw) -> Self {
         let mut keys = BTreeMap::new();
         let table = toml::Table::try_from(raw).unwrap_or_default();
-        for section in ["community", "server", "saml", "repository", "audit", "log"] {
+        for section in ["community", "server", "saml", "labels", "repository", "audit", "log"] {
             let values = table.get(section).and_then(toml::Value::as_table);
             for (key, value) in values.into_iter().flatten() {
                 let key = format!("{section}.{key}");

@@ -34,6 +34,9 @@ pub struct Facts {
     /// Whether it has labels besides these that are no code; facts of earlier versions do not tell, so they may.
     #[serde(default = "untold")]
     pub unreadable_labels: bool,
+    /// The community that it arose in, a bare OID, where that is stated.
+    #[serde(default)]
+    pub origin: Option<String>,
     /// Its classes: `category`, `formatCode`.
     #[serde(default)]
     pub classes: Vec<Coded>,

@@ -70,6 +70,7 @@ pub(super) fn item(confidentiality: &str) -> Facts {
         identifiers: vec!["2.999.1.4.1002.7".into()],
         labels,
         unreadable_labels: false,
+        origin: None,
         classes: vec![Coded::new("summary", "urn:example:class")],
         codes: vec![Coded::new("34133-9", "http://loinc.org")],
         authors: vec!["Practitioner/house".into()],

@@ -69,6 +69,7 @@ pub(super) fn write(
     listen: SocketAddr,
     management: SocketAddr,
     receiver: SocketAddr,
+    amend: impl FnOnce(String) -> String,
 ) -> Result<(), Error> {
     let home = world::HOME;
     let mut toml = format!(
@@ -122,7 +123,7 @@ key = "pki/gateway/tls.key"
     for partner in world::PARTNERS {
         toml.push_str(&partner_section(&partner));
     }
-    files::write(&layout.config(), toml.as_bytes(), Readers::All)
+    files::write(&layout.config(), amend(toml).as_bytes(), Readers::All)
 }
 
 fn partner_section(partner: &Partner) -> String {

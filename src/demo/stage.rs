@@ -18,6 +18,7 @@ use super::{pki, world};
 use crate::client::{self, Client};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::{self, Config};
+use crate::gateway::Relabelling;
 use crate::ingest::Report;
 use crate::server::{self, Identity, Server};
 
@@ -38,11 +39,21 @@ pub struct Stage {
     ask: mpsc::Sender<()>,
     /// Held while this demo is up.
     _lock: File,
+    _relabelling: Relabelling,
 }
 
 impl Stage {
     /// Makes or reuses the world in `directory`, loads it, and only then opens the port; 0 takes a free one.
     pub async fn set(directory: &Path, port: u16) -> Result<Self, Error> {
+        Self::set_with(directory, port, |toml| toml).await
+    }
+
+    /// The same with a configuration that is amended before it is read.
+    pub async fn set_with(
+        directory: &Path,
+        port: u16,
+        amend: impl FnOnce(String) -> String,
+    ) -> Result<Self, Error> {
         // first, so that a second demo leaves the one that is up alone
         let (listen, reserved) = reserve(port)?;
         let lock = lock(directory)?;
@@ -62,7 +73,7 @@ impl Stage {
         let receiver =
             Receiver::start(acceptor, &received).await.map_err(Error::file(&received))?;
         let (management, also_reserved) = reserve(0)?;
-        settings::write(&layout, listen, management, receiver.address())?;
+        settings::write(&layout, listen, management, receiver.address(), amend)?;
 
         let config = config::read(&layout.config())?;
         let report = load(&config, &layout)?;
@@ -91,6 +102,7 @@ impl Stage {
             rereading,
             ask,
             _lock: lock,
+            _relabelling: opened.relabelling,
         };
         Ok(stage)
     }

@@ -2,6 +2,7 @@
 
 mod date;
 mod resource;
+mod systems;
 mod types;
 
 pub use date::{Date, Precision};
@@ -9,4 +10,5 @@ pub use resource::{
     Actor, Attachment, Binary, Bundle, BundleEntry, Consent, ConsentData, Content, Context,
     DocumentReference, Patient, Policy, Practitioner, Provision, RelatesTo, Resource,
 };
+pub use systems::oid_of;
 pub use types::{CodeableConcept, Coding, HumanName, Identifier, Meta, Period, Reference};

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use super::Gateway;
 use super::binding::{bind, readable};
 use super::failure::Failure;
+use super::terms::Terms;
 use super::visit::Visit;
-use crate::consent::{self, Denial, Domain, Permit};
+use crate::consent::{self, Denial, Permit};
 use crate::ids::PatientId;
+use crate::labels::{Confidentiality, HighWater};
 use crate::policy::Access;
 use crate::repository::{Criteria, Items, Released, Snapshot, Subject};
 
@@ -25,8 +27,10 @@ pub(super) enum Wanted {
 pub(super) struct Disclosure {
     /// Each with its permit, in the repository's order.
     pub(super) released: Vec<Arc<Disclosed>>,
-    /// What was withheld, for audit alone.
+    /// What consent withheld, for audit alone.
     pub(super) withheld: Vec<Withheld>,
+    /// What stays for its labels, whatever consent says, for audit alone.
+    pub(super) kept: Vec<Withheld>,
     /// What audit must know of the assertion's resource-ids.
     pub(super) notes: Vec<&'static str>,
 }
@@ -39,6 +43,10 @@ pub(super) struct Disclosed {
     pub(super) patient: PatientId,
     /// Whether a consent of this patient forbids the break-glass that was declared.
     pub(super) forbids_override: bool,
+    /// How confidential it is, where its labels say so.
+    pub(super) confidentiality: Option<Confidentiality>,
+    /// Whether the partner is shown that alone of its labels.
+    pub(super) level_alone: bool,
 }
 
 /// One document that stays.
@@ -76,7 +84,7 @@ impl Gateway {
         }
         // one state for all of it: no document is found without the consent that came with it
         let state = &*self.repository.snapshot()?;
-        let domain = &visit.terms.domain;
+        let terms = &*visit.terms;
         match wanted {
             Wanted::Patient(patient, criteria) => {
                 let subject = state.patient(access, patient)?;
@@ -88,7 +96,7 @@ impl Gateway {
                     && let Some(subject) = subject
                 {
                     let found = &mut disclosure;
-                    self.decide_for(state, access, domain, &subject, patient, criteria, found)?;
+                    self.decide_for(state, access, terms, &subject, patient, criteria, found)?;
                 }
             }
             Wanted::Items(items) => {
@@ -100,7 +108,7 @@ impl Gateway {
                         let criteria = Criteria::Items(items.clone());
                         let found = &mut disclosure;
                         self.decide_for(
-                            state, access, domain, &subject, &patient, &criteria, found,
+                            state, access, terms, &subject, &patient, &criteria, found,
                         )?;
                     }
                 }
@@ -114,7 +122,7 @@ impl Gateway {
         &self,
         state: &dyn Snapshot,
         access: &Access,
-        domain: &Domain,
+        terms: &Terms,
         subject: &Subject,
         patient: &PatientId,
         criteria: &Criteria,
@@ -126,16 +134,30 @@ impl Gateway {
             subject.key,
             &subject.references,
             &consents,
-            domain,
+            &terms.domain,
             self.clock.now(),
         );
         let forbids_override = grant.break_glass_forbidden();
+        let outbound = self.outbound(terms, access);
         for candidate in state.find(&grant, criteria)? {
+            if let Err(kept) = outbound.check(&candidate.facts) {
+                let (unique_id, patient) = (candidate.unique_id, patient.clone());
+                let why = format!("withheld for its labels: {kept}");
+                disclosure.kept.push(Withheld { unique_id, patient, why });
+                continue;
+            }
             match grant.decide(&candidate.facts).outcome() {
                 Ok(permit) => {
                     if let Some(entry) = state.release(&permit)? {
                         let patient = patient.clone();
-                        let disclosed = Disclosed { permit, entry, patient, forbids_override };
+                        let disclosed = Disclosed {
+                            level_alone: outbound.strips(&entry),
+                            confidentiality: Confidentiality::of(&candidate.facts.labels),
+                            permit,
+                            entry,
+                            patient,
+                            forbids_override,
+                        };
                         disclosure.released.push(Arc::new(disclosed));
                     }
                 }
@@ -148,6 +170,24 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+impl Disclosure {
+    /// What audit must know of what stays, in numbers.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<String> = self.notes.iter().map(ToString::to_string).collect();
+        let counts = [(self.withheld.len(), "withheld"), (self.kept.len(), "withheld for labels")];
+        let told = counts.into_iter().filter(|(count, _)| *count > 0);
+        remarks.extend(told.map(|(count, how)| format!("{count} {how}")));
+        remarks
+    }
+}
+
+/// What audit must know of what leaves: the highest confidentiality of it all, and of nothing else.
+pub(super) fn high_water(released: &[Arc<Disclosed>]) -> Option<String> {
+    let mut high_water = HighWater::default();
+    released.iter().for_each(|disclosed| high_water.add(disclosed.confidentiality));
+    Some(format!("confidentiality up to {}", high_water.mark()?.code()))
 }
 
 /// What denies, by consent, version, path and element, and why break-glass did not help.

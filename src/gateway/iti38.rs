@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::disclosure::{Disclosed, Disclosure, Wanted};
+use super::disclosure::{Disclosed, Disclosure, Wanted, high_water};
 use super::failure::Failure;
 use super::glass::Effect;
 use super::record::Drafted;
@@ -96,8 +96,12 @@ fn stored(status: Availability) -> Status {
 fn matching(query: &QueryRequest, disclosure: &Disclosure) -> Result<Vec<Arc<Disclosed>>, Failure> {
     let mut matching = Vec::new();
     for disclosed in &disclosure.released {
-        let entry = Searched::read(&disclosed.entry.searched)
+        let mut entry = Searched::read(&disclosed.entry.searched)
             .ok_or(Failure::Internal("a stored entry cannot be read; load it again"))?;
+        // what is not shown is not found either
+        if disclosed.level_alone {
+            entry = entry.without_labels();
+        }
         let matches = match &query.query {
             Query::FindDocuments(find) => find.matches(&entry),
             Query::GetDocuments(get) => get.matches(&entry),
@@ -131,10 +135,8 @@ fn weigh(
     matching: &[Arc<Disclosed>],
     disclosure: &Disclosure,
 ) -> Effect {
-    visit.notes.extend(disclosure.notes.iter().map(ToString::to_string));
-    if !disclosure.withheld.is_empty() {
-        visit.notes.push(format!("{} withheld", disclosure.withheld.len()));
-    }
+    visit.notes.extend(disclosure.remarks());
+    visit.notes.extend(high_water(matching));
     gateway.weigh(visit, access, matching, &disclosure.withheld)
 }
 
@@ -148,19 +150,18 @@ fn found(
 ) -> Drafted {
     let warnings = effect.warning.as_slice();
     let refs: Vec<String>;
-    let mut objects: Vec<Cow<'_, str>> = match query.return_type {
+    let written = query.home();
+    let objects: Vec<Cow<'_, str>> = match query.return_type {
         ReturnType::LeafClass => {
-            matching.iter().map(|d| Cow::Borrowed(d.entry.rendered.as_str())).collect()
+            let named = |[first, rest]: [_; 2]| [named(first, home, written), Cow::Borrowed(rest)];
+            matching.iter().flat_map(|d| named(shown(d))).collect()
         }
         ReturnType::ObjectRef => {
             let object_ref = |d: &Arc<Disclosed>| xds::object_ref(&d.entry.entry_uuid, home);
             refs = matching.iter().map(object_ref).collect();
-            refs.iter().map(|text| Cow::Borrowed(text.as_str())).collect()
+            refs.iter().map(|text| named(text, home, written)).collect()
         }
     };
-    if let Some(written) = query.home().filter(|written| *written != home.to_string()) {
-        objects.iter_mut().for_each(|object| echo(object, home, written));
-    }
     // all of it is written once, in its place
     let room = objects.iter().map(|object| object.len()).sum::<usize>().saturating_add(1_024);
     let envelope = visit.envelope(room, |out| {
@@ -184,12 +185,27 @@ fn found(
 }
 
 /// Names our community as the request does: some senders compare the texts.
-fn echo(object: &mut Cow<'_, str>, home: &HomeCommunityId, written: &str) {
+fn named<'t>(text: &'t str, home: &HomeCommunityId, written: Option<&str>) -> Cow<'t, str> {
+    let Some(written) = written.filter(|written| *written != home.to_string()) else {
+        return Cow::Borrowed(text);
+    };
     let mut attribute = String::from(" home=\"");
     xml::escape_attribute(&mut attribute, written);
     attribute.push('"');
     // the first is the element's own: what stands in attributes before it is escaped
-    *object = Cow::Owned(object.replacen(&format!(" home=\"{home}\""), &attribute, 1));
+    Cow::Owned(text.replacen(&format!(" home=\"{home}\""), &attribute, 1))
+}
+
+/// An entry as the partner is shown it, in pieces: the labels that it is not shown are cut out.
+fn shown(disclosed: &Disclosed) -> [&str; 2] {
+    let whole = disclosed.entry.rendered.as_str();
+    if !disclosed.level_alone {
+        return [whole, ""];
+    }
+    let labels = disclosed.entry.labels.clone().unwrap_or_else(|| xds::labels_in(whole));
+    let pieces = (whole.get(..labels.start), whole.get(labels.end..));
+    let (Some(before), Some(after)) = pieces else { return ["", ""] };
+    [before, after]
 }
 
 /// A Failure in the transaction's own words.

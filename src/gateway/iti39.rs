@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::{error, info};
 
-use super::disclosure::{Disclosed, Disclosure, Wanted};
+use super::disclosure::{Disclosed, Disclosure, Wanted, high_water};
 use super::failure::Failure;
 use super::record::Drafted;
 use super::reply::{Reply, Unavailable};
@@ -44,6 +44,7 @@ fn fetch(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Draf
     let settled = gateway.settle(&request, &disclosure);
     let opened = gateway.open(&request, settled);
     let delivered: Vec<_> = opened.iter().flatten().map(|o| Arc::clone(&o.disclosed)).collect();
+    visit.notes.extend(high_water(&delivered));
     let effect = gateway.weigh(visit, &access, &delivered, &disclosure.withheld);
 
     // the transaction's own records come last: who has seen them has seen all
@@ -143,9 +144,9 @@ impl Gateway {
             if let Some(disclosed) = found {
                 return Ok(Arc::clone(disclosed));
             }
-            let withheld = id.as_ref().and_then(|id| {
-                disclosure.withheld.iter().find(|withheld| withheld.unique_id == id.as_str())
-            });
+            let mut staying = disclosure.withheld.iter().chain(&disclosure.kept);
+            let withheld =
+                id.as_ref().and_then(|id| staying.find(|one| one.unique_id == id.as_str()));
             let reason = withheld.map_or("no such document for this request", |w| w.why.as_str());
             Err(self.missing(document, reason, withheld.map(|w| w.patient.clone())))
         };

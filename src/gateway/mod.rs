@@ -8,8 +8,10 @@ mod failures;
 mod glass;
 mod iti38;
 mod iti39;
+mod outbound;
 mod record;
 mod rehearsal;
+mod relabel;
 mod reply;
 mod report;
 mod terms;
@@ -37,6 +39,7 @@ use terms::InForce;
 
 pub use failure::Refused;
 pub use rehearsal::{Finding, Rehearsal, rehearse};
+pub use relabel::{Relabelling, Renewal};
 pub use reply::{Reply, ReplyBody, Unavailable};
 pub use report::Stranger;
 pub use terms::{Manners, ResourceId, Terms};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::consent::Domain;
+use crate::labels::Outbound;
 use crate::policy;
 use crate::saml::Trust;
 
@@ -18,6 +19,8 @@ pub struct Terms {
     pub domain: Domain,
     /// How each partner's requests are handled, by its name.
     pub manners: BTreeMap<String, Manners>,
+    /// What each partner can do with labels, by its name.
+    pub outbound: BTreeMap<String, Outbound>,
     /// Requests of one partner a second that may fail before the next ones are turned away.
     pub failures_per_s: u32,
 }

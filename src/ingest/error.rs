@@ -97,6 +97,12 @@ pub enum Error {
     /// Nothing is there that could be hidden.
     #[error("it is entered-in-error, and no such document is stored")]
     NothingToHide,
+    /// More belongs to a document than is looked at.
+    #[error("over {limit} resources belong to it by encounter and reference: load fewer of them")]
+    TooManyMembers {
+        /// The ceiling.
+        limit: usize,
+    },
     /// Not a document entry.
     #[error("no document entry can be made of it: {0}")]
     Entry(#[from] EntryError),

@@ -1,11 +1,11 @@
 use serde_json::Value;
 
 use crate::consent::{Facts, ItemKey, PatientKey, Span};
-use crate::fhir::{CodeableConcept, Coding, Date, DocumentReference, Identifier, Reference};
+use crate::fhir::{CodeableConcept, Date, DocumentReference, Identifier, Reference};
 use crate::ids::Coded;
 use crate::xds::Entry;
 
-/// What consent decides on, of a DocumentReference; the store gives it its key.
+/// What consent decides on, of a DocumentReference, besides its labels; the store gives it its key.
 pub(super) fn facts(
     reference: &DocumentReference,
     name: &str,
@@ -24,10 +24,9 @@ pub(super) fn facts(
         resource_type: "DocumentReference".to_owned(),
         reference: name.to_owned(),
         identifiers,
-        labels: codes(&reference.security_label)
-            .chain(reference.meta.security.iter().filter_map(Coding::coded))
-            .collect(),
-        unreadable_labels: !all_codes(reference),
+        labels: Vec::new(),
+        unreadable_labels: true,
+        origin: None,
         classes: codes(&reference.category).chain(format).collect(),
         codes: reference.type_.coded().chain(codes(&reference.context.event)).collect(),
         authors: reference.author.iter().flat_map(|a| author(a, &reference.contained)).collect(),
@@ -37,13 +36,6 @@ pub(super) fn facts(
 
 fn codes(concepts: &[CodeableConcept]) -> impl Iterator<Item = Coded> + '_ {
     concepts.iter().flat_map(CodeableConcept::coded)
-}
-
-/// Whether each security label is a code; text alone, or a display without a code, may say anything.
-fn all_codes(reference: &DocumentReference) -> bool {
-    let labels = &reference.security_label;
-    let mut codings = labels.iter().flat_map(|l| &l.coding).chain(&reference.meta.security);
-    labels.iter().all(|label| !label.coding.is_empty()) && codings.all(|c| c.coded().is_some())
 }
 
 fn value(identifier: &Identifier) -> Option<String> {
@@ -96,30 +88,6 @@ mod tests {
         };
         let reference: DocumentReference = serde_json::from_value(value).unwrap();
         facts(&reference, "DocumentReference/d", &entry, PatientKey(7))
-    }
-
-    #[test]
-    fn labels_come_from_both_places() {
-        let facts = facts_of(json!({
-            "meta": {"security": [{"system": "s", "code": "R"}]},
-            "securityLabel": [{"coding": [{"system": "s", "code": "N"}, {"system": "s", "code": "PSY"}]}]
-        }));
-        let labels: Vec<_> = facts.labels.iter().map(|label| label.code.as_str()).collect();
-        assert_eq!(labels, ["N", "PSY", "R"]);
-        assert!(!facts.unreadable_labels);
-    }
-
-    #[test]
-    fn a_label_that_is_no_code_is_not_forgotten() {
-        let normal = json!({"coding": [{"system": "s", "code": "N"}]});
-        for other in
-            [json!({"text": "Restricted"}), json!({"coding": [{"display": "R"}]}), json!({})]
-        {
-            let facts = facts_of(json!({"securityLabel": [normal, other]}));
-            assert_eq!((facts.labels.len(), facts.unreadable_labels), (1, true), "{other}");
-        }
-        let display = json!({"security": [{"system": "s", "display": "restricted"}]});
-        assert!(facts_of(json!({"meta": display, "securityLabel": [normal]})).unreadable_labels);
     }
 
     #[test]

@@ -1,26 +1,35 @@
 //! Loads FHIR R4 resources into the embedded store, so that they can be found as document entries.
 //!
-//! Patients come first, then consents, then documents: what a consent withholds is never visible before it.
+//! Patients come first, then consents, then what documents belong to, then documents: what a consent withholds is
+//! never visible before it, and no document before its labels.
 
 mod attachment;
 mod consent;
 mod document;
 mod error;
 mod facts;
+mod label;
+mod member;
 mod parcel;
 mod patient;
+mod relabel;
 mod report;
 mod survey;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::consent::PatientKey;
 use crate::ids::{HomeCommunityId, Oid, RepositoryId};
+use crate::labels::Labeller;
 use crate::repository::Change;
 use crate::repository::embedded::{Batch, Store};
 use parcel::{Item, Kind, Parcel};
 use survey::{Survey, Unit};
 
 pub use error::Error;
+pub use relabel::{Batched, Relabelled, Renewed, relabel};
 pub use report::{Caution, Changed, Counts, Place, Refused, Report, Warning};
 
 /// Transactions end after this many bundles or resources: one durable write for all of them.
@@ -35,6 +44,8 @@ pub struct Settings {
     pub repository: RepositoryId,
     /// The authority that every patient needs an identifier of.
     pub patient_authority: Oid,
+    /// How documents are labelled.
+    pub labeller: Arc<Labeller>,
 }
 
 /// How far a load has come.
@@ -130,13 +141,24 @@ impl Loader<'_> {
 
     fn load(&self, batch: &mut Batch<'_>, unit: Unit) -> Result<Report, Spoiled> {
         let parcel = Parcel::open(self.survey.read(unit)?)?;
-        let mut report = Report::default();
+        let (mut report, mut touched) = (Report::default(), BTreeSet::new());
         for item in &parcel.items {
-            self.load_item(batch, unit, &parcel, item, &mut report).map_err(|reason| Spoiled {
+            let loaded = self.load_item(batch, unit, &parcel, item, &mut touched, &mut report);
+            loaded.map_err(|reason| Spoiled {
                 entry: item.entry,
                 resource: item.name(),
                 reason,
             })?;
+        }
+        // documents that were there before what belongs to them
+        for patient in touched {
+            for item in batch.linked(patient)? {
+                let renewed = relabel::renew_or_unclassify(batch, self.settings, item)?;
+                if let Some(renewed) = renewed {
+                    let changed = report.patients.entry(renewed.patient).or_default();
+                    changed.documents.insert(renewed.unique_id);
+                }
+            }
         }
         for kind in parcel.ignored {
             *report.ignored.entry(kind).or_default() += 1;
@@ -150,6 +172,7 @@ impl Loader<'_> {
         unit: Unit,
         parcel: &Parcel,
         item: &Item,
+        touched: &mut BTreeSet<PatientKey>,
         report: &mut Report,
     ) -> Result<(), Error> {
         let mut unique_id = None;
@@ -160,10 +183,21 @@ impl Loader<'_> {
                 self.warn(unit, item, loaded.cautions, report);
                 (loaded.patient, loaded.change)
             }
+            Kind::Member => {
+                let Some(loaded) = member::load(batch, self.settings, item)? else {
+                    let kind = parcel::kind_of(&item.value).unwrap_or_default().to_owned();
+                    *report.ignored.entry(kind).or_default() += 1;
+                    return Ok(());
+                };
+                if loaded.change != Change::Unchanged {
+                    touched.insert(loaded.key);
+                }
+                (loaded.patient, loaded.change)
+            }
             Kind::DocumentReference => {
                 let source = attachment::Source { parcel, survey: self.survey, unit };
                 let loaded = document::load(batch, self.settings, item, &source)?;
-                self.warn(unit, item, loaded.caution, report);
+                self.warn(unit, item, loaded.cautions, report);
                 unique_id = loaded.unique_id;
                 (loaded.patient, loaded.change)
             }

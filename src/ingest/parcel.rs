@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::member::patient_of;
 use super::{Error, Spoiled};
 
 /// The resources of one Bundle, or a single one, ready to be loaded in order.
@@ -25,7 +26,7 @@ pub(super) struct Item {
 
 impl Item {
     pub(super) fn name(&self) -> String {
-        format!("{}/{}", self.kind.as_str(), self.id)
+        format!("{}/{}", kind_of(&self.value).unwrap_or_default(), self.id)
     }
 }
 
@@ -34,6 +35,8 @@ impl Item {
 pub(super) enum Kind {
     Patient,
     Consent,
+    /// A patient's clinical resource, kept for its codes.
+    Member,
     DocumentReference,
 }
 
@@ -42,15 +45,19 @@ impl Kind {
         match self {
             Self::Patient => "Patient",
             Self::Consent => "Consent",
+            Self::Member => "Resources read for labels",
             Self::DocumentReference => "DocumentReference",
         }
     }
 
     pub(super) fn of(value: &Value) -> Option<Self> {
-        let kind = kind_of(value)?;
-        [Self::Patient, Self::Consent, Self::DocumentReference]
-            .into_iter()
-            .find(|known| known.as_str() == kind)
+        Some(match kind_of(value)? {
+            "Patient" => Self::Patient,
+            "Consent" => Self::Consent,
+            "DocumentReference" => Self::DocumentReference,
+            _ if patient_of(value).is_some() => Self::Member,
+            _ => return None,
+        })
     }
 }
 
@@ -87,7 +94,9 @@ impl Parcel {
         id: Option<String>,
         mut value: Value,
     ) -> Result<(), Error> {
-        if let Some(kind) = Kind::of(&value) {
+        // what nothing can refer to belongs to nothing
+        let kind = Kind::of(&value).filter(|kind| *kind != Kind::Member || id.is_some());
+        if let Some(kind) = kind {
             let id = id.ok_or(Error::Id)?;
             if let Value::Object(members) = &mut value {
                 members.insert("id".to_owned(), Value::String(id.clone()));

@@ -67,7 +67,7 @@ pub(super) fn resolve(
     Ok((subject, home))
 }
 
-fn home_identifier(subject: &Subject, settings: &Settings) -> Option<PatientId> {
+pub(super) fn home_identifier(subject: &Subject, settings: &Settings) -> Option<PatientId> {
     subject.identifiers.iter().find(|id| *id.authority() == settings.patient_authority).cloned()
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::Error;
 use crate::consent::{Unenforceable, Unread};
 use crate::ids::PatientId;
+use crate::labels::Broken;
 use crate::repository::Change;
 
 /// What a load did, for its operator and for audit.
@@ -134,7 +135,7 @@ pub struct Warning {
     pub reason: Caution,
 }
 
-/// What of a loaded resource is not understood, and so counts against release.
+/// What of a loaded resource counts against release, or was not expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Caution {
     /// A consent that denies everything.
@@ -146,6 +147,17 @@ pub enum Caution {
     /// A document.
     #[error("it has a security label that is no code of a known system: it counts as restricted")]
     Label,
+    /// A document.
+    #[error("it has several confidentialities: the highest counts")]
+    SeveralConfidentialities,
+    /// A document.
+    #[error("its codes cannot be read, so that its labels may lack some: it is {0}")]
+    Content(Broken),
+    /// A document.
+    #[error(
+        "it is labelled {0}, which says what to do with it and not what it is: kept, and passed on"
+    )]
+    Duty(String),
 }
 
 impl fmt::Display for Warning {

@@ -1,3 +1,4 @@
+mod labels;
 mod told;
 
 use std::fs;
@@ -24,7 +25,9 @@ impl World {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("in")).unwrap();
-        let store = Store::open(&embedded::Settings::new(directory.path().join("store"))).unwrap();
+        let settings = embedded::Settings::new(directory.path().join("store"));
+        let rules = labeller().version().to_owned();
+        let store = Store::open(&embedded::Settings { rules, ..settings }).unwrap();
         Self { directory, store }
     }
 
@@ -40,14 +43,18 @@ impl World {
         self.directory.path().join("in")
     }
 
-    fn load(&self, path: &Path) -> Report {
-        let settings = Settings {
+    fn settings(&self) -> Settings {
+        Settings {
             home: HomeCommunityId::parse("2.999.1").unwrap(),
             repository: RepositoryId::parse("2.999.1.2").unwrap(),
             patient_authority: Oid::parse("2.999.1.3").unwrap(),
-        };
+            labeller: Arc::new(labeller()),
+        }
+    }
+
+    fn load(&self, path: &Path) -> Report {
         let mut last = None;
-        let report = load(&self.store, &settings, &[path.to_owned()], &mut |now| {
+        let report = load(&self.store, &self.settings(), &[path.to_owned()], &mut |now| {
             assert!(now.done <= now.total);
             last = Some(now);
         });
@@ -92,6 +99,10 @@ impl World {
             }
         }
     }
+}
+
+fn labeller() -> Labeller {
+    Labeller::compile(&crate::labels::Settings::default()).unwrap()
 }
 
 fn patient(number: &str) -> Value {

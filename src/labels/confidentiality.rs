@@ -60,7 +60,23 @@ impl Confidentiality {
             Self::VeryRestricted => "V",
         }
     }
+
+    /// The code as a label.
+    #[must_use]
+    pub fn label(self) -> Coded {
+        let display = match self {
+            Self::Unrestricted => "unrestricted",
+            Self::Low => "low",
+            Self::Moderate => "moderate",
+            Self::Normal => "normal",
+            Self::Restricted => "restricted",
+            Self::VeryRestricted => "very restricted",
+        };
+        Coded::new(self.code(), SYSTEM).with_display(display)
+    }
 }
+
+const SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 
 #[cfg(test)]
 mod tests {

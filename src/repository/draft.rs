@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use crate::consent::{Facts, PatientKey};
 use crate::ids::{DocumentId, EntryUuid};
 
@@ -26,6 +28,14 @@ pub struct Draft {
     pub searched: Vec<u8>,
     /// The entry as an ExtrinsicObject.
     pub rendered: String,
+    /// Which of its bytes are labels besides the confidentiality.
+    pub labels: Range<usize>,
+    /// The version of the rules that labelled it.
+    pub rules: String,
+    /// The DocumentReference without the bytes, to be labelled again when the rules change.
+    pub source: String,
+    /// The resources that it says it belongs to, such as `Encounter/e1`.
+    pub links: Vec<String>,
 }
 
 /// Drafts speak of patients, so `Debug` shows the document's id alone.

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::ops::Range;
 
 use crate::consent::{Facts, ItemKey, PatientKey};
 use crate::ids::PatientId;
@@ -55,6 +56,10 @@ pub struct Released {
     pub searched: Vec<u8>,
     /// The entry as an ExtrinsicObject.
     pub rendered: String,
+    /// Which of its bytes are labels besides the confidentiality; unknown where an earlier version stored it.
+    pub labels: Option<Range<usize>>,
+    /// Whether its labels are not those of today's rules: then they are not to be shown.
+    pub is_unclassified: bool,
 }
 
 /// Entries speak of patients, so `Debug` shows the document's ids alone.

@@ -42,6 +42,8 @@ pub struct Order {
     pub subject_name: Option<String>,
     /// The national provider identifier.
     pub npi: Option<String>,
+    /// The highest confidentiality asked for.
+    pub confidentiality_ceiling: Option<String>,
     /// How the subject was authenticated; `unspecified` if absent.
     pub authn_context: Option<String>,
 }
@@ -140,6 +142,7 @@ fn write_attributes(xml: &mut String, order: &Order) {
         ("urn:nhin:names:saml:homeCommunityId", &home),
         ("urn:oasis:names:tc:xspa:2.0:subject:npi", &order.npi),
         ("urn:oasis:names:tc:xacml:2.0:resource:resource-id", &patient),
+        (super::attributes::CEILING, &order.confidentiality_ceiling),
     ];
     let codes = [
         ("urn:oasis:names:tc:xacml:2.0:subject:role", "Role", &order.roles),

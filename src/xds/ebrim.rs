@@ -1,4 +1,5 @@
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+use std::ops::Range;
 
 use super::author::Author;
 use super::code::Code;
@@ -9,6 +10,8 @@ use crate::xml;
 
 /// The objectType of a stable entry (ITI TF-3 4.2.5.2).
 const STABLE: &str = "urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1";
+/// The classification scheme of confidentialityCode (ITI TF-3 4.2.5.1).
+const CONFIDENTIALITY: &str = "urn:uuid:f4f85eac-e6cb-4883-b524-f2705394840f";
 /// Characters of a title (ITI TF-3 4.2.3.2.25).
 const TITLE_CHARS: usize = 128;
 /// Characters of a LocalizedString: `FreeFormText` of the ebRIM schema.
@@ -20,6 +23,12 @@ impl Entry {
     /// The prefix `rim` is left for the answer to declare. What the schema cannot hold is left out.
     #[must_use]
     pub fn extrinsic_object(&self, home: &HomeCommunityId) -> String {
+        self.render(home).object
+    }
+
+    /// As [`Entry::extrinsic_object`], and where those of its confidentialityCodes stand that are sensitive themselves.
+    #[must_use]
+    pub fn render(&self, home: &HomeCommunityId) -> Rendered {
         let mut object =
             Writer { out: String::with_capacity(8 * 1024), entry: self, parts_written: 0 };
         object.out.push_str("<rim:ExtrinsicObject");
@@ -33,10 +42,45 @@ impl Entry {
         object.text("Name", self.title.as_deref(), TITLE_CHARS);
         object.text("Description", self.comments.as_deref(), TEXT_CHARS);
         object.classifications();
+        let (level, others) = self.level_and_labels();
+        object.codes(CONFIDENTIALITY, level);
+        let start = object.out.len();
+        object.codes(CONFIDENTIALITY, others);
+        let labels = start..object.out.len();
         object.external_identifiers();
         object.out.push_str("</rim:ExtrinsicObject>");
-        object.out
+        Rendered { object: object.out, labels }
     }
+}
+
+/// An entry as a `rim:ExtrinsicObject`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The whole of it.
+    pub object: String,
+    /// The bytes of all confidentialityCodes but the level (N, R ...): without them, it shows that one alone.
+    pub labels: Range<usize>,
+}
+
+/// Entries speak of patients, so they stay out of logs.
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rendered").field("labels", &self.labels).finish_non_exhaustive()
+    }
+}
+
+/// Where the confidentialityCodes stand in an entry that an earlier version rendered, the level among them.
+#[must_use]
+pub fn labels_in(object: &str) -> Range<usize> {
+    const END: &str = "</rim:Classification>";
+    let mark = format!("classificationScheme=\"{CONFIDENTIALITY}\"");
+    let found = || {
+        let (before, _) = object.split_at_checked(object.find(&mark)?)?;
+        let (_, after) = object.split_at_checked(object.rfind(&mark)?)?;
+        let end = object.len().checked_sub(after.len())?.checked_add(after.find(END)?)?;
+        Some(before.rfind("<rim:Classification")?..end.checked_add(END.len())?)
+    };
+    found().unwrap_or(0..0)
 }
 
 /// Writes a `rim:ObjectRef` (ITI TF-2 3.38.4.1.3).
@@ -99,9 +143,8 @@ impl Writer<'_> {
         for author in &entry.authors {
             self.author(author);
         }
-        let codes: [(&str, &[Code]); 7] = [
+        let codes: [(&str, &[Code]); 6] = [
             ("urn:uuid:41a5887f-8865-4c09-adf7-e362475b143a", entry.class_code.as_slice()),
-            ("urn:uuid:f4f85eac-e6cb-4883-b524-f2705394840f", &entry.confidentiality_codes),
             ("urn:uuid:2c6b8cb7-8b2a-4051-b291-b1ae6a575ef4", &entry.event_codes),
             ("urn:uuid:a09d5840-386c-46f2-b5ad-9c3699a4309d", entry.format_code.as_slice()),
             ("urn:uuid:f33fb8ac-18af-42cc-ae0e-ed0b0bdb91e1", entry.facility_type_code.as_slice()),
@@ -112,13 +155,17 @@ impl Writer<'_> {
             ("urn:uuid:f0306f51-975f-434e-a61c-c59651d33983", entry.type_code.as_slice()),
         ];
         for (scheme, codes) in codes {
-            for code in codes.iter().filter(|code| fits(&code.code) && fits(&code.scheme)) {
-                self.open_classification(scheme, &code.code);
-                self.slot("codingScheme", [code.scheme.as_str()]);
-                let name = code.display.as_deref().unwrap_or(&code.code);
-                self.text("Name", Some(name), TEXT_CHARS);
-                self.out.push_str("</rim:Classification>");
-            }
+            self.codes(scheme, codes);
+        }
+    }
+
+    fn codes(&mut self, scheme: &str, codes: &[Code]) {
+        for code in codes.iter().filter(|code| fits(&code.code) && fits(&code.scheme)) {
+            self.open_classification(scheme, &code.code);
+            self.slot("codingScheme", [code.scheme.as_str()]);
+            let name = code.display.as_deref().unwrap_or(&code.code);
+            self.text("Name", Some(name), TEXT_CHARS);
+            self.out.push_str("</rim:Classification>");
         }
     }
 
@@ -273,5 +320,44 @@ mod tests {
         assert!(object.contains(&format!("\"{}\"", "x".repeat(128))) && !object.contains("yyy"));
         assert!(object.contains("nodeRepresentation=\"\""));
         assert_eq!(object, entry().extrinsic_object(&home));
+    }
+
+    #[test]
+    fn all_labels_but_the_level_can_be_cut_out() {
+        let home = HomeCommunityId::parse("2.999.1").unwrap();
+        let read = |entry: &Entry| {
+            let Rendered { mut object, labels } = entry.render(&home);
+            object.replace_range(labels, "");
+            let xml = object.replacen(' ', &format!(" xmlns:rim=\"{}\" ", ns::RIM), 1);
+            let document = xml::parse(&xml, xml::Bounds::REQUEST).unwrap();
+            let labels = document
+                .root()
+                .children()
+                .filter(|node| node.attribute("classificationScheme") == Some(CONFIDENTIALITY));
+            let codes = labels.filter_map(|label| label.attribute("nodeRepresentation"));
+            codes.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let of = |codes: &[(&str, &str)]| {
+            let code = |(code, scheme): &(&str, &str)| Code {
+                code: (*code).to_owned(),
+                scheme: (*scheme).to_owned(),
+                display: None,
+            };
+            let confidentiality_codes = codes.iter().map(code).collect();
+            read(&Entry { confidentiality_codes, ..entry() })
+        };
+        let (level, sensitivity) = ("2.16.840.1.113883.5.25", "2.16.840.1.113883.5.4");
+        assert_eq!(of(&[("R", level), ("HIV", sensitivity), ("k", "2.999")]), ["R"]);
+        assert!(of(&[("HIV", sensitivity), ("PSY", sensitivity)]).is_empty());
+        // an earlier version wrote them behind each other too, and did not note where
+        let both = Entry { title: Some("classificationScheme=\"x\"".into()), ..entry() };
+        let Rendered { object, labels } = both.render(&home);
+        let (all, first) = (labels_in(&object), &object[labels_in(&object)]);
+        assert!(all.end == labels.end && first.starts_with("<rim:Classification id="));
+        assert_eq!(first.matches("nodeRepresentation=").count(), 2);
+        assert_eq!(labels_in("<rim:ExtrinsicObject/>"), 0..0);
+        let plain = Entry { confidentiality_codes: vec![], ..entry() };
+        assert!(read(&plain).is_empty());
+        assert!(plain.render(&home).labels.is_empty());
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::author::Author;
 use super::code::Code;
-use crate::ids::EntryUuid;
+use crate::ids::{Coded, EntryUuid};
 
 /// A stable DocumentEntry with all its attributes (ITI TF-3 Table 4.2.3.2-1); what is absent is `None` or empty.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,11 +67,29 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Gives the entry the labels that it shows, the confidentiality first (ITI TF-3 4.2.3.2.5).
+    #[must_use]
+    pub fn with_labels(self, labels: &[Coded]) -> Self {
+        let confidentiality_codes = labels.iter().filter_map(Code::from_coded).collect();
+        Self { confidentiality_codes, ..self }
+    }
+
+    /// How confidential it is, where that stands first, and all other labels.
+    pub(super) fn level_and_labels(&self) -> (&[Code], &[Code]) {
+        let level = self.confidentiality_codes.first().filter(|code| is_level(&code.scheme));
+        self.confidentiality_codes.split_at(usize::from(level.is_some()))
+    }
+
     /// Gives the entry another id.
     #[must_use]
     pub fn with_entry_uuid(self, uuid: &EntryUuid) -> Self {
         Self { entry_uuid: uuid.as_str().to_owned(), ..self }
     }
+}
+
+/// Whether a scheme is v3-Confidentiality, or the value set of it that C-CDA binds.
+pub(super) fn is_level(scheme: &str) -> bool {
+    matches!(scheme, "2.16.840.1.113883.5.25" | "2.16.840.1.113883.1.11.16926")
 }
 
 /// Patient ids stay out of logs.

@@ -29,7 +29,7 @@ pub use answer::{
 };
 pub use author::Author;
 pub use code::Code;
-pub use ebrim::object_ref;
+pub use ebrim::{Rendered, labels_in, object_ref};
 pub use entry::{Availability, Entry};
 pub use entry_fhir::{EntryContext, EntryError};
 pub use error::{Error, ErrorCode, RegistryError, Severity, Status};

@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Availability, Entry};
+use super::entry::{Availability, Entry, is_level};
 use crate::ids::Coded;
 
 /// The first byte of what [`Searched::write`] writes; a change of the fields needs another one.
@@ -72,6 +72,15 @@ impl<'a> Searched<'a> {
             Some((&FORMAT, fields)) => postcard::from_bytes(fields).ok(),
             _ => serde_json::from_slice(stored).ok(),
         }
+    }
+
+    /// Without all confidentialityCodes but the level, as a partner sees it who is shown no others.
+    #[must_use]
+    pub fn without_labels(mut self) -> Self {
+        let level = self.confidentiality_codes.first().filter(|code| is_level(&code.scheme));
+        let kept = usize::from(level.is_some());
+        self.confidentiality_codes.truncate(kept);
+        self
     }
 
     /// For the store: JSON would take seven times as long to read.

@@ -9,6 +9,7 @@ mod glass;
 mod http;
 mod iti38;
 mod iti39;
+mod labels;
 mod loaded;
 #[path = "../mutual/mod.rs"]
 mod mutual;

@@ -45,6 +45,15 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
 impl World {
     /// A world of that name, into whose data something is put beforehand; what is there is left as it is.
     pub(crate) fn with(name: &str, prepare: impl FnOnce(&Layout)) -> Self {
+        Self::amended(name, prepare, |toml| toml)
+    }
+
+    /// The same with another configuration.
+    pub(crate) fn amended(
+        name: &str,
+        prepare: impl FnOnce(&Layout),
+        amend: impl FnOnce(String) -> String,
+    ) -> Self {
         // nothing drops a static: the next run clears up after this one
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _none = std::fs::remove_dir_all(&directory);
@@ -54,7 +63,7 @@ impl World {
         shelf::write(&layout.data());
         prepare(&layout);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let stage = runtime.block_on(Stage::set(&directory, 0)).unwrap();
+        let stage = runtime.block_on(Stage::set_with(&directory, 0, amend)).unwrap();
         let config = config::read(&layout.config()).unwrap();
         let journal = Journal::open(config.journal, &SystemRandom).unwrap();
         let client = |partner: world::Partner| (partner.name, stage.client(partner.name).unwrap());

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use glassgate::audit::{
     AuthenticationFailure, Claimed, ConsentRule, Document, Endpoint, Event, Explained, Import,
-    NodeFailure, Outcome, Peer, Query, Released, RepeatedFailures, Requestor, Retrieved, Source,
-    Transaction,
+    NodeFailure, Outcome, Peer, Query, Relabelling, Released, RepeatedFailures, Requestor,
+    Retrieved, Source, Transaction,
 };
 use glassgate::clock::Timestamp;
 use glassgate::ids::{Coded, PatientId};
@@ -195,6 +195,14 @@ pub(crate) fn every_kind(sender: &Sender) -> Vec<Event> {
     };
     let released: Vec<_> = documents.iter().map(released).collect();
     events.extend(Event::emergency_override(&transaction, &patient, &released));
+    events.extend(Event::relabelled(&Relabelling {
+        at: NOW,
+        endpoint: endpoint("gateway"),
+        patient: patient.clone(),
+        documents: documents.clone(),
+        from: String::new(),
+        to: format!("1-0123456789abcdef{text}"),
+    }));
     events.extend(Event::import(&Import {
         at: NOW,
         from: format!("/srv/data{text}"),

@@ -5,6 +5,7 @@ mod authentication;
 mod break_glass;
 mod load;
 mod query;
+mod relabel;
 mod retrieve;
 mod security;
 
@@ -19,6 +20,7 @@ pub use authentication::{AuthenticationFailure, Claimed, NodeFailure};
 pub use break_glass::{ConsentRule, Released};
 pub use load::Import;
 pub use query::Query;
+pub use relabel::Relabelling;
 pub use retrieve::Retrieved;
 pub use security::{Explained, RepeatedFailures};
 

@@ -38,6 +38,8 @@ pub(super) struct Raw {
     pub(super) authn_contexts: Option<Vec<String>>,
     pub(super) resource_id: Option<RawResourceId>,
     pub(super) strict_packaging: Option<bool>,
+    pub(super) understood_labels: Option<Vec<String>>,
+    pub(super) strip_labels_outbound: Option<bool>,
     pub(super) break_glass_roles: Option<Vec<RawRole>>,
 }
 
@@ -82,7 +84,7 @@ impl Raw {
         fill! {
             audiences recipients any_recipient etreat purposes code_systems one_time unique_ids
             clock_skew_s longest_lifetime_s require_authn_statement authn_contexts resource_id
-            strict_packaging break_glass_roles
+            strict_packaging understood_labels strip_labels_outbound break_glass_roles
         }
     }
 }

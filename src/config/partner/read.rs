@@ -2,9 +2,11 @@ use openssl::hash::MessageDigest;
 
 use super::Raw;
 use crate::config::check::Check;
+use crate::config::partner_labels;
 use crate::config::saml::{LONGEST_SKEW_S, Rules};
 use crate::gateway::Manners;
 use crate::ids::{Coded, HomeCommunityId};
+use crate::labels::Outbound;
 use crate::policy::{Agreement, Etreat};
 use crate::purpose::Purpose;
 use crate::saml::Partner;
@@ -24,6 +26,8 @@ pub(in crate::config) struct Read {
     pub(in crate::config) agreement: Agreement,
     /// How its requests are handled.
     pub(in crate::config) manners: Manners,
+    /// What it can do with labels.
+    pub(in crate::config) outbound: Outbound,
 }
 
 /// Reads a partner and fills in its defaults.
@@ -71,8 +75,10 @@ pub(in crate::config) fn read(
         strict_packaging: *raw.strict_packaging.get_or_insert(false),
         resource_id: (*raw.resource_id.get_or_insert_default()).into(),
     };
+    let strip = *raw.strip_labels_outbound.get_or_insert(false);
+    let outbound = partner_labels::read(raw.understood_labels.as_deref(), strip, at, section.check);
     let agreement = section.agreement(raw, name);
-    Some(Read { at, partner, agreement: agreement?, manners })
+    Some(Read { at, partner, agreement: agreement?, manners, outbound })
 }
 
 /// Where a partner stands in the file.

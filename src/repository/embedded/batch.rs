@@ -14,8 +14,8 @@ use crate::repository::{Change, Draft, Subject};
 ///
 /// Where the database has undone it, as on a full disk, whatever else is asked of it is refused.
 pub struct Batch<'s> {
-    connection: MutexGuard<'s, Connection>,
-    blobs: &'s Blobs,
+    pub(super) connection: MutexGuard<'s, Connection>,
+    pub(super) blobs: &'s Blobs,
     committed: bool,
 }
 
@@ -151,7 +151,7 @@ impl<'s> Batch<'s> {
         self.check()?;
         self.check_unique(draft)?;
         let facts = serde_json::to_string(&draft.facts).map_err(Error::Facts)?;
-        let digest = digest(draft, &facts, blob);
+        let digest = digest(draft, &facts, blob.sha256_hex());
         let mut statement = self
             .connection
             .prepare_cached("SELECT id, digest FROM document WHERE resource_id = ?1")?;
@@ -168,11 +168,13 @@ impl<'s> Batch<'s> {
         };
         self.write(
             "INSERT INTO document (id, status, created, resource_id, unique_id, entry_uuid,
-               mime_type, size, sha1, sha256, inline, digest, facts, attributes, rendered)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+               mime_type, size, sha1, sha256, inline, digest, facts, attributes, rendered,
+               rules, labels_from, labels_to)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
              ON CONFLICT (id) DO UPDATE SET status = ?2, created = ?3, unique_id = ?5,
                entry_uuid = ?6, mime_type = ?7, size = ?8, sha1 = ?9, sha256 = ?10, inline = ?11,
-               digest = ?12, facts = ?13, attributes = ?14, rendered = ?15",
+               digest = ?12, facts = ?13, attributes = ?14, rendered = ?15, rules = ?16,
+               labels_from = ?17, labels_to = ?18",
             params![
                 rowid,
                 draft.status.as_str(),
@@ -188,9 +190,14 @@ impl<'s> Batch<'s> {
                 digest,
                 facts,
                 draft.searched,
-                draft.rendered
+                draft.rendered,
+                draft.rules,
+                place(draft.labels.start),
+                place(draft.labels.end)
             ],
         )?;
+        self.write("INSERT OR REPLACE INTO source VALUES (?1, ?2)", params![rowid, draft.source])?;
+        self.put_links(&draft.facts.reference, &draft.links)?;
         if let Some(bytes) = blob.small() {
             self.write("INSERT OR REPLACE INTO bytes VALUES (?1, ?2)", params![rowid, bytes])?;
         } else {
@@ -277,11 +284,11 @@ impl<'s> Batch<'s> {
         self.connection.is_autocommit()
     }
 
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         if self.is_over() { Err(Error::Over) } else { Ok(()) }
     }
 
-    fn write(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Error> {
+    pub(super) fn write(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Error> {
         self.check()?;
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
@@ -308,18 +315,25 @@ impl fmt::Debug for Batch<'_> {
     }
 }
 
+/// A place in a text as SQLite counts.
+pub(super) fn place(at: usize) -> i64 {
+    i64::try_from(at).unwrap_or(i64::MAX)
+}
+
 /// Tells whether a document is stored already just as it would be written.
-fn digest(draft: &Draft, facts: &str, blob: &Blob) -> Vec<u8> {
+pub(super) fn digest(draft: &Draft, facts: &str, sha256_hex: &str) -> Vec<u8> {
     let parts = [
         draft.status.as_str().as_bytes(),
         draft.created.as_bytes(),
         draft.unique_id.as_str().as_bytes(),
         draft.entry_uuid.as_str().as_bytes(),
         draft.mime_type.as_bytes(),
-        blob.sha256_hex().as_bytes(),
+        sha256_hex.as_bytes(),
         facts.as_bytes(),
         &draft.searched,
         draft.rendered.as_bytes(),
+        draft.rules.as_bytes(),
+        draft.source.as_bytes(),
     ];
     let mut hash = Sha256::new();
     for part in parts {

@@ -3,6 +3,7 @@
 mod batch;
 mod blobs;
 mod error;
+mod labels;
 mod pool;
 mod read;
 mod schema;
@@ -11,7 +12,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
 
@@ -25,6 +26,7 @@ use pool::{Lease, Pool};
 pub use batch::Batch;
 pub use blobs::{Blob, BlobWriter};
 pub use error::{Conflict, Error};
+pub use labels::Labelled;
 
 /// Where the store lies and how many may read at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +35,15 @@ pub struct Settings {
     pub directory: PathBuf,
     /// Reading connections, at least one.
     pub readers: usize,
+    /// The version of the rules that label documents: what others labelled counts as unclassified.
+    pub rules: String,
 }
 
 impl Settings {
     /// This folder, and as many readers as SQLite was measured to use well.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), readers: 4 }
+        Self { directory: directory.into(), readers: 4, rules: String::new() }
     }
 }
 
@@ -49,6 +53,7 @@ pub struct Store {
     writer: Mutex<Connection>,
     readers: Pool,
     blobs: Blobs,
+    rules: Arc<str>,
 }
 
 impl Store {
@@ -71,6 +76,7 @@ impl Store {
             readers: Pool::new(database, settings.readers),
             blobs: Blobs::open(&directory)?,
             directory,
+            rules: settings.rules.as_str().into(),
         })
     }
 
@@ -92,7 +98,7 @@ impl Store {
 
 impl Repository for Store {
     fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, super::Error> {
-        Ok(Box::new(self.readers.lend()?))
+        Ok(Box::new(State { lease: self.readers.lend()?, rules: Arc::clone(&self.rules) }))
     }
 
     fn open(&self, permit: &Permit) -> Result<Option<Content>, super::Error> {
@@ -106,25 +112,40 @@ impl Repository for Store {
     }
 }
 
-impl Snapshot for Lease<'_> {
+/// One state of the database, and the rules by which labels count as up to date.
+struct State<'p> {
+    lease: Lease<'p>,
+    rules: Arc<str>,
+}
+
+impl State<'_> {
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, super::Error> {
+        Ok(self.lease.read(work)?)
+    }
+}
+
+impl Snapshot for State<'_> {
     fn patient(&self, _: &Access, id: &PatientId) -> Result<Option<Subject>, super::Error> {
-        Ok(self.read(|connection| read::patient(connection, id))?)
+        self.read(|connection| read::patient(connection, id))
     }
 
     fn patients_of(&self, _: &Access, items: &Items) -> Result<Vec<Subject>, super::Error> {
-        Ok(self.read(|connection| read::patients_of(connection, items))?)
+        self.read(|connection| read::patients_of(connection, items))
     }
 
     fn consents(&self, _: &Access, patient: PatientKey) -> Result<Vec<Stored>, super::Error> {
-        Ok(self.read(|connection| read::consents(connection, patient))?)
+        self.read(|connection| read::consents(connection, patient))
     }
 
     fn find(&self, grant: &Grant, criteria: &Criteria) -> Result<Vec<Candidate>, super::Error> {
-        Ok(self.read(|connection| read::find(connection, grant.patient(), criteria))?)
+        self.read(|connection| read::find(connection, grant.patient(), criteria, &self.rules))
     }
 
     fn release(&self, permit: &Permit) -> Result<Option<Released>, super::Error> {
-        Ok(self.read(|connection| read::release(connection, permit.item()))?)
+        self.read(|connection| read::release(connection, permit.item(), &self.rules))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::repository::{
 };
 
 /// What a candidate is made of; `hidden` documents were entered in error.
-const CANDIDATE: &str = "SELECT id, created, unique_id, facts FROM document
+const CANDIDATE: &str = "SELECT id, created, unique_id, facts, rules FROM document
   WHERE id BETWEEN ?1 AND ?2 AND status <> 'hidden'";
 
 pub(super) fn patient(connection: &Connection, id: &PatientId) -> Result<Option<Subject>, Error> {
@@ -74,6 +74,7 @@ pub(super) fn find(
     connection: &Connection,
     patient: PatientKey,
     criteria: &Criteria,
+    rules: &str,
 ) -> Result<Vec<Candidate>, Error> {
     let (first, last) = schema::rowids(patient);
     let mut found = BTreeMap::new();
@@ -96,7 +97,7 @@ pub(super) fn find(
                 created_to
             ])?;
             while let Some(row) = rows.next()? {
-                found.extend([candidate(row, patient)?]);
+                found.extend([candidate(row, patient, rules)?]);
             }
         }
         Criteria::Items(items) => {
@@ -106,7 +107,7 @@ pub(super) fn find(
             for name in names {
                 let mut rows = statement.query(params![first, last, name])?;
                 while let Some(row) = rows.next()? {
-                    found.extend([candidate(row, patient)?]);
+                    found.extend([candidate(row, patient, rules)?]);
                 }
             }
         }
@@ -114,12 +115,19 @@ pub(super) fn find(
     Ok(found.into_values().collect())
 }
 
-pub(super) fn release(connection: &Connection, item: ItemKey) -> Result<Option<Released>, Error> {
+pub(super) fn release(
+    connection: &Connection,
+    item: ItemKey,
+    rules: &str,
+) -> Result<Option<Released>, Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT unique_id, entry_uuid, mime_type, size, sha1, attributes, rendered FROM document
+        "SELECT unique_id, entry_uuid, mime_type, size, sha1, attributes, rendered,
+           labels_from, labels_to, rules FROM document
          WHERE id = ?1 AND status <> 'hidden'",
     )?;
     let released = statement.query_row([item.0], |row| {
+        let (from, to): (Option<i64>, Option<i64>) = (row.get(7)?, row.get(8)?);
+        let place = |at: Option<i64>| at.and_then(|at| usize::try_from(at).ok());
         Ok(Released {
             key: item,
             unique_id: row.get(0)?,
@@ -129,6 +137,8 @@ pub(super) fn release(connection: &Connection, item: ItemKey) -> Result<Option<R
             sha1_hex: row.get(4)?,
             searched: row.get_ref(5)?.as_bytes()?.to_owned(),
             rendered: row.get(6)?,
+            labels: place(from).zip(place(to)).map(|(from, to)| from..to),
+            is_unclassified: row.get_ref(9)?.as_str()? != rules,
         })
     });
     Ok(released.optional()?)
@@ -185,12 +195,15 @@ fn named(items: &Items) -> (&'static str, Vec<&str>) {
 /// The newest first, equals by key.
 type Place = (std::cmp::Reverse<String>, ItemKey);
 
-fn candidate(row: &Row<'_>, patient: PatientKey) -> Result<(Place, Candidate), Error> {
+fn candidate(row: &Row<'_>, patient: PatientKey, rules: &str) -> Result<(Place, Candidate), Error> {
     let key = ItemKey(row.get(0)?);
     let facts: Facts =
         serde_json::from_str(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)
             .map_err(|_| Error::Damaged { item: key, damage: Damage::Unreadable("facts") })?;
-    let facts = Facts { key, patient, ..facts };
+    // what other rules labelled may lack any label
+    let unclassified = row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)? != rules;
+    let unreadable_labels = facts.unreadable_labels || unclassified;
+    let facts = Facts { key, patient, unreadable_labels, ..facts };
     let candidate = Candidate { facts, unique_id: row.get(2)? };
     Ok(((std::cmp::Reverse(row.get(1)?), key), candidate))
 }

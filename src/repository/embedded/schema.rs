@@ -4,7 +4,7 @@ use super::Error;
 use crate::consent::PatientKey;
 
 /// The schema that this program reads and writes.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Bits of a document's rowid that number the documents of one patient; the rest is the patient's number.
 const SEQUENCE_BITS: u32 = 20;
@@ -51,6 +51,9 @@ CREATE TABLE document (
   sha256 TEXT NOT NULL,
   inline INTEGER NOT NULL,
   digest BLOB NOT NULL,
+  rules TEXT NOT NULL DEFAULT '', -- the rule set that labelled it
+  labels_from INTEGER, -- where its labels stand in what is rendered
+  labels_to INTEGER,
   facts TEXT NOT NULL,
   attributes BLOB NOT NULL, -- what queries compare
   rendered TEXT NOT NULL
@@ -61,7 +64,35 @@ CREATE TABLE bytes (
 );
 ";
 
-/// Sets the writing connection up, and makes the tables where there are none.
+/// What labels are worked out from again when the rules change: metadata without bytes, and the codes of resources
+/// that belong to documents, with what refers to what.
+const LABELLING: &str = "
+CREATE INDEX document_rules ON document (rules);
+CREATE TABLE source (
+  document INTEGER PRIMARY KEY REFERENCES document,
+  json TEXT NOT NULL
+);
+CREATE TABLE member (
+  reference TEXT PRIMARY KEY,
+  patient INTEGER NOT NULL REFERENCES patient,
+  json TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE link (
+  source TEXT NOT NULL,
+  target TEXT NOT NULL,
+  PRIMARY KEY (source, target)
+) WITHOUT ROWID;
+CREATE INDEX link_to_target ON link (target);
+";
+
+/// The columns that [`TABLES`] had not in schema 1; what was loaded before was labelled by no rules.
+const FROM_1_TO_2: &str = "
+ALTER TABLE document ADD COLUMN rules TEXT NOT NULL DEFAULT '';
+ALTER TABLE document ADD COLUMN labels_from INTEGER;
+ALTER TABLE document ADD COLUMN labels_to INTEGER;
+";
+
+/// Sets the writing connection up, makes the tables where there are none, and brings an earlier schema up to date.
 pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     connection.execute_batch(&format!(
         "PRAGMA busy_timeout = {BUSY_MILLISECONDS}; PRAGMA page_size = 16384;"
@@ -77,13 +108,13 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
         rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match found {
-        0 => {
-            transaction.execute_batch(TABLES)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-        }
-        VERSION => {}
+        0 => transaction.execute_batch(TABLES)?,
+        1 => transaction.execute_batch(FROM_1_TO_2)?,
+        VERSION => return Ok(transaction.commit()?),
         _ => return Err(Error::Newer { found, known: VERSION }),
     }
+    transaction.execute_batch(LABELLING)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
 }
 

@@ -48,6 +48,7 @@ fn draft(id: u32, patient: &Subject) -> Draft {
             identifiers: vec![],
             labels: vec![],
             unreadable_labels: false,
+            origin: None,
             classes: vec![],
             codes: vec![],
             authors: vec![],
@@ -55,6 +56,10 @@ fn draft(id: u32, patient: &Subject) -> Draft {
         },
         searched: b"{}".to_vec(),
         rendered: format!("<rim:ExtrinsicObject id=\"{id}\"/>"),
+        labels: 0..0,
+        rules: String::new(),
+        source: "{}".to_owned(),
+        links: vec![],
     }
 }
 
@@ -357,7 +362,36 @@ fn a_store_of_a_later_program_is_left_alone() {
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);
     let opened = Store::open(&Settings::new(directory.path()));
-    assert!(matches!(opened, Err(Error::Newer { found: 99, known: 1 })));
+    assert!(matches!(opened, Err(Error::Newer { found: 99, known: 2 })));
+}
+
+#[test]
+fn what_an_earlier_version_stored_is_kept_and_counts_as_unclassified() {
+    let Fixture { directory, store, one, .. } = fixture();
+    put(&store, &draft(1, &one), b"bytes").unwrap();
+    drop(store);
+    // as schema 1 was
+    let database = Connection::open(directory.path().join("glassgate.db")).unwrap();
+    let undo = "DROP INDEX document_rules; DROP TABLE source; DROP TABLE member; DROP TABLE link;
+        ALTER TABLE document DROP COLUMN rules; ALTER TABLE document DROP COLUMN labels_from;
+        ALTER TABLE document DROP COLUMN labels_to; PRAGMA user_version = 1;";
+    database.execute_batch(undo).unwrap();
+    drop(database);
+    let rules = "1-today".to_owned();
+    let store = Store::open(&Settings { rules, ..Settings::new(directory.path()) }).unwrap();
+    let found = all(&store, &one);
+    assert!(found[0].facts.unreadable_labels);
+    let entry = store.snapshot().unwrap().release(&permit(&store, &one, &found[0]));
+    let entry = entry.unwrap().unwrap();
+    assert_eq!((entry.labels, entry.is_unclassified), (None, true));
+    let batch = store.begin().unwrap();
+    assert_eq!(batch.unclassified("1-today").unwrap(), [found[0].facts.key]);
+    assert_eq!(batch.labelled(found[0].facts.key).unwrap().unwrap().source, None);
+    drop(batch);
+    let today = Draft { rules: "1-today".to_owned(), ..draft(1, &one) };
+    assert_eq!(put(&store, &today, b"bytes").unwrap(), Change::Updated);
+    assert!(!all(&store, &one)[0].facts.unreadable_labels);
+    assert!(store.begin().unwrap().unclassified("1-today").unwrap().is_empty());
 }
 
 #[test]

@@ -18,6 +18,9 @@ use value::Value;
 /// Attribute values of one assertion: the richest seen has 33, and each is compared with its kin.
 const VALUES: usize = 1_000;
 
+/// The highest confidentiality that a request asks for, a code of v3-Confidentiality; no profile has a name for it.
+pub(super) const CEILING: &str = "urn:glassgate:1.0:environment:confidentiality-ceiling";
+
 /// What an attribute speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -29,6 +32,7 @@ enum Kind {
     OrganizationId,
     ProviderId,
     HomeCommunity,
+    Ceiling,
 }
 
 impl Kind {
@@ -55,6 +59,7 @@ impl Kind {
             "urn:ihe:iti:xca:2010:homeCommunityId"
             | "urn:nhin:names:saml:homeCommunityId"
             | "urn:no:ehelse:saml:1.0:subject:homeCommunityId" => Self::HomeCommunity,
+            CEILING => Self::Ceiling,
             _ => return None,
         })
     }
@@ -102,6 +107,10 @@ fn take(kind: Kind, value: Value, claims: &mut Claims, homes: &mut Vec<String>) 
         Kind::ProviderId => push_new(&mut claims.provider_ids, identifier::of(&value)),
         Kind::HomeCommunity if value.text.is_empty() => homes.push(value.raw),
         Kind::HomeCommunity => homes.push(value.text),
+        Kind::Ceiling => {
+            let code = value.elements.iter().find_map(|element| element.code.clone());
+            push_new(&mut claims.confidentiality_ceilings, code.unwrap_or(value.text));
+        }
     }
 }
 

@@ -363,3 +363,17 @@ fn values_have_a_ceiling() {
         format!("<saml:AttributeValue>{}</saml:AttributeValue>", "<a/>".repeat(VALUES + 1));
     assert_eq!(try_claims(&statement(&[(&name, &inside)])).unwrap_err(), refused);
 }
+
+#[test]
+fn every_shape_of_a_ceiling_reads_alike_and_none_vanishes() {
+    let ceilings = |content: &str| claims_of(CEILING, content).confidentiality_ceilings;
+    let coded = "<CE xmlns=\"urn:hl7-org:v3\" code=\"N\" codeSystem=\"2.16.840.1.113883.5.25\"/>";
+    assert_eq!(ceilings(coded), ["N"]);
+    assert_eq!(ceilings(" N "), ["N"]);
+    // what no code is found in is no code that anybody knows
+    assert_eq!(ceilings("<CE xmlns=\"urn:hl7-org:v3\"/>"), [""]);
+    let two =
+        "<saml:AttributeValue>R</saml:AttributeValue><saml:AttributeValue>L</saml:AttributeValue>";
+    let both = try_claims(&statement(&[(CEILING, two)])).unwrap();
+    assert_eq!(both.confidentiality_ceilings, ["R", "L"]);
+}
