@@ -46,8 +46,22 @@ pub const SIGNATURE_CACHE_TIME: Duration = Duration::from_secs(5 * 60);
 pub const SIGNATURE_CACHE_ENTRIES: usize = 16_384;
 /// Characters of an unverified claim that audit may quote: a longer name tells nobody more.
 pub const UNVERIFIED_QUOTE_CHARS: usize = 256;
+/// Patients whose consents are remembered as read: as many as a busy exchange treats in a shift.
+pub const CONSENT_CACHE_PATIENTS: usize = 16_384;
+/// Bytes that remembered consents may take, about: some 1,800 patients with consents of 12 rules.
+pub const CONSENT_CACHE_BYTES: usize = 64 * 1024 * 1024;
+/// Classes of principals remembered for a patient: who asks are few, and most consents tell none of them apart.
+pub const CONSENT_CACHE_CLASSES: usize = 8;
 /// Bytes of an audit message: every receiver takes 32 KiB (DICOM PS3.15 A.6), syslog-ng closes the connection at 64.
 pub const AUDIT_MESSAGE_BYTES: usize = 32 * 1024;
+/// Refusals of one sender that have a record each within a while: five a second, 1 GB a day.
+pub const REFUSAL_RECORDS: usize = 300;
+/// That while.
+pub const REFUSAL_TIME: Duration = Duration::from_secs(60);
+/// How long further ones gather for a record that counts them: one a second.
+pub const REFUSAL_GATHERING_TIME: Duration = Duration::from_secs(1);
+/// Senders of refusals remembered at once: each is a certificate of a CA that we trust.
+pub const REFUSAL_SENDERS: usize = 4_096;
 /// How long a failed handshake of an address stays the only one that audit records.
 pub const STRANGER_TIME: Duration = Duration::from_secs(60);
 /// Failed handshakes that audit records in that time, whoever they are of: one a second, 100 MB a day.

@@ -48,12 +48,20 @@ pub struct Claims {
     pub confidentiality_ceilings: Vec<String>,
     /// How the subject was authenticated, where stated.
     pub authn_context: Option<String>,
+    /// Attributes with a meaning that only an agreement knows: Name and text of each value.
+    pub others: Vec<(String, String)>,
 }
 
 impl Principal {
     /// Asserts that a trusted signature covers these claims; `saml` alone may say so (`tests/layers.rs`).
     #[must_use]
     pub fn assertion(claims: Claims) -> Self {
+        Self { claims }
+    }
+
+    /// Supposes that somebody said so, to see what would be decided; `gateway/explain.rs` alone may (`tests/layers.rs`).
+    #[must_use]
+    pub fn supposed(claims: Claims) -> Self {
         Self { claims }
     }
 
@@ -76,6 +84,12 @@ impl Claims {
     pub fn user_name(&self) -> String {
         let alias = self.alias.as_deref().unwrap_or("");
         format!("{alias}<{}@{}>", self.subject, self.issuer)
+    }
+
+    /// The values of an attribute that only an agreement knows.
+    pub fn other<'c>(&'c self, name: &'c str) -> impl Iterator<Item = &'c str> {
+        let values = self.others.iter().filter(move |(other, _)| other == name);
+        values.map(|(_, value)| value.as_str())
     }
 }
 

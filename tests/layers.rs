@@ -134,12 +134,22 @@ fn the_table_has_no_circle() {
 
 #[test]
 fn evidence_has_one_origin() {
-    for (call, only) in [("Principal::assertion(", "src/saml/")] {
+    for (call, only) in
+        [("Principal::assertion(", "src/saml/"), ("Principal::supposed(", "src/gateway/explain.rs")]
+    {
         for file in rust_files() {
             let shown = file.strip_prefix(root()).unwrap().display().to_string();
             let used = code(&file).contains(call);
             assert!(!used || shown.starts_with(only), "{shown} calls {call}");
         }
+    }
+}
+
+#[test]
+fn what_is_supposed_releases_nothing() {
+    let explaining = code(&root().join("src/gateway/explain.rs"));
+    for call in [".release(", ".open(", ".outcome("] {
+        assert!(!explaining.contains(call), "src/gateway/explain.rs calls {call}");
     }
 }
 

@@ -1,4 +1,5 @@
-//! P-3001: twenty entries of 5 to 6 KB each, a consent with exceptions, and a document as large as is wanted.
+//! P-3001: twenty entries of 5 to 6 KB each, a consent with exceptions, and a document as large as is wanted; and two
+//! patients who look alike, as what one of them withholds the other never had.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -14,6 +15,10 @@ use super::Failed;
 pub(crate) const NUMBER: u32 = 3001;
 /// The patient who has the large document and nothing else.
 pub(crate) const LARGE: u32 = 3002;
+/// The patient who has as many entries, and withholds two more.
+pub(crate) const WITHHOLDING: u32 = 3003;
+/// The patient whose two were never written.
+pub(crate) const WITHOUT: u32 = 3004;
 /// Entries of the query's answer.
 pub(crate) const ENTRIES: u32 = 20;
 
@@ -26,8 +31,14 @@ pub(crate) fn large_id() -> String {
 pub(crate) fn write(data: &Path, bytes: u64) -> Result<(), Failed> {
     fs::create_dir_all(data)?;
     let resources = [patient(NUMBER), consent(NUMBER)];
-    let resources = resources.into_iter().chain((1..=ENTRIES).map(small));
+    let resources = resources.into_iter().chain((1..=ENTRIES).map(|n| small(NUMBER, n, "N")));
     bundle(&data.join("p3001.json"), resources)?;
+    for (number, withheld) in [(WITHHOLDING, 2), (WITHOUT, 0)] {
+        let open = (1..=ENTRIES).map(|n| small(number, n, "N"));
+        let withheld = (ENTRIES + 1..=ENTRIES + withheld).map(|n| small(number, n, "V"));
+        let resources = [patient(number), consent(number)].into_iter().chain(open).chain(withheld);
+        bundle(&data.join(format!("p{number}.json")), resources)?;
+    }
     if bytes == 0 {
         return Ok(());
     }
@@ -42,7 +53,7 @@ pub(crate) fn write(data: &Path, bytes: u64) -> Result<(), Failed> {
         "title": "Image",
         "creation": "2026-01-20T16:50:00Z",
     });
-    fs::write(folder.join("1.json"), document(LARGE, 1, &attachment).to_string())?;
+    fs::write(folder.join("1.json"), document(LARGE, 1, &attachment, "N").to_string())?;
     Ok(())
 }
 
@@ -95,7 +106,7 @@ fn consent(number: u32) -> Value {
     })
 }
 
-fn small(n: u32) -> Value {
+fn small(number: u32, n: u32, label: &str) -> Value {
     let attachment = json!({
         "contentType": "application/pdf",
         "language": "en-US",
@@ -103,10 +114,10 @@ fn small(n: u32) -> Value {
         "title": "Discharge summary of the department of internal medicine",
         "creation": format!("2025-{:02}-{:02}T12:00:00Z", n % 12 + 1, n),
     });
-    document(NUMBER, n, &attachment)
+    document(number, n, &attachment, label)
 }
 
-fn document(number: u32, n: u32, attachment: &Value) -> Value {
+fn document(number: u32, n: u32, attachment: &Value, label: &str) -> Value {
     let snomed = |code, display| coded("http://snomed.info/sct", code, display);
     json!({
         "resourceType": "DocumentReference",
@@ -129,7 +140,7 @@ fn document(number: u32, n: u32, attachment: &Value) -> Value {
         "author": [{"reference": "#author"}],
         "custodian": {"reference": "#organization"},
         "securityLabel": [
-            coded("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "N", "normal"),
+            coded("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", label, label),
         ],
         "content": [{"attachment": attachment, "format": {
             "system": "http://ihe.net/fhir/ihe.formatcode.fhir/CodeSystem/formatcode",

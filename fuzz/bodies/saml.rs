@@ -6,7 +6,7 @@ use std::time::Duration;
 use glassgate::clock::Timestamp;
 use glassgate::dsig::{Cache, canonicalize, sign};
 use glassgate::ids::{Coded, HomeCommunityId};
-use glassgate::policy::{self, Agreement, BreakGlass, Etreat, admit};
+use glassgate::policy::{self, Agreement, BreakGlass, Etreat, Terms, admit};
 use glassgate::principal::Claims;
 use glassgate::purpose::Purpose;
 use glassgate::saml::{
@@ -139,7 +139,7 @@ fn admitted(verified: &Verified) {
         partner: "riverside".into(),
         purposes: vec![Purpose::PurposeOfUse, Purpose::BTG],
         code_systems: Vec::new(),
-        break_glass_roles: vec![physician.clone()],
+        break_glass: Terms { roles: vec![physician.clone()], ..Terms::default() },
         etreat: Etreat::BreakGlass,
     };
     let principal = verified.principal();

@@ -19,17 +19,23 @@ const fn transaction(code: &'static str, text: &'static str) -> Code {
     Code { code, system: "IHE Transactions", text }
 }
 
+const fn own(code: &'static str, text: &'static str) -> Code {
+    Code { code, system: "Glassgate", text }
+}
+
 const fn rfc3881(code: &'static str, text: &'static str) -> Code {
     Code { code, system: "RFC-3881", text }
 }
 
 /// EventID: the gateway started or stopped.
 pub const APPLICATION_ACTIVITY: Code = dcm("110100", "Application Activity");
+/// EventID: audit content was looked at.
+pub const AUDIT_LOG_USED: Code = dcm("110101", "Audit Log Used");
 /// EventID: documents left.
 pub const EXPORT: Code = dcm("110106", "Export");
 /// EventID: documents came in.
 pub const IMPORT: Code = dcm("110107", "Import");
-/// EventID: something of a patient's record changed.
+/// EventID: a patient's record was looked at, or something of it changed.
 pub const PATIENT_RECORD: Code = dcm("110110", "Patient Record");
 /// EventID: a query.
 pub const QUERY: Code = dcm("110112", "Query");
@@ -54,8 +60,18 @@ pub const NODE_AUTHENTICATION: Code = dcm("110126", "Node Authentication");
 pub const EMERGENCY_OVERRIDE_STARTED: Code = dcm("110127", "Emergency Override Started");
 /// EventTypeCode: settings of trust or policy changed.
 pub const SECURITY_CONFIGURATION: Code = dcm("110129", "Security Configuration");
-/// EventTypeCode: something that few may do was done.
+/// EventTypeCode: break-glass was declared more often than is usual, or a captured message was explained.
 pub const RESTRICTED_FUNCTION: Code = dcm("110132", "Use of Restricted Function");
+/// EventTypeCode: a law permitted what consent withholds, without override.
+pub const PART_2_EMERGENCY: Code = own("42-cfr-part-2-emergency", "Medical Emergency, 42 CFR 2.51");
+/// EventTypeCode: a review of break-glass is overdue.
+pub const REVIEW_OVERDUE: Code = own("review-overdue", "Break-Glass Review Overdue");
+/// EventTypeCode: a break-glass was judged.
+pub const REVIEW_JUDGED: Code = own("review-judged", "Break-Glass Review Judged");
+/// EventTypeCode: what would be decided, and why.
+pub const EXPLANATION: Code = own("explanation", "Consent Decision Explained");
+/// EventTypeCode: refusals of one sender that have no record each.
+pub const REFUSALS: Code = own("refusals", "Refusals Counted");
 /// EventTypeCode: an access decision worth an alert.
 pub const ACCESS_CONTROL_DECISION: Code = dcm("110147", "Access Control Decision");
 

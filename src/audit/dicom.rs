@@ -181,7 +181,11 @@ fn object(out: &mut String, object: &Object, unlisted: &mut Unlisted) {
     out.push('>');
     let kind = object.id_type;
     coded(out, "ParticipantObjectIDTypeCode", kind.code, kind.system, kind.text);
-    if let Some(query) = &object.query {
+    if let Some(name) = object.name {
+        out.push_str("<ParticipantObjectName>");
+        value(out, name);
+        out.push_str("</ParticipantObjectName>");
+    } else if let Some(query) = &object.query {
         out.push_str("<ParticipantObjectQuery>");
         BASE64.encode_string(query, out);
         out.push_str("</ParticipantObjectQuery>");

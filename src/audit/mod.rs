@@ -9,6 +9,7 @@ mod fit;
 mod journal;
 mod object;
 mod participant;
+pub mod review;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,8 +18,9 @@ use crate::clock::NoRandomness;
 
 pub use event::{Action, Event, Indicator, Outcome, Source};
 pub use events::{
-    AuthenticationFailure, Claimed, ConsentRule, Explained, Import, NodeFailure, Query,
-    Relabelling, Released, RepeatedFailures, Retrieved, Transaction,
+    AuthenticationFailure, Claimed, ConsentRule, Explained, Import, NodeFailure, Operated,
+    Operator, Override, Query, Refusals, Relabelling, Released, RepeatedFailures, Retrieved,
+    Transaction,
 };
 pub use journal::{Announced, Journal, Receipt, Record, Room, Settings, Shape};
 pub use object::{Document, Object};

@@ -17,6 +17,8 @@ pub struct Object {
     pub role: u8,
     /// ParticipantObjectIDTypeCode.
     pub id_type: Code,
+    /// ParticipantObjectName; one with a query has none.
+    pub name: Option<&'static str>,
     /// ParticipantObjectQuery, before base64.
     pub query: Option<String>,
     /// ParticipantObjectDetail: type and value, before base64.
@@ -25,7 +27,8 @@ pub struct Object {
 
 impl Object {
     fn new(id: &str, (type_code, role): (u8, u8), id_type: Code) -> Self {
-        Self { id: id.to_owned(), type_code, role, id_type, query: None, details: Vec::new() }
+        let (name, query, details) = (None, None, Vec::new());
+        Self { id: id.to_owned(), type_code, role, id_type, name, query, details }
     }
 
     pub(super) fn patient(id: &PatientId) -> Self {
@@ -48,6 +51,11 @@ impl Object {
 
     pub(super) fn node(name: &str, alert: &str) -> Self {
         Self::new(name, (2, 13), code::NODE_ID).with_detail("Alert Description", alert.to_owned())
+    }
+
+    /// Audit content, as DICOM PS3.15 A.5.3.2 names it.
+    pub(super) fn audit_log(uri: &str) -> Self {
+        Self { name: Some("Security Audit Log"), ..Self::new(uri, (2, 13), code::URI) }
     }
 
     pub(super) fn resource(uri: &str) -> Self {

@@ -66,6 +66,21 @@ impl fmt::Debug for Requestor {
     }
 }
 
+impl Participant {
+    /// Somebody who is named by his account or id alone.
+    pub(super) fn person(user_id: &str, requestor: bool) -> Self {
+        Self {
+            user_id: user_id.to_owned(),
+            user_name: None,
+            requestor,
+            gateway: false,
+            network: None,
+            role: None,
+            roles: Vec::new(),
+        }
+    }
+}
+
 /// The other end of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{ConfigFile, Failed, operator, say};
+use super::{ConfigFile, Failed, say};
 use crate::ingest::{Progress, Report};
 
 /// Loads FHIR R4 resources: JSON files with a resource or a Bundle, NDJSON, and directories of these.
@@ -13,7 +13,8 @@ use crate::ingest::{Progress, Report};
 /// Patients, consents and documents with their bytes are stored; of clinical resources the codes are kept, by which
 /// the documents of their encounters are labelled. A Bundle is loaded whole or not at all; loading again changes only what changed. An `attachment.url` may be a path
 /// relative to the resource's file, inside the loaded folder. Sizes and hashes are computed, and refused where they
-/// disagree with what is stated. What was refused is told with the reason; the exit code is then 1.
+/// disagree with what is stated. What was refused is told with the reason; the exit code is then 1. Whoever runs it must
+/// be an [[operator]] of the configuration.
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]
@@ -25,11 +26,13 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let config = options.file.read()?;
+    let operator = config.operator()?;
     let bar = bar();
-    let report = config.load(&options.paths, &operator(), &mut |Progress { done, total }| {
-        bar.set_length(u64::try_from(total).unwrap_or(u64::MAX));
-        bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
-    })?;
+    let report =
+        config.load(&options.paths, operator.account(), &mut |Progress { done, total }| {
+            bar.set_length(u64::try_from(total).unwrap_or(u64::MAX));
+            bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
+        })?;
     bar.finish_and_clear();
     tell(&report);
     Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -3,12 +3,15 @@
 mod asking;
 mod assert;
 mod check;
+mod consent;
 mod demo;
+mod explain;
 mod load;
 mod log;
 mod partner;
 mod query;
 mod retrieve;
+mod review;
 mod serve;
 
 use std::io::{self, Write};
@@ -37,6 +40,9 @@ enum Command {
     Check(check::Options),
     Load(load::Options),
     Partner(partner::Options),
+    Consent(consent::Options),
+    Explain(explain::Options),
+    Review(review::Options),
     Query(query::Options),
     Retrieve(retrieve::Options),
     Assert(assert::Options),
@@ -51,6 +57,9 @@ pub fn run() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Load(options) => load::run(&options),
         Command::Partner(options) => partner::run(&options),
+        Command::Consent(options) => consent::run(&options),
+        Command::Explain(options) => explain::run(&options),
+        Command::Review(options) => review::run(options),
         Command::Query(options) => query::run(&options),
         Command::Retrieve(options) => retrieve::run(&options),
         Command::Assert(options) => assert::run(&options),
@@ -85,12 +94,6 @@ impl ConfigFile {
 
 fn read(path: &Path) -> Result<Config, Failed> {
     Ok(config::read(path)?)
-}
-
-/// The operating system's user, for audit.
-fn operator() -> String {
-    let operator = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
-    operator.unwrap_or_else(|_| "unknown".to_owned())
 }
 
 /// A line to stdout; a closed pipe ends the output, not the command.

@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,12 @@ struct RawTarget {
 enum Transport {
     Tls,
     Udp,
+}
+
+impl Raw {
+    pub(super) fn journal(&self) -> &Path {
+        &self.journal
+    }
 }
 
 /// The section's two halves.

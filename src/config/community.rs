@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::Check;
+use crate::gateway::UnknownPatient;
 use crate::ids::{HomeCommunityId, Oid, RepositoryId};
 
 /// `[community]`: who we are.
@@ -11,6 +12,16 @@ pub(super) struct Raw {
     home_community_id: String,
     repository_id: String,
     patient_authority: String,
+    #[serde(default)]
+    unknown_patient: RawUnknownPatient,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawUnknownPatient {
+    #[default]
+    Empty,
+    Error,
 }
 
 /// Who we are, parsed.
@@ -19,6 +30,7 @@ pub(super) struct Community {
     pub(super) home: HomeCommunityId,
     pub(super) repository: RepositoryId,
     pub(super) patient_authority: Oid,
+    pub(super) unknown_patient: UnknownPatient,
 }
 
 pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<Community> {
@@ -33,5 +45,9 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<Community> {
         home: home?,
         repository: repository?,
         patient_authority: patient_authority?,
+        unknown_patient: match raw.unknown_patient {
+            RawUnknownPatient::Empty => UnknownPatient::Empty,
+            RawUnknownPatient::Error => UnknownPatient::Error,
+        },
     })
 }

@@ -4,20 +4,25 @@
 //! paths are relative to the file. A problem names the key, its line and what to do.
 
 mod audit;
+mod break_glass;
 mod check;
 mod community;
 mod consent;
+mod explain;
+mod glass;
 mod issuer;
 mod labels;
 mod load;
 mod log;
 mod metadata;
 mod open;
+mod operator;
 mod partner;
 mod partner_labels;
 mod problem;
 mod profile;
 mod reload;
+mod review;
 mod saml;
 mod seen;
 mod server;
@@ -30,11 +35,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use check::Check;
+pub use explain::ExplainError;
 pub use log::{Format, Level, LogSettings};
 pub use open::{OpenError, Opened};
+pub use operator::{NotAnOperator, Operator, account};
 pub use problem::{Problem, Problems};
 pub use profile::names as profile_names;
 pub use reload::Reload;
+pub use review::{Dossier, ReviewError};
 pub use seen::Seen;
 
 /// Everything that a gateway needs, parsed.
@@ -48,6 +56,12 @@ pub struct Config {
     pub terms: crate::gateway::Terms,
     /// Where believed assertions are remembered.
     pub replay_memory: PathBuf,
+    /// How many declarations of break-glass are usual.
+    pub rates: crate::policy::Limits,
+    /// Where each break-glass is reviewed.
+    pub reviews: crate::audit::review::Settings,
+    /// The accounts whose commands may show data.
+    operators: Vec<String>,
     /// Where documents are.
     pub repository: crate::repository::embedded::Settings,
     /// How resources are loaded.
@@ -80,12 +94,18 @@ struct Raw {
     consent: consent::Raw,
     #[serde(default)]
     labels: labels::Raw,
+    #[serde(default)]
+    break_glass: glass::Raw,
+    #[serde(default)]
+    jurisdiction: glass::RawJurisdiction,
     repository: RawRepository,
     audit: audit::Raw,
     #[serde(default)]
     log: LogSettings,
     #[serde(default)]
     issuer: Vec<issuer::Raw>,
+    #[serde(default)]
+    operator: Vec<operator::Raw>,
     #[serde(default)]
     partner: Vec<partner::Raw>,
 }
@@ -154,7 +174,9 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
     let consent = consent::read(&raw.consent, community.as_ref().map(|c| c.home.clone()), check);
     let labeller = labels::read(&raw.labels, check);
     let host = host_of(&public_url);
+    let glass = glass::read(&mut raw.break_glass, raw.audit.journal(), check);
     let audit = audit::read(&mut raw.audit, &home, &host, check);
+    let operators = operator::read(&raw.operator, check);
 
     if raw.partner.is_empty() {
         check.warnings.push("no [[partner]]: nobody may ask".to_owned());
@@ -198,6 +220,7 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
             repository: community.repository.clone(),
             public_url,
             host,
+            unknown_patient: community.unknown_patient,
         },
         ingest: crate::ingest::Settings {
             home: community.home,
@@ -212,12 +235,19 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
                 generation: 0,
             }),
             policy: crate::policy::Settings { agreements },
-            domain: consent?,
+            consents: crate::consent::Cache::new(crate::consent::Domain {
+                sealed: glass.sealed,
+                part_2_emergency: raw.jurisdiction.us_42_cfr_part_2_emergency,
+                ..consent?
+            }),
             manners,
             outbound,
             failures_per_s: rules.failures_per_s,
         },
         replay_memory,
+        rates: glass.rates,
+        reviews: glass.reviews,
+        operators,
         server: server?,
         repository,
         journal: audit.journal,

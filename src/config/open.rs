@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::{Config, Reload};
 use crate::audit::delivery::Delivery;
+use crate::audit::review::{self, Reviews};
 use crate::audit::{self, Endpoint, Journal};
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::gateway::{Gateway, Parts, Relabelling, Renewal};
@@ -41,6 +42,9 @@ pub enum OpenError {
     /// The journal or a target.
     #[error(transparent)]
     Audit(#[from] audit::Error),
+    /// The review items.
+    #[error(transparent)]
+    Reviews(#[from] review::Error),
 }
 
 impl Config {
@@ -67,6 +71,8 @@ impl Config {
             settings: self.gateway,
             terms: self.terms,
             replay,
+            rates: self.rates,
+            reviews: Reviews::open(&self.reviews)?,
             repository,
             journal,
             metrics,
@@ -74,6 +80,7 @@ impl Config {
             random,
         });
         let gateway = Arc::new(gateway);
+        gateway.look_after_reviews();
         let acceptor = self.server.acceptor.clone();
         let reload = Reload::new(self.path, Arc::clone(&gateway), acceptor, self.fixed, self.files);
         Ok(Opened {

@@ -20,8 +20,12 @@ use crate::server::Acceptor;
 /// How often the files are looked at; a change is read once two looks agree, so that no half a file is.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Keys of `[server]` and `[saml]` that a reload changes.
-const RELOADED: [&str; 7] = [
+/// Sections of which a reload changes no key but those below.
+const SECTIONS: [&str; 8] =
+    ["community", "server", "saml", "labels", "break_glass", "repository", "audit", "log"];
+
+/// Their keys that a reload changes.
+const RELOADED: [&str; 8] = [
     "server.certificate",
     "server.key",
     "server.client_ca",
@@ -29,6 +33,7 @@ const RELOADED: [&str; 7] = [
     "saml.recipients",
     "saml.clock_skew_s",
     "saml.failures_per_s",
+    "break_glass.withheld_sensitivities",
 ];
 
 /// The keys that only a restart changes, with their values.
@@ -50,7 +55,7 @@ impl Fixed {
     pub(super) fn of(raw: &Raw) -> Self {
         let mut keys = BTreeMap::new();
         let table = toml::Table::try_from(raw).unwrap_or_default();
-        for section in ["community", "server", "saml", "labels", "repository", "audit", "log"] {
+        for section in SECTIONS {
             let values = table.get(section).and_then(toml::Value::as_table);
             for (key, value) in values.into_iter().flatten() {
                 let key = format!("{section}.{key}");

@@ -1,8 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::dossier::Weighed;
 use super::facts::ItemKey;
-use super::grant::Weighed;
+use super::lift::Lift;
 use super::plan::Found;
 
 /// Both decisions about one item.
@@ -30,13 +31,13 @@ impl Decision {
 /// ```compile_fail,E0451
 /// use glassgate::consent::{Basis, ItemKey, Permit};
 /// fn forge(basis: Basis) -> Permit {
-///     Permit { item: ItemKey(1), is_override: false, basis }
+///     Permit { item: ItemKey(1), lifts: vec![], basis }
 /// }
 /// ```
 #[derive(Debug)]
 pub struct Permit {
     pub(super) item: ItemKey,
-    pub(super) is_override: bool,
+    pub(super) lifts: Vec<Lift>,
     pub(super) basis: Basis,
 }
 
@@ -50,7 +51,13 @@ impl Permit {
     /// Whether only break-glass releases it.
     #[must_use]
     pub fn is_override(&self) -> bool {
-        self.is_override
+        !self.lifts.is_empty()
+    }
+
+    /// What the override lifted, the gravest last; nothing where treatment permits.
+    #[must_use]
+    pub fn lifts(&self) -> &[Lift] {
+        &self.lifts
     }
 
     /// What permits; of an override, what it lifted, or the rule that itself permits BTG.
@@ -105,12 +112,12 @@ impl Denial {
     }
 }
 
-/// Why break-glass lifts nothing; after the first four nothing of a patient is released at all.
+/// Why break-glass lifts nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bar {
     /// A consent whose base denies and which does not permit BTG itself.
     OptOut,
-    /// A consent that cannot be enforced.
+    /// A consent that cannot be enforced, where the domain does not let break-glass override it.
     Unenforceable,
     /// A consent that permits exchange for other purposes only.
     OtherPurpose,
@@ -120,6 +127,8 @@ pub enum Bar {
     Forbidden,
     /// More confidential than the domain's ceiling.
     Ceiling,
+    /// Of a sensitivity that the domain keeps even from break-glass.
+    Sensitivity,
     /// The item is not the patient's.
     AnotherPatient,
 }
@@ -135,6 +144,7 @@ impl Bar {
             Self::Implicit => "implicit-policy",
             Self::Forbidden => "forbidden",
             Self::Ceiling => "ceiling",
+            Self::Sensitivity => "sensitivity",
             Self::AnotherPatient => "another-patient",
         }
     }
@@ -165,7 +175,7 @@ impl Basis {
         self.consent.as_deref().map(|consent| consent.version.as_str())
     }
 
-    /// `provision.provision[1]`, `provision` or `policyRule` for a base, `consent` for one that cannot be enforced,
+    /// `provision.provision[1]`, `provision`, `policyRule` or `decision` for a base, `consent` for one that cannot be enforced,
     /// `domain` without one.
     #[must_use]
     pub fn path(&self) -> &str {

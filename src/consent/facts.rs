@@ -46,6 +46,9 @@ pub struct Facts {
     /// Its authors: `Practitioner/abc`, or identifiers as bare values.
     #[serde(default)]
     pub authors: Vec<String>,
+    /// What it belongs to: encounters, care plans, as `Encounter/abc` or identifiers as bare values.
+    #[serde(default)]
+    pub related: Vec<String>,
     /// When what it tells of happened.
     #[serde(default)]
     pub date: Option<Span>,
@@ -56,6 +59,25 @@ fn untold() -> bool {
 }
 
 impl Facts {
+    /// An item of which nothing is known.
+    pub(super) fn of_nothing(patient: PatientKey) -> Self {
+        Self {
+            key: ItemKey(0),
+            patient,
+            resource_type: String::new(),
+            reference: String::new(),
+            identifiers: Vec::new(),
+            labels: Vec::new(),
+            unreadable_labels: true,
+            origin: None,
+            classes: Vec::new(),
+            codes: Vec::new(),
+            authors: Vec::new(),
+            related: Vec::new(),
+            date: None,
+        }
+    }
+
     /// Whether each of its labels is one that we can go by.
     #[must_use]
     pub fn labels_are_readable(&self) -> bool {

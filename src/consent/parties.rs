@@ -1,5 +1,9 @@
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::directory::Party;
 use super::logic::{Match, any};
-use crate::fhir::{CodeableConcept, Reference};
+use crate::fhir::{CodeableConcept, Identifier, Reference};
 use crate::ids::{HomeCommunityId, Oid};
 use crate::principal::Claims;
 
@@ -49,72 +53,64 @@ impl Role {
 pub(super) struct Names {
     /// A literal reference without its version.
     reference: Option<String>,
-    /// A logical reference: system and value.
-    identifier: Option<(String, String)>,
+    /// Logical references, its own and those of the contained resource that it points at: system and value.
+    identifiers: Vec<(String, String)>,
 }
 
 impl Names {
-    pub(super) fn read(reference: &Reference) -> Self {
+    pub(super) fn read(reference: &Reference, contained: &[Value]) -> Self {
         let literal = reference.reference.as_deref().map(|text| {
             let bare = text.split_once("/_history/").map_or(text, |(bare, _)| bare);
             bare.trim().to_owned()
         });
-        let identifier = reference.identifier.as_ref().and_then(|identifier| {
-            let value = identifier.value.as_deref()?.trim();
-            let system = identifier.system.as_deref().unwrap_or("").trim();
-            (!value.is_empty()).then(|| (system.to_owned(), value.to_owned()))
-        });
-        Self { reference: literal.filter(|text| !text.is_empty()), identifier }
+        let mut identifiers: Vec<_> = reference.identifier.iter().filter_map(named).collect();
+        let local = literal.as_deref().and_then(|text| text.strip_prefix('#'));
+        let is_it = |resource: &&Value| {
+            local.is_some() && resource.get("id").and_then(Value::as_str) == local
+        };
+        for resource in contained.iter().filter(is_it) {
+            let listed = resource.get("identifier").and_then(Value::as_array);
+            let read = listed.into_iter().flatten().map(Identifier::deserialize);
+            identifiers.extend(read.filter_map(|identifier| named(&identifier.ok()?)));
+        }
+        Self { reference: literal.filter(|text| !text.is_empty()), identifiers }
     }
 
-    /// An OID, as a URN or as an identifier without another system.
-    fn oid(&self) -> Option<Oid> {
+    /// The OIDs, as a URN or as identifiers without another system.
+    fn oids(&self) -> impl Iterator<Item = Oid> + '_ {
         let urn = self.reference.as_deref().filter(|text| text.starts_with("urn:oid:"));
-        if let Some(text) = urn {
-            return Oid::parse(text).ok();
-        }
-        let (system, value) = self.identifier.as_ref()?;
-        matches!(system.as_str(), "" | "urn:ietf:rfc:3986")
-            .then(|| Oid::parse(value).ok())
-            .flatten()
+        let plain =
+            |(system, _): &&(String, String)| matches!(system.as_str(), "" | "urn:ietf:rfc:3986");
+        let values = self.identifiers.iter().filter(plain).map(|(_, value)| value.as_str());
+        urn.into_iter().chain(values).filter_map(|text| Oid::parse(text).ok())
     }
 
-    /// Whether the principal, his organisation or his community is meant.
-    pub(super) fn recipient(&self, claims: &Claims) -> Match {
-        let mut organizations = claims.organization_ids.iter();
-        if let Some(oid) = self.oid() {
-            let community = claims.home_community.as_ref().map(HomeCommunityId::oid);
-            let mut stated = organizations.filter_map(|id| Oid::parse(id).ok()).peekable();
-            // only who states an organisation by OID is certainly not another one
-            let comparable = stated.peek().is_some();
-            let same = community == Some(&oid) || stated.any(|organization| organization == oid);
-            return match (same, comparable) {
-                (true, _) => Match::Yes,
-                (false, true) => Match::No,
-                (false, false) => Match::Unknown,
-            };
+    /// Whether the principal, his organisation or his community is meant; `parties` are whom our domain knows.
+    pub(super) fn recipient(&self, claims: &Claims, parties: &[Party]) -> Match {
+        let known = |party: &&Party| self.reference.as_deref() == Some(party.reference.as_str());
+        if let Some(party) = parties.iter().find(known) {
+            return party.recognises(claims);
         }
-        let known = self.stated_form().is_some_and(|form| {
-            claims.provider_ids.contains(&form) || organizations.any(|id| *id == form)
-        });
-        if known { Match::Yes } else { Match::Unknown }
-    }
-
-    /// An identifier as claims state it: `urn:hl7ii:<root>:<extension>`, or a URI as it is.
-    fn stated_form(&self) -> Option<String> {
-        let (system, value) = self.identifier.as_ref()?;
-        match system.as_str() {
-            "urn:ietf:rfc:3986" => Some(value.clone()),
-            "http://hl7.org/fhir/sid/us-npi" => {
-                Some(format!("urn:hl7ii:2.16.840.1.113883.4.6:{value}"))
-            }
-            system => Some(format!("urn:hl7ii:{}:{value}", system.strip_prefix("urn:oid:")?)),
+        let stated = |text: &str| claims.organization_ids.iter().any(|id| id == text);
+        let forms = self.identifiers.iter().filter_map(stated_form);
+        if forms.into_iter().any(|form| claims.provider_ids.contains(&form) || stated(&form)) {
+            return Match::Yes;
         }
+        let community = claims.home_community.as_ref().map(HomeCommunityId::oid);
+        let organizations: Vec<Oid> =
+            claims.organization_ids.iter().filter_map(|id| Oid::parse(id).ok()).collect();
+        let mut oids = self.oids().peekable();
+        // only who states an organisation by OID is certainly not another one
+        let comparable = oids.peek().is_some() && !organizations.is_empty();
+        if oids.any(|oid| community == Some(&oid) || organizations.contains(&oid)) {
+            return Match::Yes;
+        }
+        if comparable { Match::No } else { Match::Unknown }
     }
 
     /// Whether we are meant.
     pub(super) fn custodian(&self, home: Option<&HomeCommunityId>) -> Match {
-        let ours = self.oid().zip(home).is_some_and(|(oid, home)| oid == *home.oid());
+        let ours = home.is_some_and(|home| self.oids().any(|oid| oid == *home.oid()));
         if ours { Match::Yes } else { Match::Unknown }
     }
 
@@ -145,8 +141,23 @@ impl Names {
             Some(text) => {
                 Match::from(!text.contains("://") || ends_in(text, reference)).min(Match::Unknown)
             }
-            None if self.identifier.is_some() && !identifiers.is_empty() => Match::No,
+            None if !self.identifiers.is_empty() && !identifiers.is_empty() => Match::No,
             None => Match::Unknown,
+        }
+    }
+
+    /// Whether an item that belongs to these is meant, by the encounter, episode or care plan that it belongs to.
+    pub(super) fn related(&self, related: &[String]) -> Match {
+        match any(related.iter().map(|name| self.is(name))) {
+            Some(Match::No) => {
+                let kind = self.reference.as_deref().and_then(kind);
+                let stated = matches!(kind, Some("Encounter" | "EpisodeOfCare" | "CarePlan"))
+                    && related.iter().any(|name| self::kind(name) == kind);
+                // one of another name may still be the same
+                let comparable = related.iter().all(|name| self::kind(name).is_some());
+                if stated && comparable { Match::No } else { Match::Unknown }
+            }
+            found => found.unwrap_or(Match::Unknown),
         }
     }
 
@@ -156,14 +167,31 @@ impl Names {
         if self.reference.as_deref().is_some_and(same) {
             return Match::Yes;
         }
-        match &self.identifier {
-            Some((_, value)) if same(value) => {
+        match self.identifiers.iter().find(|(_, value)| same(value)) {
+            Some((_, value)) => {
                 let unique =
                     value.starts_with("urn:") || value.contains("://") || Oid::parse(value).is_ok();
                 if unique { Match::Yes } else { Match::Unknown }
             }
-            _ => Match::No,
+            None => Match::No,
         }
+    }
+}
+
+fn named(identifier: &Identifier) -> Option<(String, String)> {
+    let value = identifier.value.as_deref()?.trim();
+    let system = identifier.system.as_deref().unwrap_or("").trim();
+    (!value.is_empty()).then(|| (system.to_owned(), value.to_owned()))
+}
+
+/// An identifier as claims state it: `urn:hl7ii:<root>:<extension>`, or a URI as it is.
+fn stated_form((system, value): &(String, String)) -> Option<String> {
+    match system.as_str() {
+        "urn:ietf:rfc:3986" => Some(value.clone()),
+        "http://hl7.org/fhir/sid/us-npi" => {
+            Some(format!("urn:hl7ii:2.16.840.1.113883.4.6:{value}"))
+        }
+        system => Some(format!("urn:hl7ii:{}:{value}", system.strip_prefix("urn:oid:")?)),
     }
 }
 

@@ -1,14 +1,19 @@
+use std::sync::Arc;
+
 use super::item::Item;
 use super::logic::{Effect, Match, Met};
 use super::request::{Asked, Request, View, purpose};
+use super::residual::{Clause, Residual};
 use super::tree::{Dialect, Rule, Tree};
 
 /// A consent with its request side worked out, ready for item after item.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) tree: Tree,
+    pub(super) tree: Arc<Tree>,
     root: Asked,
     rules: Vec<Asked>,
+    treatment: Residual,
+    break_glass: Residual,
     /// Whether the base permits exchange for the purposes asked for, be it to others: such withholding can be lifted.
     permits_exchange: bool,
 }
@@ -33,14 +38,51 @@ pub(super) struct Found {
 }
 
 impl Plan {
-    pub(super) fn new(tree: Tree, request: &Request<'_>) -> Self {
+    pub(super) fn new(tree: Arc<Tree>, request: &Request<'_>) -> Self {
         let root = Asked::of(&tree.root, tree.base, request);
         let rules = tree.rules.iter();
-        let rules = rules.map(|rule| Asked::of(&rule.condition, rule.effect, request)).collect();
+        let rules: Vec<_> =
+            rules.map(|rule| Asked::of(&rule.condition, rule.effect, request)).collect();
         let addressed = purpose(&tree.root, Effect::Permit, request, View::BreakGlass);
         let permits_exchange =
             tree.base == Effect::Permit && addressed.is_none_or(|found| found == Match::Yes);
-        Self { tree, root, rules, permits_exchange }
+        let residual = |view| Residual::of(&tree, &root, &rules, view);
+        let (treatment, break_glass) = (residual(View::Treatment), residual(View::BreakGlass));
+        Self { tree, root, rules, treatment, break_glass, permits_exchange }
+    }
+
+    /// What is left of the consent for this request, for item after item.
+    pub(super) fn residual(&self, view: View) -> &Residual {
+        match view {
+            View::Treatment => &self.treatment,
+            View::BreakGlass => &self.break_glass,
+        }
+    }
+
+    pub(super) fn base(&self) -> Effect {
+        self.tree.base
+    }
+
+    pub(super) fn effect(&self, clause: &Clause) -> Option<Effect> {
+        self.tree.rules.get(clause.rule).map(|rule| rule.effect)
+    }
+
+    /// Whether `clause` is nested in `other`.
+    pub(super) fn is_within(&self, clause: &Clause, other: &Clause) -> bool {
+        let end = self.tree.rules.get(other.rule).map_or(0, |rule| rule.end);
+        clause.rule > other.rule && clause.rule < end
+    }
+
+    /// Whether it does not speak of this request.
+    pub(super) fn is_closed(&self) -> bool {
+        self.root.treatment.found == Match::No
+    }
+
+    /// Whether treatment gets the same of every item.
+    pub(super) fn is_constant(&self) -> bool {
+        self.is_closed()
+            || self.treatment.clauses.iter().all(|clause| clause.data.is_empty())
+                && !self.tree.root.restricts_data()
     }
 
     pub(super) fn permits_exchange(&self) -> bool {
@@ -53,7 +95,7 @@ impl Plan {
         let base = self.tree.base;
         if gate.found == Match::No {
             return match base {
-                Effect::Permit => Verdict::Closed(self.base(gate)),
+                Effect::Permit => Verdict::Closed(self.base_found(gate)),
                 Effect::Deny => Verdict::Silent,
             };
         }
@@ -65,11 +107,11 @@ impl Plan {
         }
         let data = item.met(&self.tree.root, base);
         match base {
-            Effect::Permit if data.found != Match::Yes => Verdict::Deny(self.base(data)),
-            Effect::Permit if gate.found != Match::Yes => Verdict::Closed(self.base(gate)),
-            Effect::Permit => Verdict::Permit(self.base(gate.and_met(data))),
+            Effect::Permit if data.found != Match::Yes => Verdict::Deny(self.base_found(data)),
+            Effect::Permit if gate.found != Match::Yes => Verdict::Closed(self.base_found(gate)),
+            Effect::Permit => Verdict::Permit(self.base_found(gate.and_met(data))),
             Effect::Deny if data.found == Match::No => Verdict::Silent,
-            Effect::Deny => Verdict::Deny(self.base(gate.and_met(data))),
+            Effect::Deny => Verdict::Deny(self.base_found(gate.and_met(data))),
         }
     }
 
@@ -91,27 +133,47 @@ impl Plan {
             || rule.is_some_and(Rule::speaks_of_break_glass)
     }
 
-    /// Whether BTG is forbidden for every item.
-    pub(super) fn forbids_all_break_glass(&self) -> bool {
-        let forbids = |(at, rule): (usize, &Rule)| {
-            rule.effect == Effect::Deny
-                && rule.speaks_of_break_glass()
-                && rule.end == at + 1
-                && self.chain(at, View::BreakGlass, None) != Match::No
-                && self.branch(at).all(|(_, rule)| !rule.condition.restricts_data())
-        };
-        self.root.break_glass.found != Match::No && self.tree.rules.iter().enumerate().any(forbids)
+    /// Whether the base itself denies BTG by name, or may.
+    pub(super) fn base_names_break_glass(&self) -> bool {
+        self.tree.base == Effect::Deny
+            && self.root.break_glass.found != Match::No
+            && self.tree.root.names_break_glass() != Match::No
     }
 
-    /// Whether the base denies and no exception can permit anything, break-glass or not.
+    /// Whether the base denies more than break-glass alone.
+    pub(super) fn base_opts_out(&self) -> bool {
+        self.tree.base == Effect::Deny && !self.tree.root.is_about_break_glass()
+    }
+
+    /// Whether BTG is forbidden for every item.
+    pub(super) fn forbids_all_break_glass(&self) -> bool {
+        let forbids = |clause: &Clause| {
+            let rule = self.tree.rules.get(clause.rule);
+            clause.data.is_empty()
+                && rule.is_some_and(|rule| {
+                    rule.effect == Effect::Deny
+                        && rule.speaks_of_break_glass()
+                        && rule.end == clause.rule + 1
+                })
+        };
+        let by_a_rule = self.root.break_glass.found != Match::No
+            && self.break_glass.clauses.iter().any(forbids);
+        by_a_rule || self.base_names_break_glass() && self.denies_all_break_glass()
+    }
+
+    /// Whether the base denies, and no exception can permit anything, break-glass or not.
     pub(super) fn opts_out(&self) -> bool {
-        let permits = |(at, rule): (usize, &Rule)| {
-            rule.effect == Effect::Permit && self.chain(at, View::BreakGlass, None) == Match::Yes
+        self.base_opts_out() && self.denies_all_break_glass()
+    }
+
+    fn denies_all_break_glass(&self) -> bool {
+        let permits = |clause: &Clause| {
+            self.tree.rules.get(clause.rule).is_none_or(|rule| rule.effect == Effect::Permit)
         };
         self.tree.base == Effect::Deny
             && self.root.break_glass.found != Match::No
             && !self.tree.root.restricts_data()
-            && !self.tree.rules.iter().enumerate().any(permits)
+            && !self.break_glass.clauses.iter().any(permits)
     }
 
     /// The winner among matching rules that have no matching rule nested in them.
@@ -124,8 +186,10 @@ impl Plan {
         let (mut denied, mut permitted) = (None, None::<(bool, usize)>);
         // from the back: what is nested in a rule comes before it, and the last one found is the next in line
         let mut next = usize::MAX;
-        for (at, rule) in self.tree.rules.iter().enumerate().rev() {
-            if !counts(rule) || !rule.effect.holds(self.chain(at, view, Some(item))) {
+        for clause in self.residual(view).clauses.iter().rev() {
+            let at = clause.rule;
+            let Some(rule) = self.tree.rules.get(at) else { continue };
+            if !counts(rule) || !rule.effect.holds(clause.matches(&self.tree, item)) {
                 continue;
             }
             if next >= rule.end {
@@ -141,8 +205,7 @@ impl Plan {
             }
             next = at;
         }
-        let found =
-            |at: usize| Found { rule: Some(at), element: self.met(at, view, Some(item)).element };
+        let found = |at: usize| Found { rule: Some(at), element: self.met(at, view, item).element };
         match (denied, permitted) {
             (Some(at), _) => Some((Effect::Deny, found(at))),
             (None, Some((_, at))) => Some((Effect::Permit, found(at))),
@@ -150,37 +213,20 @@ impl Plan {
         }
     }
 
-    /// A rule matches within those that it is nested in, and within the request that the root speaks of.
-    fn chain(&self, at: usize, view: View, item: Option<&Item<'_>>) -> Match {
-        let gate = self.root.by(view).found;
-        self.branch(at).map(|(at, _)| self.met(at, view, item).found).fold(gate, Match::min)
-    }
-
-    /// A rule and those that it is nested in, upwards; a parent is always an earlier rule.
-    fn branch(&self, at: usize) -> impl Iterator<Item = (usize, &Rule)> {
-        let rule = move |at: usize| self.tree.rules.get(at).map(|rule| (at, rule));
-        std::iter::successors(rule(at), move |(_, below)| below.parent.and_then(rule))
-    }
-
-    /// How one rule matches by itself; without an item, by its request side alone.
-    fn met(&self, at: usize, view: View, item: Option<&Item<'_>>) -> Met {
+    /// How one rule matches by itself.
+    fn met(&self, at: usize, view: View, item: &Item<'_>) -> Met {
         let nothing = Met { found: Match::Unknown, element: "type" };
         let Some((rule, asked)) = self.tree.rules.get(at).zip(self.rules.get(at)) else {
             return nothing;
         };
-        let asked = asked.by(view);
-        match item {
-            Some(item) if asked.found != Match::No => {
-                asked.and_met(item.met(&rule.condition, rule.effect))
-            }
-            _ => asked,
-        }
+        asked.by(view).and_met(item.met(&rule.condition, rule.effect))
     }
 
-    fn base(&self, met: Met) -> Found {
+    fn base_found(&self, met: Met) -> Found {
         let element = match self.tree.dialect {
             Dialect::PolicyRule => "policyRule",
-            Dialect::TypedRoot => met.element,
+            Dialect::Decision if met == Met::ALL => "decision",
+            Dialect::TypedRoot | Dialect::Decision => met.element,
         };
         Found { rule: None, element }
     }

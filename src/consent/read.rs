@@ -1,14 +1,18 @@
+//! Reading a consent: which release of FHIR it is in, and that release's text as one tree.
+
+mod r4;
+mod r5;
+mod shape;
+
 use serde_json::Value;
 
 use super::condition::Condition;
 use super::logic::Effect;
 use super::parties::ends_in;
-use super::tree::{Dialect, Rule, Tree, Window};
+use super::tree::{Rule, Tree, Window};
 use super::unenforceable::Unenforceable;
-use crate::fhir::{CodeableConcept, Consent, Provision, Reference};
-
-/// JSON levels of a consent: a nested provision with an actor's role takes 9, each further nesting 2.
-const DEPTH: usize = 32;
+use crate::fhir::{Date, Identifier, Provision, Reference};
+use shape::{DEPTH, Form};
 
 /// A privacy consent in force by its status.
 #[derive(Debug)]
@@ -16,6 +20,12 @@ pub(super) struct Read {
     pub(super) tree: Tree,
     /// When the consent is in force (R4: the root provision's period).
     pub(super) period: Option<Window>,
+    /// Business identifiers: system and value.
+    pub(super) identifiers: Vec<(String, String)>,
+    /// When it was made.
+    pub(super) date: Option<Date>,
+    /// The policies that it builds on and their authorities.
+    pub(super) policies: Vec<String>,
     patient: Reference,
 }
 
@@ -30,24 +40,17 @@ impl Read {
 
 /// Normalises a consent; `None` if it is not in force or not about privacy.
 pub(super) fn read(json: &str) -> Result<Option<Read>, Unenforceable> {
-    if depth(json) > DEPTH {
+    if shape::depth(json) > DEPTH {
         return Err(Unenforceable::TooDeep { limit: DEPTH });
     }
     let value: Value = serde_json::from_str(json).map_err(|error| malformed(&error))?;
     if value.get("resourceType").and_then(Value::as_str) != Some("Consent") {
         return Err(Unenforceable::NotConsent);
     }
-    r4(&value)?;
-    let consent: Consent = serde_json::from_str(json).map_err(|error| malformed(&error))?;
-    if !in_force(&consent)? || !about_privacy(&consent.scope)? {
-        return Ok(None);
+    match shape::form(&value)? {
+        Form::R4 => r4::read(json, &value),
+        Form::R5 => r5::read(json, &value),
     }
-    unmodified(&value)?;
-    for part in ["provision", "policyRule", "patient"] {
-        populated(value.get(part), part)?;
-    }
-    let (tree, period) = normalise(&consent)?;
-    Ok(Some(Read { tree, period, patient: consent.patient }))
 }
 
 fn malformed(error: &serde_json::Error) -> Unenforceable {
@@ -55,189 +58,48 @@ fn malformed(error: &serde_json::Error) -> Unenforceable {
     Unenforceable::Malformed { line: error.line(), column: error.column() }
 }
 
-/// The deepest nesting of objects and arrays, without building any.
-fn depth(json: &str) -> usize {
-    let (mut open, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'{' | b'[' if !quoted => open += 1,
-            b'}' | b']' if !quoted => open = open.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(open);
-    }
-    deepest
-}
-
-/// Knows R5's elements, and R4's from everything else.
-fn r4(value: &Value) -> Result<(), Unenforceable> {
-    const R4: [&str; 21] = [
-        "resourceType",
-        "id",
-        "meta",
-        "language",
-        "text",
-        "contained",
-        "extension",
-        "identifier",
-        "status",
-        "scope",
-        "category",
-        "patient",
-        "dateTime",
-        "performer",
-        "organization",
-        "sourceAttachment",
-        "sourceReference",
-        "policy",
-        "policyRule",
-        "verification",
-        "provision",
-    ];
-    const R5: [&str; 11] = [
-        "decision",
-        "subject",
-        "grantor",
-        "grantee",
-        "manager",
-        "controller",
-        "regulatoryBasis",
-        "policyBasis",
-        "policyText",
-        "date",
-        "period",
-    ];
-    for (element, content) in value.as_object().into_iter().flatten() {
-        let element = element.as_str();
-        if R5.contains(&element) || element == "provision" && content.is_array() {
-            return Err(Unenforceable::R5 { element: element.to_owned() });
-        }
-        if matches!(element, "modifierExtension" | "implicitRules") {
-            return Err(Unenforceable::Modified { element: element.to_owned() });
-        }
-        if !R4.contains(&element) {
-            let (path, element) = ("Consent".to_owned(), element.to_owned());
-            return Err(Unenforceable::UnknownElement { path, element });
-        }
-    }
-    Ok(())
-}
-
-fn in_force(consent: &Consent) -> Result<bool, Unenforceable> {
-    match consent.status.as_deref() {
-        Some("active") => Ok(true),
-        Some("draft" | "proposed" | "rejected" | "inactive" | "entered-in-error") => Ok(false),
-        found => Err(Unenforceable::Status { found: found.unwrap_or_default().to_owned() }),
+fn effect(text: &str, path: &str) -> Result<Effect, Unenforceable> {
+    match text {
+        "permit" => Ok(Effect::Permit),
+        "deny" => Ok(Effect::Deny),
+        _ => Err(Unenforceable::ProvisionType { path: path.to_owned() }),
     }
 }
 
-/// The scope is required in R4; `research`, `treatment` and `adr` are other people's business.
-fn about_privacy(scope: &CodeableConcept) -> Result<bool, Unenforceable> {
-    let codes: Vec<_> = scope.coding.iter().filter_map(|c| c.code.as_deref()).collect();
-    let other = |code: &&str| matches!(*code, "research" | "treatment" | "adr");
-    if codes.contains(&"patient-privacy") {
-        return Ok(true);
-    }
-    if !codes.is_empty() && codes.iter().all(other) {
-        return Ok(false);
-    }
-    Err(Unenforceable::Scope { found: codes.first().copied().unwrap_or_default().to_owned() })
-}
-
-/// Nothing anywhere may turn the meaning around.
-fn unmodified(consent: &Value) -> Result<(), Unenforceable> {
-    let mut open = vec![consent];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::Object(elements) => {
-                if elements.contains_key("modifierExtension") {
-                    let element = "modifierExtension".to_owned();
-                    return Err(Unenforceable::Modified { element });
-                }
-                open.extend(elements.values());
-            }
-            Value::Array(values) => open.extend(values),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// An empty list would read as "not restricted".
-fn populated(part: Option<&Value>, path: &str) -> Result<(), Unenforceable> {
-    let mut open: Vec<_> = part.into_iter().collect();
-    while let Some(value) = open.pop() {
-        let empty = match value {
-            Value::Null => true,
-            Value::Object(elements) => elements.is_empty(),
-            Value::Array(values) => values.is_empty(),
-            Value::String(text) => text.trim().is_empty(),
-            Value::Bool(_) | Value::Number(_) => false,
+/// Those with a value; without a system they are nobody's.
+fn identifiers(identifiers: &[Identifier]) -> Vec<(String, String)> {
+    let whole = |identifier: &Identifier| {
+        let part = |text: &Option<String>| {
+            text.as_deref().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
         };
-        if empty {
-            return Err(Unenforceable::Empty { path: path.to_owned() });
-        }
-        match value {
-            Value::Object(elements) => open.extend(elements.values()),
-            Value::Array(values) => open.extend(values),
-            _ => {}
-        }
-    }
-    Ok(())
+        Some((part(&identifier.system)?, part(&identifier.value)?))
+    };
+    identifiers.iter().filter_map(whole).collect()
 }
 
-/// Brings both R4 dialects into one form: the R4 text's and IHE PCF's.
-fn normalise(consent: &Consent) -> Result<(Tree, Option<Window>), Unenforceable> {
-    let policy = consent.policy_rule.as_ref().map(opt).transpose()?;
-    let provision = consent.provision.as_ref();
-    let typed = match provision.and_then(|p| p.type_.as_deref()) {
-        None => None,
-        Some(text) => Some(effect(Some(text), "provision")?),
-    };
-    let mut root = Condition::default();
-    let mut period = None;
-    if let Some(provision) = provision {
-        known(provision, "provision")?;
-        root = Condition::read(provision, "provision")?;
-        period = root.period.take();
-    }
-    let children: &[Provision] = provision.map_or(&[], |p| &p.provision);
-    let tree = match (policy, typed) {
-        (None, None) => return Err(Unenforceable::NoBase),
-        (Some(policy), Some(typed)) if policy != typed => return Err(Unenforceable::Disagreement),
-        (_, Some(base)) => {
-            Tree { dialect: Dialect::TypedRoot, base, root, rules: rules(Vec::new(), children)? }
-        }
-        (Some(base), None) => {
-            // R4: the root provision is itself an exception to the base, where it speaks of anything
-            let exception = root.restricts().then(|| Rule {
-                path: "provision".to_owned(),
-                effect: base.opposite(),
-                parent: None,
-                end: 1,
-                names_break_glass: root.names_break_glass(),
-                condition: std::mem::take(&mut root),
-            });
-            let rules = rules(exception.into_iter().collect(), children)?;
-            Tree { dialect: Dialect::PolicyRule, base, root, rules }
-        }
-    };
-    Ok((tree, period))
+fn date(text: Option<&String>) -> Option<Date> {
+    text.and_then(|text| Date::parse(text))
 }
 
-/// Puts nested provisions in line, each before its own; `rules` holds the root's exception, if it is one.
-fn rules(mut rules: Vec<Rule>, provisions: &[Provision]) -> Result<Vec<Rule>, Unenforceable> {
+fn policies<'a>(uris: impl Iterator<Item = &'a Option<String>>) -> Vec<String> {
+    uris.flatten().map(|uri| uri.trim().to_owned()).filter(|uri| !uri.is_empty()).collect()
+}
+
+/// Puts nested provisions in line, each before its own, as `read` reads them with the effect of what they stand in;
+/// `rules` holds the root's exception, if it is one.
+fn nested(
+    mut rules: Vec<Rule>,
+    root: &str,
+    provisions: &[Provision],
+    read: impl Fn(&Provision, &str, Option<Effect>) -> Result<(Effect, Condition), Unenforceable>,
+) -> Result<Vec<Rule>, Unenforceable> {
     let mut open = Vec::new();
-    let root = (!rules.is_empty()).then_some(0);
-    nest(&mut open, "provision", root, provisions);
+    let exception = (!rules.is_empty()).then_some(0);
+    nest(&mut open, root, exception, provisions);
     while let Some((path, provision, parent)) = open.pop() {
-        known(provision, &path)?;
-        let effect = effect(provision.type_.as_deref(), &path)?;
-        let condition = Condition::read(provision, &path)?;
-        let above = parent.and_then(|at| rules.get(at)).map(|rule| rule.names_break_glass);
+        let above = parent.and_then(|at| rules.get(at));
+        let (effect, condition) = read(provision, &path, above.map(|rule| rule.effect))?;
+        let above = above.map(|rule| rule.names_break_glass);
         let own_words = condition.names_break_glass();
         let names_break_glass = above.map_or(own_words, |above| above.max(own_words));
         let own = rules.len();
@@ -263,44 +125,28 @@ fn nest<'p>(
     parent: Option<usize>,
     provisions: &'p [Provision],
 ) {
+    let dot = if within.is_empty() { "" } else { "." };
     let nested = provisions.iter().enumerate().rev();
     open.extend(
-        nested.map(|(at, provision)| (format!("{within}.provision[{at}]"), provision, parent)),
+        nested.map(|(at, provision)| (format!("{within}{dot}provision[{at}]"), provision, parent)),
     );
 }
 
 /// What we do not read could narrow a permit or widen a denial; `id` and plain extensions cannot (FHIR R4 2.4).
-fn known(provision: &Provision, path: &str) -> Result<(), Unenforceable> {
-    let foreign = provision.other.keys().find(|key| !matches!(key.as_str(), "id" | "extension"));
-    match foreign {
+fn known(
+    provision: &Provision,
+    of_the_other_release: [(&str, bool); 2],
+    path: &str,
+) -> Result<(), Unenforceable> {
+    let plain = |key: &&str| !matches!(*key, "id" | "extension");
+    let unread = provision.other.keys().map(String::as_str).find(plain);
+    let foreign =
+        of_the_other_release.into_iter().find_map(|(key, present)| present.then_some(key));
+    match unread.or(foreign) {
         None => Ok(()),
         Some(element) => {
-            Err(Unenforceable::UnknownElement { path: path.to_owned(), element: element.clone() })
+            let element = element.to_owned();
+            Err(Unenforceable::UnknownElement { path: path.to_owned(), element })
         }
     }
-}
-
-fn effect(text: Option<&str>, path: &str) -> Result<Effect, Unenforceable> {
-    match text {
-        Some("permit") => Ok(Effect::Permit),
-        Some("deny") => Ok(Effect::Deny),
-        _ => Err(Unenforceable::ProvisionType { path: path.to_owned() }),
-    }
-}
-
-/// Opt-in and opt-out of v3-ActCode, with restrictions and with exceptions.
-fn opt(rule: &CodeableConcept) -> Result<Effect, Unenforceable> {
-    const SYSTEM: &str = "2.16.840.1.113883.5.4";
-    let mut found = rule.coded().map(|coded| match coded.code.as_str() {
-        _ if crate::labels::canonical(&coded.system) != SYSTEM => None,
-        "OPTIN" | "OPTINR" => Some(Effect::Permit),
-        "OPTOUT" | "OPTOUTE" => Some(Effect::Deny),
-        _ => None,
-    });
-    let first = found.next().flatten();
-    if let Some(effect) = first.filter(|effect| found.all(|other| other == Some(*effect))) {
-        return Ok(effect);
-    }
-    let code = rule.coding.first().and_then(|coding| coding.code.clone());
-    Err(Unenforceable::PolicyRule { found: code.unwrap_or_default() })
 }

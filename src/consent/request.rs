@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 
-use super::condition::Condition;
+use super::condition::{Condition, Term};
+use super::directory::Party;
 use super::logic::{Effect, Match, Met, any};
 use super::parties::{Names, Role};
 use crate::clock::Timestamp;
-use crate::ids::HomeCommunityId;
+use crate::ids::{Coded, HomeCommunityId};
 use crate::principal::Claims;
 use crate::purpose::Purpose;
 
@@ -19,8 +20,11 @@ pub(super) enum View {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) purposes: &'a BTreeSet<Purpose>,
+    /// The purposes as received.
+    pub(super) stated: &'a [Coded],
     pub(super) claims: &'a Claims,
     pub(super) home: Option<&'a HomeCommunityId>,
+    pub(super) parties: &'a [Party],
     pub(super) now: Timestamp,
 }
 
@@ -60,7 +64,11 @@ pub(super) fn purpose(
     view: View,
 ) -> Option<Match> {
     any(condition.purposes.iter().map(|term| {
-        let Some(purpose) = *term else { return Match::Unknown };
+        let purpose = match term {
+            Term::Known(purpose) => *purpose,
+            Term::Local(coded) => return local(coded, request),
+            Term::Unreadable => return Match::Unknown,
+        };
         let asked = request.purposes.iter().any(|asked| asked.is_a(purpose));
         let override_asked = view == View::BreakGlass
             && match effect {
@@ -71,11 +79,17 @@ pub(super) fn purpose(
     }))
 }
 
+/// A code that no other may stand in for; whether what was stated includes it, is not known.
+pub(super) fn local(coded: &Coded, request: &Request<'_>) -> Match {
+    let same = request.stated.iter().any(|stated| stated.same_as(coded));
+    if same { Match::Yes } else { Match::Unknown }
+}
+
 /// One actor on each side suffices, and every side named must match; authors are matched with the item.
 fn actors(actors: &[(Role, Names)], request: &Request<'_>) -> Option<Match> {
     let side = |role: Role| {
         any(actors.iter().filter(|(of, _)| *of == role).map(|(_, names)| match role {
-            Role::Recipient => names.recipient(request.claims),
+            Role::Recipient => names.recipient(request.claims, request.parties),
             Role::Custodian => names.custodian(request.home),
             Role::Author | Role::Unknown => Match::Unknown,
         }))

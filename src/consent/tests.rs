@@ -6,14 +6,18 @@
 mod break_glass;
 mod fixtures;
 mod matching;
+mod pcf;
 mod properties;
+mod r5;
+mod several;
+mod undiluted;
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::clock::Timestamp;
 use crate::ids::{Coded, HomeCommunityId};
-use crate::policy::{Access, Agreement, Etreat, Settings, admit};
+use crate::policy::{Access, Agreement, Etreat, Settings, Terms, admit};
 use crate::principal::{Claims, Principal};
 use crate::purpose::{Purpose, Stated};
 
@@ -41,7 +45,7 @@ pub(super) fn access_as(codes: &[&str], claims: Claims) -> Access {
         partner: "riverside".into(),
         purposes: vec![Purpose::PurposeOfUse, Purpose::BTG],
         code_systems: Vec::new(),
-        break_glass_roles: vec![physician],
+        break_glass: Terms { roles: vec![physician], ..Terms::default() },
         etreat: Etreat::Treatment,
     };
     admit(&Principal::assertion(claims), &Settings { agreements: vec![agreement] }).unwrap()
@@ -74,6 +78,7 @@ pub(super) fn item(confidentiality: &str) -> Facts {
         classes: vec![Coded::new("summary", "urn:example:class")],
         codes: vec![Coded::new("34133-9", "http://loinc.org")],
         authors: vec!["Practitioner/house".into()],
+        related: vec!["Encounter/e1".into()],
         date: Some(Span::new(
             Timestamp::parse("2025-03-01T00:00:00Z").unwrap(),
             Timestamp::parse("2025-03-02T00:00:00Z").unwrap(),

@@ -3,13 +3,13 @@ use super::logic::{Effect, Match};
 use crate::clock::Timestamp;
 use crate::fhir::{Date, Period};
 
-/// A consent of either R4 dialect, as one form.
+/// A consent of any dialect, as one form.
 #[derive(Debug)]
 pub(super) struct Tree {
     pub(super) dialect: Dialect,
     /// What holds where no rule does.
     pub(super) base: Effect,
-    /// Whom and what the base speaks of; empty in the `policyRule` dialect.
+    /// Whom and what the base speaks of; empty in the `policyRule` dialect, R5's grantees in its own.
     pub(super) root: Condition,
     /// The exceptions, each before those nested in it.
     pub(super) rules: Vec<Rule>,
@@ -22,13 +22,24 @@ pub(super) enum Dialect {
     PolicyRule,
     /// PCF, LEAP, Google, HRex: the root provision's `type`.
     TypedRoot,
+    /// FHIR R5: `decision`, turned round at each level of provisions.
+    Decision,
 }
 
 impl Dialect {
+    /// Where the elements of the base's own condition stand.
+    pub(super) fn root_path(self) -> &'static str {
+        match self {
+            Self::PolicyRule | Self::TypedRoot => "provision",
+            Self::Decision => "grantee",
+        }
+    }
+
     pub(super) fn base_path(self) -> &'static str {
         match self {
             Self::PolicyRule => "policyRule",
             Self::TypedRoot => "provision",
+            Self::Decision => "decision",
         }
     }
 }

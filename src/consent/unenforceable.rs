@@ -20,11 +20,13 @@ pub enum Unenforceable {
     /// Another resource.
     #[error("not a Consent resource")]
     NotConsent,
-    /// R5's form, or a mixture.
-    #[error("R5's form of Consent is not enforced yet: element {element}")]
-    R5 {
-        /// The element that gives it away.
-        element: String,
+    /// A mixture of R4's and R5's form.
+    #[error("R4's {r4} stands beside R5's {r5}")]
+    Mixture {
+        /// The element of R4.
+        r4: String,
+        /// The element of R5.
+        r5: String,
     },
     /// A status outside the standard, or none.
     #[error("unknown status {found:?}")]
@@ -32,10 +34,10 @@ pub enum Unenforceable {
         /// The status.
         found: String,
     },
-    /// A scope outside the standard, or none.
-    #[error("unknown scope {found:?}")]
+    /// A scope outside the standard, or none; in R5, no category that tells of privacy.
+    #[error("nothing says that it is about privacy: scope or category {found:?}")]
     Scope {
-        /// The scope's code.
+        /// The code.
         found: String,
     },
     /// `modifierExtension` or `implicitRules` may turn the meaning around.
@@ -58,7 +60,7 @@ pub enum Unenforceable {
         /// Where.
         path: String,
     },
-    /// Neither `policyRule` nor the root's `type` says what holds where no rule does.
+    /// Neither `policyRule` nor the root's `type`, nor R5's `decision`, says what holds where no rule does.
     #[error("no base decision")]
     NoBase,
     /// A `policyRule` other than opt-in and opt-out.
@@ -70,8 +72,8 @@ pub enum Unenforceable {
     /// `policyRule` and the root's `type` contradict each other.
     #[error("policyRule and provision.type disagree")]
     Disagreement,
-    /// A nested provision without a `type`, or with an unknown one.
-    #[error("{path} has no known type")]
+    /// A nested provision without a `type`, or an unknown one or an unknown `decision`.
+    #[error("{path} is neither permit nor deny")]
     ProvisionType {
         /// Where.
         path: String,
@@ -81,6 +83,14 @@ pub enum Unenforceable {
     Period {
         /// Where.
         path: String,
+    },
+    /// A form that is read both ways, by the text and by HL7's own examples.
+    #[error("{path} can be read both ways: {why}")]
+    Ambiguous {
+        /// Where.
+        path: String,
+        /// What may be meant.
+        why: &'static str,
     },
     /// The repository holds it for one patient, it speaks of another.
     #[error("it speaks of another patient")]
@@ -95,7 +105,7 @@ impl Unenforceable {
             Self::Malformed { .. } => "malformed",
             Self::TooDeep { .. } => "too-deep",
             Self::NotConsent => "not-consent",
-            Self::R5 { .. } => "r5",
+            Self::Mixture { .. } => "mixture",
             Self::Status { .. } => "unknown-status",
             Self::Scope { .. } => "unknown-scope",
             Self::Modified { .. } => "modified",
@@ -106,6 +116,7 @@ impl Unenforceable {
             Self::Disagreement => "disagreement",
             Self::ProvisionType { .. } => "provision-type",
             Self::Period { .. } => "period",
+            Self::Ambiguous { .. } => "ambiguous",
             Self::AnotherPatient => "another-patient",
         }
     }
@@ -127,7 +138,7 @@ pub struct Unread {
 pub fn check(json: &str) -> Result<Vec<Unread>, Unenforceable> {
     let Some(read) = read(json)? else { return Ok(Vec::new()) };
     let rules = read.tree.rules.iter().map(|rule| (rule.path.as_str(), &rule.condition));
-    let conditions = [("provision", &read.tree.root)].into_iter().chain(rules);
+    let conditions = [(read.tree.dialect.root_path(), &read.tree.root)].into_iter().chain(rules);
     let unread = conditions.flat_map(|(path, condition)| {
         condition.unread().map(move |element| Unread { path: path.to_owned(), element })
     });

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::Error;
 use super::files::{self, Readers};
 use super::world::{self, Partner};
+use crate::config;
 
 /// The folders and files of a demo, relied on by tests from outside.
 #[derive(Debug, Clone)]
@@ -69,7 +70,7 @@ pub(super) fn write(
     listen: SocketAddr,
     management: SocketAddr,
     receiver: SocketAddr,
-    amend: impl FnOnce(String) -> String,
+    change: impl FnOnce(String) -> String,
 ) -> Result<(), Error> {
     let home = world::HOME;
     let mut toml = format!(
@@ -98,12 +99,21 @@ clock_skew_s = 60
 implicit = "permit-treatment"
 break_glass_ceiling = "R"
 
+[break_glass]
+# the scenario breaks glass on purpose, again and again
+rate_user = 10000
+rate_organization = 10000
+rate_community = 10000
+
 [repository]
 directory = "store"
 
 [audit]
 journal = "audit/journal"
 source_id = "glassgate-demo"
+
+[[operator]]
+account = "{operator}"
 
 [[audit.target]]
 name = "demo-receiver"
@@ -115,6 +125,7 @@ ca = "pki/ca.crt"
 certificate = "pki/gateway/tls.crt"
 key = "pki/gateway/tls.key"
 "#,
+        operator = config::account(),
         repository = world::REPOSITORY,
         authority = world::AUTHORITY,
         receiver_ip = receiver.ip(),
@@ -123,7 +134,7 @@ key = "pki/gateway/tls.key"
     for partner in world::PARTNERS {
         toml.push_str(&partner_section(&partner));
     }
-    files::write(&layout.config(), amend(toml).as_bytes(), Readers::All)
+    files::write(&layout.config(), change(toml).as_bytes(), Readers::All)
 }
 
 fn partner_section(partner: &Partner) -> String {

@@ -48,11 +48,11 @@ impl Stage {
         Self::set_with(directory, port, |toml| toml).await
     }
 
-    /// The same with a configuration that is amended before it is read.
+    /// The same with other settings than the demo's.
     pub async fn set_with(
         directory: &Path,
         port: u16,
-        amend: impl FnOnce(String) -> String,
+        change: impl FnOnce(String) -> String,
     ) -> Result<Self, Error> {
         // first, so that a second demo leaves the one that is up alone
         let (listen, reserved) = reserve(port)?;
@@ -73,7 +73,7 @@ impl Stage {
         let receiver =
             Receiver::start(acceptor, &received).await.map_err(Error::file(&received))?;
         let (management, also_reserved) = reserve(0)?;
-        settings::write(&layout, listen, management, receiver.address(), amend)?;
+        settings::write(&layout, listen, management, receiver.address(), change)?;
 
         let config = config::read(&layout.config())?;
         let report = load(&config, &layout)?;
@@ -143,9 +143,12 @@ impl Stage {
              glassgate query --demo {demo} --patient P-1002\n  \
              glassgate query --demo {demo} --patient P-1002 --purpose BTG --role {physician}\n  \
              glassgate retrieve --demo {demo} --out /tmp {document}\n  \
+             glassgate explain --config {config} --patient P-1002 --purpose BTG --role {physician}\n  \
+             glassgate review --config {config} list\n  \
              curl --cacert {ca} --cert {cert} --key {key} '{url}/xca/query?wsdl'\n  \
              curl {management}/metrics\n  \
              tail -f {received}\n",
+            config = self.layout.config().display(),
             physician = world::PHYSICIAN.0,
             document = world::document_id(1001, 1),
             ca = ca.display(),

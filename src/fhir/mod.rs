@@ -1,14 +1,16 @@
-//! The narrow part of FHIR R4 that decisions read; whatever else a resource holds passes by.
+//! The narrow part of FHIR R4, and of R5's Consent, that decisions read; whatever else a resource holds passes by.
 
+mod consent;
 mod date;
 mod resource;
 mod systems;
 mod types;
 
+pub use consent::{Actor, Consent, ConsentData, ConsentR5, Policy, PolicyBasis, Provision};
 pub use date::{Date, Precision};
 pub use resource::{
-    Actor, Attachment, Binary, Bundle, BundleEntry, Consent, ConsentData, Content, Context,
-    DocumentReference, Patient, Policy, Practitioner, Provision, RelatesTo, Resource,
+    Attachment, Binary, Bundle, BundleEntry, Content, Context, DocumentReference, Patient,
+    Practitioner, RelatesTo, Resource,
 };
 pub use systems::oid_of;
 pub use types::{CodeableConcept, Coding, HumanName, Identifier, Meta, Period, Reference};

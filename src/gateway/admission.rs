@@ -6,9 +6,9 @@ use super::rehearsal::Finding;
 use super::visit::Visit;
 use super::{Arrival, Gateway, Transaction};
 use crate::dsig;
-use crate::metrics::{Metrics, PackagingLabels, PartnerLabels};
-use crate::policy::{self, Access, BreakGlass};
-use crate::saml::{self, Assertion, Check, Means, Reason, Replay, Witness};
+use crate::metrics::{PackagingLabels, PartnerLabels};
+use crate::policy::{self, Access, Answer, BreakGlass};
+use crate::saml::{self, Assertion, Check, Means, Reason, Witness};
 use crate::soap::{self, Message};
 use crate::xml::{self, Bounds, Document, Node, ns};
 
@@ -19,8 +19,8 @@ const BODY: &str = "body";
 /// What a request is admitted with; in a rehearsal nothing is remembered or counted, and each step is told.
 pub(super) struct Admission<'a> {
     pub(super) signatures: &'a dsig::Cache,
-    pub(super) replay: Option<&'a Replay>,
-    pub(super) metrics: Option<&'a Metrics>,
+    /// Where it is remembered and counted.
+    pub(super) earnest: Option<&'a Gateway>,
     /// Where too many requests of the sender failed: only who breaks the glass is let through, up to a share.
     pub(super) crowded: Option<&'a Failures>,
     /// Whether this one is.
@@ -39,8 +39,7 @@ impl Gateway {
     ) -> Result<(Access, Body), Failure> {
         let mut admission = Admission {
             signatures: &self.signatures,
-            replay: Some(&self.replay),
-            metrics: Some(&self.metrics),
+            earnest: Some(self),
             crowded: self.crowded(visit).then_some(&self.failures),
             let_through: false,
             trace: None,
@@ -81,7 +80,7 @@ impl Admission<'_> {
         let means = Means {
             trust: &visit.terms.trust,
             signatures: self.signatures,
-            replay: self.replay,
+            replay: self.earnest.map(|gateway| &gateway.replay),
             now: visit.at,
         };
         let witness = &mut Told(self.trace.as_deref_mut());
@@ -93,9 +92,19 @@ impl Admission<'_> {
         self.step("packaging", right_packaging(visit))?;
         let access = policy::admit(verified.principal(), &visit.terms.policy);
         let access = self.step(PURPOSE, access.map_err(Failure::from))?;
-        if self.crowded.is_some() && !matches!(access.break_glass(), BreakGlass::Honoured(_)) {
+        visit.declare(&access);
+        let access = match self.earnest {
+            Some(gateway) => gateway.watch_rate(access, visit),
+            None => access,
+        };
+        visit.declare(&access);
+        let honoured = matches!(access.break_glass(), BreakGlass::Honoured(_));
+        // an alert of break-glass is told, crowd or not
+        if self.crowded.is_some() && !honoured && visit.alerts.is_empty() {
             return Err(Failure::Busy);
         }
+        let refused = visit.refused.is_some() && access.answer() == Answer::Failure;
+        self.step("break-glass", if refused { Err(Failure::NotHonoured) } else { Ok(()) })?;
         let body = self.step(BODY, read(request.body))?;
         Ok((access, body))
     }
@@ -112,7 +121,7 @@ impl Admission<'_> {
     }
 
     fn count(&self, visit: &Visit, repeated_id: bool) {
-        let Some(metrics) = self.metrics else { return };
+        let Some(metrics) = self.earnest.map(|gateway| &gateway.metrics) else { return };
         let partner = visit.partner_label();
         if repeated_id {
             let labels = PartnerLabels { partner: partner.clone() };

@@ -7,11 +7,12 @@ use super::binding::{bind, readable};
 use super::failure::Failure;
 use super::terms::Terms;
 use super::visit::Visit;
-use crate::consent::{self, Denial, Permit};
-use crate::ids::PatientId;
+use crate::clock::Timestamp;
+use crate::consent::{self, Denial, Domain, Grant, PART_2_EMERGENCY, Permit};
+use crate::ids::{Coded, PatientId};
 use crate::labels::{Confidentiality, HighWater};
-use crate::policy::Access;
-use crate::repository::{Criteria, Items, Released, Snapshot, Subject};
+use crate::policy::{Access, Telling};
+use crate::repository::{self, Candidate, Criteria, Items, Released, Snapshot, Subject};
 
 /// What a request is after.
 #[derive(Debug, Clone)]
@@ -31,6 +32,10 @@ pub(super) struct Disclosure {
     pub(super) withheld: Vec<Withheld>,
     /// What stays for its labels, whatever consent says, for audit alone.
     pub(super) kept: Vec<Withheld>,
+    /// Whether break-glass would release some of it; looked into only for who may be told.
+    pub(super) liftable: bool,
+    /// Whether the patient who was asked for is unknown or opted out, which nobody can tell apart.
+    pub(super) nobody: bool,
     /// What audit must know of the assertion's resource-ids.
     pub(super) notes: Vec<&'static str>,
 }
@@ -41,6 +46,8 @@ pub(super) struct Disclosed {
     pub(super) permit: Permit,
     pub(super) entry: Released,
     pub(super) patient: PatientId,
+    /// Its labels, where more than treatment releases it.
+    pub(super) labels: Vec<Coded>,
     /// Whether a consent of this patient forbids the break-glass that was declared.
     pub(super) forbids_override: bool,
     /// How confidential it is, where its labels say so.
@@ -92,11 +99,16 @@ impl Gateway {
                     subject.as_ref().map_or(std::slice::from_ref(patient), |s| &s.identifiers);
                 let binding = bind(claims, identifiers, manner);
                 disclosure.note(binding.note);
-                if binding.holds
-                    && let Some(subject) = subject
-                {
+                if !binding.holds {
+                    return Ok(disclosure);
+                }
+                if let Some(subject) = subject {
                     let found = &mut disclosure;
-                    self.decide_for(state, access, terms, &subject, patient, criteria, found)?;
+                    let grant =
+                        self.decide_for(state, access, terms, &subject, patient, criteria, found)?;
+                    disclosure.nobody = grant.opts_out();
+                } else {
+                    disclosure.nobody = true;
                 }
             }
             Wanted::Items(items) => {
@@ -107,7 +119,7 @@ impl Gateway {
                     if binding.holds {
                         let criteria = Criteria::Items(items.clone());
                         let found = &mut disclosure;
-                        self.decide_for(
+                        let _grant = self.decide_for(
                             state, access, terms, &subject, &patient, &criteria, found,
                         )?;
                     }
@@ -127,19 +139,19 @@ impl Gateway {
         patient: &PatientId,
         criteria: &Criteria,
         disclosure: &mut Disclosure,
-    ) -> Result<(), Failure> {
+    ) -> Result<Grant, Failure> {
         let consents = state.consents(access, subject.key)?;
-        let grant = consent::grant(
-            access,
-            subject.key,
-            &subject.references,
-            &consents,
-            &terms.domain,
-            self.clock.now(),
-        );
+        let (now, references) = (self.clock.now(), &subject.references);
+        let grant = terms.consents.grant(access, subject.key, references, &consents, now);
         let forbids_override = grant.break_glass_forbidden();
+        let telling = matches!(access.telling(), Some(Telling::Warning { .. }));
+        let found = match telling {
+            // what break-glass would release of it is looked at too
+            true => state.find(&grant, criteria)?,
+            false => candidates(state, &grant, patient, criteria, disclosure)?,
+        };
         let outbound = self.outbound(terms, access);
-        for candidate in state.find(&grant, criteria)? {
+        for candidate in found {
             if let Err(kept) = outbound.check(&candidate.facts) {
                 let (unique_id, patient) = (candidate.unique_id, patient.clone());
                 let why = format!("withheld for its labels: {kept}");
@@ -150,26 +162,55 @@ impl Gateway {
                 Ok(permit) => {
                     if let Some(entry) = state.release(&permit)? {
                         let patient = patient.clone();
+                        let labels = candidate.facts.labels;
+                        let confidentiality = Confidentiality::of(&labels);
+                        let more =
+                            permit.is_override() || permit.basis().element() == PART_2_EMERGENCY;
                         let disclosed = Disclosed {
                             level_alone: outbound.strips(&entry),
-                            confidentiality: Confidentiality::of(&candidate.facts.labels),
+                            confidentiality,
                             permit,
                             entry,
                             patient,
+                            labels: if more { labels } else { Vec::new() },
                             forbids_override,
                         };
                         disclosure.released.push(Arc::new(disclosed));
                     }
                 }
-                Err(denial) => disclosure.withheld.push(Withheld {
-                    unique_id: candidate.unique_id,
-                    patient: patient.clone(),
-                    why: reason(&denial),
-                }),
+                Err(denial) => {
+                    disclosure.liftable |= telling && grant.would_lift(&candidate.facts);
+                    disclosure.withheld.push(Withheld {
+                        unique_id: candidate.unique_id,
+                        patient: patient.clone(),
+                        why: reason(&denial),
+                    });
+                }
             }
         }
-        Ok(())
+        Ok(grant)
     }
+}
+
+/// What is decided item by item: of documents asked for by name all, since audit tells why each was withheld.
+fn candidates(
+    state: &dyn Snapshot,
+    grant: &Grant,
+    patient: &PatientId,
+    criteria: &Criteria,
+    disclosure: &mut Disclosure,
+) -> Result<Vec<Candidate>, Failure> {
+    if let Criteria::Items(_) = criteria {
+        return Ok(state.find(grant, criteria)?);
+    }
+    let sifted = state.sift(grant, criteria)?;
+    let withheld = sifted.withheld.into_iter().map(|unique_id| Withheld {
+        unique_id,
+        patient: patient.clone(),
+        why: "withheld by the patient's consents or the domain's policy".to_owned(),
+    });
+    disclosure.withheld.extend(withheld);
+    Ok(sifted.candidates)
 }
 
 impl Disclosure {
@@ -188,6 +229,18 @@ pub(super) fn high_water(released: &[Arc<Disclosed>]) -> Option<String> {
     let mut high_water = HighWater::default();
     released.iter().for_each(|disclosed| high_water.add(disclosed.confidentiality));
     Some(format!("confidentiality up to {}", high_water.mark()?.code()))
+}
+
+/// Weighs a patient's consents for an access.
+pub(super) fn weigh(
+    state: &dyn Snapshot,
+    access: &Access,
+    subject: &Subject,
+    domain: &Domain,
+    now: Timestamp,
+) -> Result<Grant, repository::Error> {
+    let consents = state.consents(access, subject.key)?;
+    Ok(consent::grant(access, subject.key, &subject.references, &consents, domain, now))
 }
 
 /// What denies, by consent, version, path and element, and why break-glass did not help.

@@ -33,6 +33,8 @@ pub(super) enum Failure {
     Untrusted(Box<Untrusted>),
     /// Policy says no.
     Refused(Refusal),
+    /// Break-glass is not honoured, and the partner wants nothing instead.
+    NotHonoured,
     /// The body asks for something that cannot be answered.
     Registry(Box<RegistryError>),
     /// The store is unreachable or damaged.
@@ -74,6 +76,10 @@ impl Failure {
                 transaction.general_error(),
                 "the request is not permitted",
             )),
+            Self::NotHonoured => Wire::Body(RegistryError::new(
+                transaction.general_error(),
+                "break-glass declaration not honoured",
+            )),
             Self::Registry(error) => Wire::Body((**error).clone()),
             // answered without a record, before anyone asks here
             Self::Busy => Wire::Fault(FaultKind::Receiver.into()),
@@ -91,6 +97,7 @@ impl Failure {
             Self::Soap(error) => error.to_string(),
             Self::Untrusted(untrusted) => untrusted.reason.to_string(),
             Self::Refused(refusal) => refusal.to_string(),
+            Self::NotHonoured => "break-glass declaration not honoured".to_owned(),
             Self::Registry(error) => format!("{}: {}", error.code.as_str(), error.context),
             Self::Store(error) => error.to_string(),
             Self::Busy => "too many requests of the sender failed".to_owned(),
@@ -105,6 +112,7 @@ impl Failure {
             Self::Soap(error) => error.code(),
             Self::Untrusted(untrusted) => untrusted.reason.code(),
             Self::Refused(refusal) => refusal.code(),
+            Self::NotHonoured => "break-glass-not-honoured",
             Self::Registry(error) => error.code.as_str(),
             Self::Store(_) => "store",
             Self::Busy => "busy",
@@ -125,6 +133,7 @@ impl Failure {
             | Self::Untrusted(_)
             | Self::Refused(_)
             | Self::Busy
+            | Self::NotHonoured
             | Self::Registry(_) => Gravity::Serious,
             Self::Store(_) | Self::Internal(_) => Gravity::Major,
         }

@@ -4,131 +4,186 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Gateway;
-use super::disclosure::{Disclosed, Withheld};
+use super::disclosure::{Disclosed, Disclosure};
+use super::failure::Failure;
 use super::visit::Visit;
-use crate::audit::{self, ConsentRule, Event, Room};
-use crate::ids::PatientId;
+use crate::audit::{self, ConsentRule, Event};
+use crate::consent::{PART_2_EMERGENCY, Permit};
+use crate::ids::{Coded, PatientId};
 use crate::metrics::BreakGlassLabels;
-use crate::policy::{Access, BreakGlass};
+use crate::policy::{Access, Answer, BreakGlass, Declared, Telling};
+use crate::purpose::Purpose;
 use crate::xds::RegistryError;
 
-/// The records and the warning that a declaration leads to.
+/// The records and the warning that a decision leads to beside its own.
+#[derive(Default)]
 pub(super) struct Effect {
-    /// 110127 for each patient with an override, 110147 where it was not honoured.
+    /// 110127 for each patient with an override, 110147 where it was not honoured, 110132 for too many declarations.
     pub(super) events: Vec<Event>,
     /// The constant warning, where the caller is told.
     pub(super) warning: Option<RegistryError>,
-    /// What its records may use: those of an honoured declaration all there is, as a life may depend on the answer.
-    pub(super) room: Room,
-    /// What came of it, for metrics.
-    name: &'static str,
-}
-
-impl Effect {
-    /// That of no declaration.
-    fn none() -> Self {
-        Self { events: Vec::new(), warning: None, room: Room::Ordinary, name: "" }
-    }
 }
 
 /// Declared in vain: treatment releases everything already.
 const NO_EFFECT: &str = "no-effect";
+const NOT_HONOURED: &str = "not-honoured";
 
 impl Gateway {
     /// Weighs what was released and what was not; notes on the visit what no event says.
     ///
-    /// The warning depends on the caller's role alone, or on a consent of a patient of whom something is released
-    /// to him anyway: who may not break glass learns nothing from it (sentence 6).
+    /// The warning depends on the caller alone, or on a consent of a patient of whom something is released to him
+    /// anyway: who may not break glass learns nothing from it (sentence 6).
     pub(super) fn weigh(
         &self,
         visit: &mut Visit,
         access: &Access,
         released: &[Arc<Disclosed>],
-        withheld: &[Withheld],
-    ) -> Effect {
-        let effect = match access.break_glass() {
-            BreakGlass::NotDeclared => return Effect::none(),
+        disclosure: &Disclosure,
+    ) -> Result<Effect, Failure> {
+        let by_law = self.permitted_by_law(visit, released);
+        let (events, warned, name) = match access.break_glass() {
+            BreakGlass::NotDeclared => {
+                let warning = self.hint(visit, access, disclosure);
+                return Ok(Effect { events: by_law, warning });
+            }
             BreakGlass::NotHonoured(why) => {
                 let seen = released.iter().map(|d| &d.patient);
-                let seen = seen.chain(withheld.iter().map(|w| &w.patient));
+                let seen = seen.chain(disclosure.withheld.iter().map(|w| &w.patient));
                 let mut patients: BTreeSet<Option<&PatientId>> = seen.map(Some).collect();
                 if patients.is_empty() {
                     patients.insert(visit.query.patient.as_ref());
                 }
                 let shared = visit.transaction();
                 let alert = |patient| Event::override_refused(&shared, patient, why.reason());
-                let events = patients.into_iter().map(alert).collect();
-                let (warning, room) = (Some(self.not_honoured()), Room::Ordinary);
-                Effect { events, warning, room, name: "not-honoured" }
+                (patients.into_iter().map(alert).collect(), true, NOT_HONOURED)
             }
-            BreakGlass::Honoured(_) => self.weigh_honoured(visit, released, withheld),
+            BreakGlass::Honoured(declared) => {
+                self.weigh_honoured(visit, access, declared, released, disclosure)
+            }
         };
-        if effect.name == NO_EFFECT {
+        if name == NO_EFFECT {
             visit.notes.push("break-glass declared, without effect".to_owned());
         }
-        let labels = BreakGlassLabels { partner: visit.partner_label(), effect: effect.name };
-        self.metrics.break_glass.get_or_create(&labels).inc();
-        effect
+        self.count_break_glass(visit, name);
+        // told here, and not once more by whatever fails hereafter
+        visit.refused = None;
+        visit.alerts.extend(events);
+        if warned && access.answer() == Answer::Failure {
+            return Err(Failure::NotHonoured);
+        }
+        let told = warned && access.answer() == Answer::Warning;
+        let warning = told.then(|| self.not_honoured());
+        visit.alerts.extend(by_law);
+        Ok(Effect { events: std::mem::take(&mut visit.alerts), warning })
     }
 
     fn weigh_honoured(
         &self,
         visit: &Visit,
+        access: &Access,
+        declared: &Declared,
         released: &[Arc<Disclosed>],
-        withheld: &[Withheld],
-    ) -> Effect {
-        let shared = visit.transaction();
-        let overridden = self.overridden(released);
+        disclosure: &Disclosure,
+    ) -> (Vec<Event>, bool, &'static str) {
+        let mut shared = visit.transaction();
+        let warned = released.iter().any(|d| d.forbids_override);
         let mut barred: BTreeMap<&PatientId, &str> = BTreeMap::new();
         for disclosed in released.iter().filter(|d| d.forbids_override) {
             barred.insert(&disclosed.patient, "the consent forbids break-glass");
         }
-        for withheld in withheld {
+        for withheld in &disclosure.withheld {
             barred.insert(&withheld.patient, &withheld.why);
         }
-        let overrides = overridden.iter().flat_map(|(patient, documents)| {
-            Event::emergency_override(&shared, patient, documents)
-        });
         let alerts = barred
             .iter()
             .map(|(patient, reason)| Event::override_refused(&shared, Some(patient), reason));
-        let warned = released.iter().any(|d| d.forbids_override);
-        Effect {
-            events: overrides.chain(alerts).collect(),
-            warning: warned.then(|| self.not_honoured()),
-            room: Room::BreakGlass,
-            name: match (overridden.is_empty(), barred.is_empty()) {
-                (false, _) => "override",
-                (true, false) => "not-honoured",
-                (true, true) => NO_EFFECT,
-            },
+        let mut events: Vec<Event> = alerts.collect();
+        if warned && access.answer() == Answer::Failure {
+            // nothing leaves, so nothing was overridden
+            return (events, warned, NOT_HONOURED);
         }
+        let overridden = self.released_by(released, Permit::is_override);
+        let name = match (overridden.is_empty(), barred.is_empty()) {
+            (false, _) => "override",
+            (true, false) => NOT_HONOURED,
+            (true, true) => NO_EFFECT,
+        };
+        // the code as received, and what it means here
+        let normal = Coded::new(Purpose::BTG.code(), "2.16.840.1.113883.5.8");
+        if declared.as_received.code != normal.code {
+            shared.purposes.push(normal.with_display("break the glass"));
+        }
+        let mut overrides = Vec::new();
+        for (patient, released) in overridden {
+            let review = self.open_review(visit, access, declared, patient, &released);
+            let one = audit::Override { rationale: declared.rationale.clone(), review, released };
+            overrides.extend(Event::emergency_override(&shared, patient, &one));
+        }
+        overrides.append(&mut events);
+        (overrides, warned, name)
     }
 
-    /// What only the override released, each document once though it was asked for twice.
-    fn overridden<'d>(
+    /// The records of what a law permitted.
+    fn permitted_by_law(&self, visit: &Visit, released: &[Arc<Disclosed>]) -> Vec<Event> {
+        let permitted = self.released_by(released, by_law);
+        if permitted.is_empty() {
+            return Vec::new();
+        }
+        let shared = visit.transaction();
+        let each = permitted.into_iter();
+        each.flat_map(|(patient, one)| Event::part_2_emergency(&shared, patient, &one)).collect()
+    }
+
+    /// What such permits alone released, each document once though it was asked for twice.
+    fn released_by<'d>(
         &self,
         released: &'d [Arc<Disclosed>],
+        such: impl Fn(&Permit) -> bool,
     ) -> BTreeMap<&'d PatientId, Vec<audit::Released>> {
         let mut overridden: BTreeMap<&PatientId, Vec<audit::Released>> = BTreeMap::new();
         let mut named = BTreeSet::new();
         let mut first = |d: &&Arc<Disclosed>| named.insert(d.permit.item());
-        for disclosed in released.iter().filter(|d| d.permit.is_override() && first(d)) {
+        for disclosed in released.iter().filter(|d| such(&d.permit) && first(d)) {
             overridden.entry(&disclosed.patient).or_default().push(audit::Released {
                 document: audit::Document {
                     unique_id: disclosed.entry.unique_id.clone(),
                     repository: self.settings.repository.to_string(),
                     home: Some(self.settings.home.to_string()),
                 },
+                labels: disclosed.labels.iter().map(|label| label.code.clone()).collect(),
                 rules: rules(disclosed),
             });
         }
         overridden
     }
 
-    fn not_honoured(&self) -> RegistryError {
+    /// Tells who may break glass that it would release more of what he asks for.
+    fn hint(
+        &self,
+        visit: &Visit,
+        access: &Access,
+        disclosure: &Disclosure,
+    ) -> Option<RegistryError> {
+        let Some(Telling::Warning { code }) = access.telling() else { return None };
+        let general = visit.transaction.general_error();
+        let home = &self.settings.home;
+        let warning = || RegistryError::override_available(general, code.as_deref(), home);
+        disclosure.liftable.then(warning)
+    }
+
+    /// The warning of a declaration that is not honoured; the same for all reasons.
+    pub(super) fn not_honoured(&self) -> RegistryError {
         RegistryError::override_not_honoured(&self.settings.home)
     }
+
+    pub(super) fn count_break_glass(&self, visit: &Visit, effect: &'static str) {
+        let labels = BreakGlassLabels { partner: visit.partner_label(), effect };
+        self.metrics.break_glass.get_or_create(&labels).inc();
+    }
+}
+
+fn by_law(permit: &Permit) -> bool {
+    permit.basis().element() == PART_2_EMERGENCY
 }
 
 /// The rule that treatment stopped at, as audit names it; the domain's own policy is no consent.

@@ -12,7 +12,7 @@ use super::glass::Effect;
 use super::record::Drafted;
 use super::reply::{Reply, Unavailable};
 use super::visit::Visit;
-use super::{Arrival, Gateway, Settings, Transaction};
+use super::{Arrival, Gateway, Settings, Transaction, UnknownPatient};
 use crate::audit::{Event, Outcome, Receipt};
 use crate::ids::HomeCommunityId;
 use crate::limits;
@@ -41,7 +41,12 @@ fn find(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Draft
     };
     let matching = matching(&query, &disclosure)?;
     one_patient(&query, &matching)?;
-    let effect = weigh(gateway, visit, &access, &matching, &disclosure);
+    let effect = weigh(gateway, visit, &access, &matching, &disclosure)?;
+    if disclosure.nobody && gateway.settings.unknown_patient == UnknownPatient::Error {
+        visit.alerts = effect.events;
+        let context = "the patient is not known here";
+        return Err(RegistryError::new(ErrorCode::XDSUnknownPatientId, context).into());
+    }
     Ok(found(visit, &gateway.settings.home, &query, &matching, effect))
 }
 
@@ -134,10 +139,10 @@ fn weigh(
     access: &Access,
     matching: &[Arc<Disclosed>],
     disclosure: &Disclosure,
-) -> Effect {
+) -> Result<Effect, Failure> {
     visit.notes.extend(disclosure.remarks());
     visit.notes.extend(high_water(matching));
-    gateway.weigh(visit, access, matching, &disclosure.withheld)
+    gateway.weigh(visit, access, matching, disclosure)
 }
 
 /// The answer, and what is recorded of it.
@@ -181,7 +186,7 @@ fn found(
         );
         visit.answer(receipt, envelope)
     };
-    Drafted { events, outcome: "success", room: effect.room, answer: Box::new(answer) }
+    Drafted { events, outcome: "success", room: visit.room(), answer: Box::new(answer) }
 }
 
 /// Names our community as the request does: some senders compare the texts.
@@ -213,9 +218,8 @@ pub(super) fn failure(
     gateway: &Gateway,
     visit: &Visit,
     receipt: Receipt,
-    error: RegistryError,
+    errors: &[RegistryError],
 ) -> Reply {
     let home = &gateway.settings.home;
-    let error = [error.at(home)];
-    visit.answer(receipt, visit.envelope(0, |out| xds::query_response(out, home, &error, [])))
+    visit.answer(receipt, visit.envelope(0, |out| xds::query_response(out, home, errors, [])))
 }

@@ -45,7 +45,7 @@ fn fetch(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Draf
     let opened = gateway.open(&request, settled);
     let delivered: Vec<_> = opened.iter().flatten().map(|o| Arc::clone(&o.disclosed)).collect();
     visit.notes.extend(high_water(&delivered));
-    let effect = gateway.weigh(visit, &access, &delivered, &disclosure.withheld);
+    let effect = gateway.weigh(visit, &access, &delivered, &disclosure)?;
 
     // the transaction's own records come last: who has seen them has seen all
     let mut events = effect.events;
@@ -59,7 +59,7 @@ fn fetch(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Draf
         }
     }
     errors.extend(effect.warning);
-    Ok(fetched(documents, errors, events, effect.room))
+    Ok(fetched(documents, errors, events, visit.room()))
 }
 
 /// What audit knows of the request, whatever becomes of it.
@@ -101,17 +101,16 @@ pub(super) fn failure(
     gateway: &Gateway,
     visit: &Visit,
     receipt: Receipt,
-    error: RegistryError,
+    errors: &[RegistryError],
 ) -> Reply {
-    let home = &gateway.settings.home;
-    let body = xds::retrieve_response(home, &[error.at(home)], &[]);
+    let body = xds::retrieve_response(&gateway.settings.home, errors, &[]);
     visit.answer(receipt, visit.envelope(body.len(), |out| out.push_str(&body)))
 }
 
 /// A document that is not delivered: what the sender hears, the true reason, and whose it is if that is known.
 struct Missing {
     error: RegistryError,
-    reason: String,
+    reason: Box<str>,
     patient: Option<PatientId>,
 }
 
@@ -132,7 +131,7 @@ impl Gateway {
             disclosure.released.iter().map(|d| (d.entry.unique_id.as_str(), d)).collect();
         let settle = |document: &DocumentRequest| {
             if let Err(error) = self.settings.own(document) {
-                let reason = error.context.clone();
+                let reason = error.context.as_str().into();
                 return Err(Missing {
                     error: error.at(&self.settings.home),
                     reason,
@@ -160,7 +159,7 @@ impl Gateway {
         patient: Option<PatientId>,
     ) -> Missing {
         let error = RegistryError::document_unavailable(&document.document, &self.settings.home);
-        Missing { error, reason: reason.to_owned(), patient }
+        Missing { error, reason: reason.into(), patient }
     }
 
     /// Opens what may leave; a document that cannot be read spoils no other.
@@ -221,7 +220,7 @@ fn retrieved(opened: &[Result<Opened, Missing>], requested: &[audit::Document]) 
     let outcome = |(document, opened): (&audit::Document, &Result<Opened, Missing>)| {
         let (patient, failure) = match opened {
             Ok(opened) => (Some(opened.disclosed.patient.clone()), None),
-            Err(missing) => (missing.patient.clone(), Some(missing.reason.clone())),
+            Err(missing) => (missing.patient.clone(), Some(missing.reason.to_string())),
         };
         Retrieved { document: document.clone(), patient, failure }
     };

@@ -3,40 +3,48 @@
 mod admission;
 mod binding;
 mod disclosure;
+mod explain;
 mod failure;
 mod failures;
 mod glass;
 mod iti38;
 mod iti39;
+mod noise;
 mod outbound;
 mod record;
 mod rehearsal;
 mod relabel;
 mod reply;
 mod report;
+mod review;
 mod terms;
 mod transfer;
 mod visit;
 mod work;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
+use crate::audit::review::{Glass, Reviews};
 use crate::audit::{self, Journal};
 use crate::clock::{Clock, Random};
 use crate::dsig;
 use crate::ids::{HomeCommunityId, RepositoryId};
 use crate::metrics::Metrics;
+use crate::policy::{self, Rates};
 use crate::repository::Repository;
 use crate::saml::{Peer, Replay};
 use crate::soap::{action, wsdl};
+
+use noise::Noise;
 use work::Workers;
 
 use failures::Failures;
 use terms::InForce;
 
+pub use explain::{Declaration, Entry, Explanation, Supposed, Told, explain};
 pub use failure::Refused;
 pub use rehearsal::{Finding, Rehearsal, rehearse};
 pub use relabel::{Relabelling, Renewal};
@@ -58,6 +66,18 @@ pub struct Settings {
     pub public_url: String,
     /// The host of that address.
     pub host: String,
+    /// What a query for a patient whom nobody knows is answered with.
+    pub unknown_patient: UnknownPatient,
+}
+
+/// What a query for an unknown patient is answered with, and so one for a patient who opted out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UnknownPatient {
+    /// Success and nothing, as for a patient without documents.
+    #[default]
+    Empty,
+    /// XDSUnknownPatientId.
+    Error,
 }
 
 /// What a gateway is made of.
@@ -69,6 +89,10 @@ pub struct Parts {
     pub terms: Terms,
     /// Which assertions were believed already.
     pub replay: Replay,
+    /// How many declarations of break-glass are usual.
+    pub rates: policy::Limits,
+    /// Where each break-glass is reviewed.
+    pub reviews: Reviews,
     /// Where documents are.
     pub repository: Arc<dyn Repository>,
     /// Where records become durable.
@@ -94,6 +118,11 @@ pub struct Gateway {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     workers: Workers,
+    rates: Mutex<Rates>,
+    reviews: Reviews,
+    /// Break-glass whose review could not be opened yet.
+    unopened: Mutex<Vec<Glass>>,
+    noise: Noise,
 }
 
 /// The two transactions.
@@ -120,7 +149,8 @@ impl Gateway {
     /// Joins the parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self {
+        let window = parts.rates.window;
+        let gateway = Self {
             settings: parts.settings,
             terms: InForce::new(parts.terms),
             signatures: dsig::Cache::new(),
@@ -132,7 +162,13 @@ impl Gateway {
             clock: parts.clock,
             random: parts.random,
             workers: Workers::start(),
-        }
+            rates: Mutex::new(Rates::new(parts.rates)),
+            reviews: parts.reviews,
+            unopened: Mutex::default(),
+            noise: Noise::new(),
+        };
+        gateway.remember_rates(window);
+        gateway
     }
 
     /// Answers one request, whatever it is.

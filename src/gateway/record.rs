@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
@@ -28,9 +29,9 @@ pub(super) type Answer = Box<dyn FnOnce(&Arc<Gateway>, &Visit, Receipt) -> Reply
 
 /// What the committer hands back: all of it at once, so that the request's task wakes up once.
 pub(super) struct Recorded {
-    visit: Visit,
-    answer: Answer,
-    receipt: Result<Receipt, Unavailable>,
+    pub(super) visit: Visit,
+    pub(super) answer: Answer,
+    pub(super) receipt: Result<Receipt, Unavailable>,
 }
 
 impl Gateway {
@@ -46,19 +47,24 @@ impl Gateway {
         if self.crowded(&visit) {
             return Err(self.busy(&visit));
         }
-        let drafted = self.refusal(&visit, &Failure::Http(refused));
         let (done, recorded) = oneshot::channel();
-        self.hand_over(visit, drafted, done);
+        self.turn_away(visit, &Failure::Http(refused), done, &Handle::current());
         self.recorded(recorded).await
     }
 
     /// What a failure is recorded as, and its answer.
-    pub(super) fn refusal(&self, visit: &Visit, failure: &Failure) -> Drafted {
+    pub(super) fn refusal(&self, visit: &mut Visit, failure: &Failure) -> Drafted {
         let outcome = match failure.gravity() {
             Gravity::Serious => Outcome::serious(failure.reason()),
             Gravity::Major => Outcome::major(failure.reason()),
         };
-        let mut events = match failure {
+        let mut events = std::mem::take(&mut visit.alerts);
+        if let Some(why) = visit.refused {
+            let patient = visit.query.patient.as_ref();
+            events.push(Event::override_refused(&visit.transaction(), patient, why.reason()));
+            self.count_break_glass(visit, "not-honoured");
+        }
+        events.extend(match failure {
             Failure::Untrusted(untrusted) => {
                 vec![Event::user_authentication_failure(&visit.authentication_failure(untrusted))]
             }
@@ -70,9 +76,14 @@ impl Gateway {
                     Event::retrieve(&visit.transaction(), None, &visit.documents, &outcome)
                 }
             },
-        };
-        events.extend(self.alert(visit, failure));
-        let (reason, wire) = (failure.label(), failure.wire(visit.transaction));
+        });
+        let answer = Self::refused(failure, visit.transaction);
+        Drafted { events, outcome: failure.label(), room: visit.room(), answer }
+    }
+
+    /// The answer to a failure.
+    pub(super) fn refused(failure: &Failure, transaction: Transaction) -> Answer {
+        let (reason, wire) = (failure.label(), failure.wire(transaction));
         let answer = move |gateway: &Arc<Self>, visit: &Visit, receipt| {
             info!(
                 transaction = visit.transaction.name(),
@@ -81,21 +92,22 @@ impl Gateway {
                 reason,
                 "refused"
             );
-            match (wire, visit.transaction) {
-                (Wire::Fault(fault), transaction) => {
+            let error = match wire {
+                Wire::Fault(fault) => {
                     let envelope = fault.envelope(visit.message_id.as_deref());
                     let action = transaction.response_action();
-                    visit.pack(receipt, fault.http_status(), action, envelope)
+                    return visit.pack(receipt, fault.http_status(), action, envelope);
                 }
-                (Wire::Body(error), Transaction::Query) => {
-                    iti38::failure(gateway, visit, receipt, error)
-                }
-                (Wire::Body(error), Transaction::Retrieve) => {
-                    iti39::failure(gateway, visit, receipt, error)
-                }
+                Wire::Body(error) => error.at(&gateway.settings.home),
+            };
+            let warning = visit.warned.then(|| gateway.not_honoured());
+            let errors: Vec<_> = std::iter::once(error).chain(warning).collect();
+            match transaction {
+                Transaction::Query => iti38::failure(gateway, visit, receipt, &errors),
+                Transaction::Retrieve => iti39::failure(gateway, visit, receipt, &errors),
             }
         };
-        Drafted { events, outcome: reason, room: Room::Ordinary, answer: Box::new(answer) }
+        Box::new(answer)
     }
 
     /// Gives the records to the journal, after what must not be used again is remembered; visit, answer and receipt
@@ -107,11 +119,7 @@ impl Gateway {
         done: oneshot::Sender<Recorded>,
     ) {
         let Drafted { events, outcome, room, answer } = drafted;
-        let labels = TransactionLabels {
-            transaction: visit.transaction.name(),
-            partner: visit.partner_label(),
-            outcome,
-        };
+        let labels = labels(&visit, outcome);
         let metrics = Arc::clone(&self.metrics);
         if let Some(Err(error)) = visit.pending.take().map(Pending::wait) {
             error!(%error, "an assertion for one time is not remembered, so no answer");
@@ -132,9 +140,9 @@ impl Gateway {
     }
 
     /// Turns a request away that was not looked at: there is no record of it but in the next alert.
-    pub(super) fn turn_away(&self, visit: Visit, done: oneshot::Sender<Recorded>) {
+    pub(super) fn turn_away_unread(&self, visit: Visit, done: oneshot::Sender<Recorded>) {
         let receipt = Err(self.busy(&visit));
-        let answer = self.refusal(&visit, &Failure::Busy).answer;
+        let answer = Self::refused(&Failure::Busy, visit.transaction);
         let _gone = done.send(Recorded { visit, answer, receipt });
     }
 
@@ -152,8 +160,13 @@ impl Gateway {
     }
 }
 
+pub(super) fn labels(visit: &Visit, outcome: &'static str) -> TransactionLabels {
+    let transaction = visit.transaction.name();
+    TransactionLabels { transaction, partner: visit.partner_label(), outcome }
+}
+
 /// Counts a transaction, whether or not its sender still waits.
-fn count(metrics: &Metrics, mut labels: TransactionLabels, recorded: bool) {
+pub(super) fn count(metrics: &Metrics, mut labels: TransactionLabels, recorded: bool) {
     if !recorded {
         // whatever was decided, nobody hears of it
         labels.outcome = "not-recorded";

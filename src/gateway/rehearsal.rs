@@ -54,8 +54,7 @@ pub fn rehearse(
     let mut findings = Vec::new();
     let mut admission = Admission {
         signatures: &dsig::Cache::new(),
-        replay: None,
-        metrics: None,
+        earnest: None,
         crowded: None,
         let_through: false,
         trace: Some(&mut findings),

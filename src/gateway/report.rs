@@ -102,7 +102,7 @@ impl Gateway {
         }
     }
 
-    fn program(&self) -> Endpoint {
+    pub(super) fn program(&self) -> Endpoint {
         let (uri, host) = (self.settings.public_url.clone(), self.settings.host.clone());
         Endpoint { uri, host }
     }

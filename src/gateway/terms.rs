@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::consent::Domain;
+use crate::consent::{self, Domain};
 use crate::labels::Outbound;
 use crate::policy;
 use crate::saml::Trust;
@@ -15,8 +15,8 @@ pub struct Terms {
     pub trust: Trust,
     /// What partners agreed to.
     pub policy: policy::Settings,
-    /// The implicit policy and the ceiling of break-glass.
-    pub domain: Domain,
+    /// What holds where no patient decided, what break-glass may override, and the consents read lately under it.
+    pub consents: consent::Cache,
     /// How each partner's requests are handled, by its name.
     pub manners: BTreeMap<String, Manners>,
     /// What each partner can do with labels, by its name.
@@ -64,7 +64,8 @@ impl InForce {
         let mut slot = self.0.write().unwrap_or_else(PoisonError::into_inner);
         terms.trust.succeed(&slot.trust);
         // who we are is the same until the next start
-        terms.domain.home.clone_from(&slot.domain.home);
+        let home = slot.consents.domain().home.clone();
+        terms.consents = consent::Cache::new(Domain { home, ..terms.consents.domain().clone() });
         *slot = Arc::new(terms);
     }
 }

@@ -1,11 +1,13 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use tracing::error;
 
-use crate::audit::{self, Announced, Receipt};
+use crate::audit::{self, Announced, Event, Receipt, Room};
 use crate::clock::{self, Timestamp};
 use crate::ids::Coded;
+use crate::policy::{Access, Answer, BreakGlass, NotHonoured};
 use crate::principal::Principal;
 use crate::saml::{Peer, Pending, Untrusted};
 use crate::soap::{self, Multipart, Packaging};
@@ -28,6 +30,14 @@ pub(super) struct Visit {
     pub(super) purposes: Vec<Coded>,
     /// What the decision is worth noting for.
     pub(super) notes: Vec<String>,
+    /// Why a declaration of break-glass is not honoured, while no record tells of it.
+    pub(super) refused: Option<NotHonoured>,
+    /// Whether a warning of that belongs into the answer.
+    pub(super) warned: bool,
+    /// Whether break-glass was declared and is honoured.
+    pub(super) break_glass: bool,
+    /// Records that belong before the transaction's own.
+    pub(super) alerts: Vec<Event>,
     /// ITI-38: the query, as far as it could be read.
     pub(super) query: audit::Query,
     /// ITI-39: the documents, as far as they could be read.
@@ -89,6 +99,10 @@ impl Visit {
             message_id: None,
             purposes: Vec::new(),
             notes: Vec::new(),
+            refused: None,
+            warned: false,
+            break_glass: false,
+            alerts: Vec::new(),
             query: audit::Query::default(),
             documents: Vec::new(),
             multipart: Packaging::announced(content_type) == Packaging::Mtom,
@@ -111,6 +125,39 @@ impl Visit {
             roles: claims.roles.clone(),
             assertion_id: claims.assertion_id.clone(),
         });
+    }
+
+    /// What becomes of a declaration of break-glass.
+    pub(super) fn declare(&mut self, access: &Access) {
+        match access.break_glass() {
+            BreakGlass::NotDeclared => {}
+            BreakGlass::Honoured(_) => self.break_glass = true,
+            BreakGlass::NotHonoured(why) => {
+                (self.break_glass, self.refused) = (false, Some(*why));
+                self.warned = access.answer() == Answer::Warning;
+            }
+        }
+    }
+
+    /// Who connected.
+    pub(super) fn peer(&self) -> &audit::Peer {
+        &self.peer
+    }
+
+    /// It will not record soon.
+    pub(super) fn withdraw(&mut self) {
+        self.announced = None;
+    }
+
+    /// What a record of many refusals says of the sender.
+    pub(super) fn refusals(&self) -> audit::Refusals {
+        let (peer, endpoint) = (self.peer.clone(), self.endpoint.clone());
+        audit::Refusals { at: self.at, peer, endpoint, counts: BTreeMap::new() }
+    }
+
+    /// What its records may use: those of an honoured declaration all there is, as a life may depend on the answer.
+    pub(super) fn room(&self) -> Room {
+        if self.break_glass { Room::BreakGlass } else { Room::Ordinary }
     }
 
     /// What all of this request's records share.

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::error;
 
@@ -27,15 +28,15 @@ impl Gateway {
         work: impl FnOnce(&Arc<Self>, &mut Visit) -> Result<Drafted, Failure> + Send + 'static,
     ) -> Result<Reply, Unavailable> {
         let (gateway, (done, recorded)) = (Arc::clone(self), oneshot::channel());
+        let runtime = Handle::current();
         self.workers.take(Box::new(move || {
             // whatever breaks, the visit is left to tell of it
             let result = catch_unwind(AssertUnwindSafe(|| work(&gateway, &mut visit)));
             let result = result.unwrap_or(Err(Failure::Internal("the request was cut short")));
-            if matches!(result, Err(Failure::Busy)) {
-                return gateway.turn_away(visit, done);
+            match result {
+                Ok(drafted) => gateway.hand_over(visit, drafted, done),
+                Err(failure) => gateway.turn_away(visit, &failure, done, &runtime),
             }
-            let drafted = result.unwrap_or_else(|failure| gateway.refusal(&visit, &failure));
-            gateway.hand_over(visit, drafted, done);
         }));
         self.recorded(recorded).await
     }

@@ -26,8 +26,7 @@ pub(super) fn load(
     item: &Item,
 ) -> Result<Loaded, Error> {
     let mut value = item.value.clone();
-    // R5 calls the patient subject
-    let named = if value.get("patient").is_some() { "patient" } else { "subject" };
+    let named = patient_of(&value).ok_or(Error::NoPatient)?;
     let field = value.get_mut(named).ok_or(Error::NoPatient)?;
     let reference = fhir::Reference::deserialize(&*field).map_err(Error::Shape)?;
     let (subject, home) = patient::resolve(batch, settings, &reference)?;
@@ -36,9 +35,18 @@ pub(super) fn load(
     }
     let json = value.to_string();
     let change = batch.put_consent(&item.id, subject.key, &json)?;
-    let cautions = match check(&json) {
+    Ok(Loaded { patient: home, change, cautions: cautions(&json) })
+}
+
+/// The element that names the patient; R5 calls him subject.
+pub(super) fn patient_of(value: &Value) -> Option<&'static str> {
+    ["patient", "subject"].into_iter().find(|element| value.get(element).is_some())
+}
+
+/// What of a consent is not understood.
+pub(super) fn cautions(json: &str) -> Vec<Caution> {
+    match check(json) {
         Ok(unread) => unread.into_iter().map(Caution::Unread).collect(),
         Err(unenforceable) => vec![Caution::Unenforceable(unenforceable)],
-    };
-    Ok(Loaded { patient: home, change, cautions })
+    }
 }

@@ -29,7 +29,8 @@ pub(super) fn facts(
         origin: None,
         classes: codes(&reference.category).chain(format).collect(),
         codes: reference.type_.coded().chain(codes(&reference.context.event)).collect(),
-        authors: reference.author.iter().flat_map(|a| author(a, &reference.contained)).collect(),
+        authors: reference.author.iter().flat_map(|a| names(a, &reference.contained)).collect(),
+        related: related(reference),
         date: span(reference),
     }
 }
@@ -42,9 +43,9 @@ fn value(identifier: &Identifier) -> Option<String> {
     identifier.value.as_deref().map(|value| value.trim().to_owned()).filter(|v| !v.is_empty())
 }
 
-/// Every name of an author. A contained one's `#id` stays among them: it equals no name, so that an author
+/// Every name of an author or an encounter. A contained one's `#id` stays among them: it equals no name, so that an author
 /// without an identifier is unknown rather than absent.
-fn author(author: &Reference, contained: &[Value]) -> Vec<String> {
+fn names(author: &Reference, contained: &[Value]) -> Vec<String> {
     let mut names: Vec<String> = author.reference.iter().cloned().collect();
     names.extend(author.identifier.as_ref().and_then(value));
     let local = author.reference.as_deref().and_then(|name| name.strip_prefix('#'));
@@ -57,6 +58,13 @@ fn author(author: &Reference, contained: &[Value]) -> Vec<String> {
         names.push(author.display.clone().unwrap_or_default());
     }
     names
+}
+
+/// The encounters that the document belongs to, by every name, and what else it is related to, by reference.
+fn related(reference: &DocumentReference) -> Vec<String> {
+    let encounters = reference.context.encounter.iter();
+    let others = reference.context.related.iter().filter_map(|other| other.reference.clone());
+    encounters.flat_map(|e| names(e, &reference.contained)).chain(others).collect()
 }
 
 /// When what the document tells of happened: the service's period, else when it was made.
@@ -98,6 +106,19 @@ mod tests {
                 {"identifier": {"value": "18"}}, {"display": "Dr. Who"}]
         }));
         assert_eq!(facts.authors, ["#a", "17", "Practitioner/b", "18", "Dr. Who"]);
+    }
+
+    #[test]
+    fn what_a_document_belongs_to_has_all_its_names() {
+        let facts = facts_of(json!({
+            "contained": [{"resourceType": "Encounter", "id": "e", "identifier": [{"value": "17"}]}],
+            "context": {
+                "encounter": [{"reference": "#e"}, {"reference": "Encounter/b"}],
+                "related": [{"reference": "CarePlan/c"}, {"identifier": {"value": "order 1"}}]
+            }
+        }));
+        assert_eq!(facts.related, ["#e", "17", "Encounter/b", "CarePlan/c"]);
+        assert!(facts_of(json!({})).related.is_empty());
     }
 
     #[test]

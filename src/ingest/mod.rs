@@ -4,6 +4,7 @@
 //! never visible before it, and no document before its labels.
 
 mod attachment;
+mod check;
 mod consent;
 mod document;
 mod error;
@@ -28,6 +29,7 @@ use crate::repository::embedded::{Batch, Store};
 use parcel::{Item, Kind, Parcel};
 use survey::{Survey, Unit};
 
+pub use check::{Checked, check_consents};
 pub use error::Error;
 pub use relabel::{Batched, Relabelled, Renewed, relabel};
 pub use report::{Caution, Changed, Counts, Place, Refused, Report, Warning};

@@ -138,8 +138,8 @@ pub struct Warning {
 /// What of a loaded resource counts against release, or was not expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Caution {
-    /// A consent that denies everything.
-    #[error("it cannot be enforced and denies everything: {0}")]
+    /// A consent that denies everything, save what break-glass overrides.
+    #[error("it cannot be enforced, so it denies: {0}")]
     Unenforceable(Unenforceable),
     /// A rule of a consent.
     #[error(transparent)]

@@ -48,6 +48,19 @@ impl Confidentiality {
         })
     }
 
+    /// The next lower one, `None` below U.
+    #[must_use]
+    pub fn next_lower(self) -> Option<Self> {
+        Some(match self {
+            Self::Unrestricted => return None,
+            Self::Low => Self::Unrestricted,
+            Self::Moderate => Self::Low,
+            Self::Normal => Self::Moderate,
+            Self::Restricted => Self::Normal,
+            Self::VeryRestricted => Self::Restricted,
+        })
+    }
+
     /// The code.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -91,6 +104,8 @@ mod tests {
         assert_eq!(order.len(), 6);
         assert!(order.windows(2).all(|pair| pair[0] < pair[1]));
         assert!(order.iter().all(|c| Confidentiality::from_code(c.code()) == Some(*c)));
+        assert!(order.windows(2).all(|pair| pair[1].next_lower() == Some(pair[0])));
+        assert_eq!(order[0].next_lower(), None);
     }
 
     #[test]

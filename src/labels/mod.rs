@@ -23,7 +23,7 @@ pub use high_water::HighWater;
 pub use labeller::{Error, Labelled, Labeller, Settings, Stated};
 pub use outbound::{Data, Kept, Outbound, Wanted};
 pub use rules::{Found, TooManyLabels};
-pub use sensitivity::{covers, excludes};
+pub use sensitivity::{Sensitivity, covers, excludes};
 pub use system::{canonical, is_readable};
 pub use valueset::Fault;
 pub use vocabulary::is_duty;

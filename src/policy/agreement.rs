@@ -1,4 +1,4 @@
-use crate::ids::Coded;
+use super::terms::Terms;
 use crate::purpose::Purpose;
 
 /// What all partners agreed to.
@@ -17,8 +17,8 @@ pub struct Agreement {
     pub purposes: Vec<Purpose>,
     /// The systems that its purposes may be coded in; none where any known one may.
     pub code_systems: Vec<String>,
-    /// The roles that may break glass, by code and system.
-    pub break_glass_roles: Vec<Coded>,
+    /// Who may break glass, and how.
+    pub break_glass: Terms,
     /// What this partner means by ETREAT.
     pub etreat: Etreat,
 }
@@ -38,23 +38,5 @@ impl Agreement {
             return self.purposes.contains(&purpose);
         }
         self.purposes.iter().any(|root| purpose.is_a(*root))
-    }
-
-    pub(super) fn may_break_glass(&self, roles: &[Coded]) -> bool {
-        roles.iter().any(|role| self.break_glass_roles.iter().any(|allowed| same(role, allowed)))
-    }
-}
-
-/// Whether two roles are one code of one system; a role without a system is nobody's.
-fn same(one: &Coded, other: &Coded) -> bool {
-    let system = bare(&one.system);
-    !system.is_empty() && system == bare(&other.system) && one.code == other.code
-}
-
-/// A system's OID where it has several names; roles come from SNOMED CT by OID and by URI.
-fn bare(system: &str) -> &str {
-    match system {
-        "http://snomed.info/sct" => "2.16.840.1.113883.6.96",
-        other => other.strip_prefix("urn:oid:").unwrap_or(other),
     }
 }

@@ -37,6 +37,15 @@ impl fmt::Debug for Candidate {
     }
 }
 
+/// Documents of which those that cannot be released were left unread.
+#[derive(Debug, Default)]
+pub struct Sifted {
+    /// Those that may perhaps be released, the newest first, equals by key.
+    pub candidates: Vec<Candidate>,
+    /// The uniqueIds of the others, for audit.
+    pub withheld: Vec<String>,
+}
+
 /// A document entry that a permit released.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Released {

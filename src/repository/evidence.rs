@@ -4,7 +4,7 @@ use super::{Candidate, Criteria, Repository, Snapshot, Subject};
 use crate::clock::Timestamp;
 use crate::consent::{Domain, Grant, Implicit, Permit, grant};
 use crate::ids::{Coded, PatientId};
-use crate::policy::{Access, Agreement, Etreat, Settings, admit};
+use crate::policy::{Access, Agreement, Etreat, Settings, Terms, admit};
 use crate::principal::{Claims, Principal};
 use crate::purpose::{Purpose, Stated};
 
@@ -14,7 +14,7 @@ pub(crate) fn access() -> Access {
         partner: "riverside".into(),
         purposes: vec![Purpose::TREAT],
         code_systems: Vec::new(),
-        break_glass_roles: vec![],
+        break_glass: Terms::default(),
         etreat: Etreat::Treatment,
     };
     let coded = vec![Coded::new("TREAT", "2.16.840.1.113883.5.8")];

@@ -18,7 +18,7 @@ use crate::policy::Access;
 pub use content::{Content, ContentBytes};
 pub use criteria::{Criteria, Items, Status};
 pub use draft::{Change, Draft};
-pub use entry::{Candidate, Released, Subject};
+pub use entry::{Candidate, Released, Sifted, Subject};
 pub use error::{Damage, Error};
 
 /// A store of patients with their consents and documents.
@@ -49,6 +49,9 @@ pub trait Snapshot {
 
     /// Documents of the grant's patient and of nobody else, the newest first, equals by key.
     fn find(&self, grant: &Grant, criteria: &Criteria) -> Result<Vec<Candidate>, Error>;
+
+    /// The same, but what the grant's screen tells to be withheld is left unread: decisions come out alike.
+    fn sift(&self, grant: &Grant, criteria: &Criteria) -> Result<Sifted, Error>;
 
     /// The entry of the document that the permit names.
     fn release(&self, permit: &Permit) -> Result<Option<Released>, Error>;

@@ -32,13 +32,16 @@ pub struct RegistryError {
     pub severity: Severity,
     /// The community that says so; left open it becomes that of the answer.
     pub location: Option<String>,
+    /// What is written in the code's place, where a partner's software wants another.
+    pub spelled: Option<Box<str>>,
 }
 
 impl RegistryError {
     /// An error whose location is left to the answer.
     #[must_use]
     pub fn new(code: ErrorCode, context: impl Into<String>) -> Self {
-        Self { code, context: context.into(), severity: Severity::Error, location: None }
+        let (context, severity) = (context.into(), Severity::Error);
+        Self { code, context, severity, location: None, spelled: None }
     }
 
     /// The one answer for a document that does not exist, is withheld, or belongs to somebody else.
@@ -54,6 +57,25 @@ impl RegistryError {
         let context = "break-glass declaration not honoured";
         let error = Self::new(ErrorCode::GlassgateBreakGlassNotHonoured, context).at(home);
         Self { severity: Severity::Warning, ..error }
+    }
+
+    /// The warning to a caller who may break glass, that it would release more.
+    #[must_use]
+    pub fn override_available(
+        code: ErrorCode,
+        spelled: Option<&str>,
+        home: &HomeCommunityId,
+    ) -> Self {
+        // FHIR's example of an OperationOutcome says it in these words
+        let context = "additional information may be available using the break-the-glass protocol";
+        let spelled = spelled.map(Box::from);
+        Self { severity: Severity::Warning, spelled, ..Self::new(code, context).at(home) }
+    }
+
+    /// The code as it is written.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.spelled.as_deref().unwrap_or_else(|| self.code.as_str())
     }
 
     /// Names the community that says so (ITI TF-2 3.38.4.1.3, 3.39.4.1.3).
@@ -200,7 +222,7 @@ pub(super) fn write_errors(out: &mut String, errors: &[RegistryError], home: &Ho
         out.push_str("<rs:RegistryError codeContext=\"");
         xml::escape_attribute(out, &error.context);
         out.push_str("\" errorCode=\"");
-        out.push_str(error.code.as_str());
+        xml::escape_attribute(out, error.code());
         out.push_str("\" severity=\"");
         out.push_str(error.severity.urn());
         out.push_str("\" location=\"");

@@ -41,6 +41,7 @@ fn check_names_key_line_and_what_to_do() {
     let certificate = "certificate = \"pki/gateway/tls.crt\"";
     let key = "key = \"pki/gateway/tls.key\"";
     let issuer = "certificates = [\"pki/partners/riverside/saml.crt\"";
+    let implicit = "implicit = \"permit-treatment\"";
     for (from, to, at, expected) in [
         (
             etreat,
@@ -91,8 +92,50 @@ fn check_names_key_line_and_what_to_do() {
             "[\"glassgate.toml\"",
             "`issuer[0].certificates`: glassgate.toml holds no certificate; name",
         ),
+        (
+            implicit,
+            "implicit = \"sometimes\"",
+            "sometimes",
+            "`consent.implicit`: `sometimes` is no implicit policy; write permit-treatment",
+        ),
+        (
+            implicit,
+            "implicit = \"deny\"\nbtg_overrides_opt_out = true",
+            "btg_overrides_opt_out",
+            "`consent.btg_overrides_opt_out`: contradicts `implicit`",
+        ),
+        (
+            "[repository]",
+            "[[consent.party]]\nreference = \"Group/g\"\n\n[repository]",
+            "Group/g",
+            "`consent.party[0].reference`: means nobody; add `organizations`, `providers` or",
+        ),
         ("[\"TREAT\", \"BTG\"]", "[\"TREET\"]", "TREET", "`TREET` is no code of HL7 ActReason"),
         ("= \"urn:oid:2.999.1\"", "= \"2.999.x\"", "2.999.x", "`community.home_community_id`: "),
+        (
+            "[break_glass]\n",
+            "[break_glass]\nreview_due_h = 0\n",
+            "review_due_h",
+            "`break_glass.review_due_h`: is out of range; write a number of hours from 1 to",
+        ),
+        (
+            "[[operator]]\n",
+            "[[operator]]\naccount = \"\"\n\n[[operator]]\n",
+            "account = \"\"",
+            "`operator[0].account`: is empty; write an account of this machine",
+        ),
+        (
+            etreat,
+            "etreat = \"treatment\"\nbreak_glass = { telling_code = \"XDSRegistryError\" }\n",
+            "telling_code",
+            "`partner[0].break_glass.telling_code`: says how, but nothing is told; write telling",
+        ),
+        (
+            etreat,
+            "etreat = \"treatment\"\nbreak_glass = { rationale_characters = 0 }\n",
+            "rationale_characters",
+            "`partner[0].break_glass.rationale_characters`: is out of range; write a number from 1",
+        ),
     ] {
         let (_directory, config) = configured(&[(from, to)]);
         let told = check(&config).fails();
@@ -113,6 +156,21 @@ fn check_tells_all_problems_at_once_and_what_is_unwise() {
     assert_eq!(check(&config).fails().lines().count(), 3);
     let missing = check("/nowhere/glassgate.toml".as_ref()).fails();
     assert!(missing.contains("/nowhere/glassgate.toml: No such file"), "{missing}");
+
+    // what overrides patients is told; every setting of consent is taken
+    let consent = "implicit = \"https://profiles.ihe.net/ITI/PCF/Policy-break-glass-only\"\n\
+                   btg_overrides_opt_out = true\nhonour_patient_btg_ban = false\n\
+                   btg_overrides_unenforceable = false\nconflicts = \"most-recent\"\n\
+                   authorities = [\"https://law.example\"]\n\n\
+                   [[consent.party]]\nreference = \"Group/g\"\n\
+                   roles = [{ code = \"309343006\", system = \"2.16.840.1.113883.6.96\" }]\n";
+    let ceiling = "implicit = \"permit-treatment\"\nbreak_glass_ceiling = \"R\"\n";
+    let (_directory, config) = configured(&[(ceiling, consent)]);
+    let run = check(&config);
+    for switch in ["btg_overrides_opt_out", "honour_patient_btg_ban"] {
+        assert!(run.stderr.contains(&format!("warning: `consent.{switch}`: ")), "{run:?}");
+    }
+    run.succeeds();
 
     let tls = played().config.split("transport = \"tls\"").nth(1).unwrap();
     let tls = tls.split("[[issuer]]").next().unwrap();
@@ -198,9 +256,46 @@ fn load_keeps_to_its_folder_and_tells_why() {
 }
 
 #[test]
+fn consent_check_says_which_cannot_be_enforced_and_why() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/consent");
+    let check = |path: &Path| run(["consent".as_ref(), "check".as_ref(), path.as_os_str()]);
+    let told = check(&fixtures.join("accept/p1002.json")).succeeds();
+    assert!(told.contains("p1002.json: Consent/"), "{told}");
+    assert!(told.trim_end().ends_with("it can be enforced"), "{told}");
+
+    let broken = check(&fixtures.join("reject/ambiguous/r5-emergency.json"));
+    assert_eq!(broken.code, Some(1), "{broken:?}");
+    let why =
+        "it cannot be enforced, so it denies: provision[0].provision[0] can be read both ways";
+    assert!(broken.stdout.contains(why), "{broken:?}");
+
+    // a folder is read whole, and what is no JSON spoils nothing else
+    let folder = tempfile::tempdir().unwrap();
+    for name in
+        ["accept/p1003.json", "reject/malformed/cut-off.json", "reject/no-base/no-provision.json"]
+    {
+        let from = fixtures.join(name);
+        fs::copy(&from, folder.path().join(from.file_name().unwrap())).unwrap();
+    }
+    let all = check(folder.path());
+    assert_eq!(all.code, Some(1), "{all:?}");
+    assert!(all.stdout.contains("p1003.json: Consent/") && all.stdout.contains("no base decision"));
+    assert!(all.stderr.contains("refused: ") && all.stderr.contains("cut-off.json"), "{all:?}");
+
+    let empty = tempfile::tempdir().unwrap();
+    assert!(check(empty.path()).fails().contains("no Consent in these files"));
+}
+
+#[test]
 fn help_is_worth_reading() {
     let overview = run(["--help"]).succeeds();
-    for command in ["demo", "serve", "check", "load", "query", "retrieve", "assert"] {
+    let about = run(["consent", "check", "--help"]).succeeds();
+    assert!(about.contains("whether they can be enforced"), "{about}");
+    let commands = [
+        "demo", "serve", "check", "load", "consent", "explain", "review", "query", "retrieve",
+        "assert",
+    ];
+    for command in commands {
         assert!(overview.contains(&format!("  {command}")), "{overview}");
         let help = run([command, "--help"]).succeeds();
         let (about, _) = help.split_once("Usage: ").unwrap();

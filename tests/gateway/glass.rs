@@ -1,11 +1,13 @@
 //! Break-glass: what it releases, to whom, and what it tells those who may not.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use glassgate::client::Query;
 use glassgate::demo::world::{self, HILLTOP, HOME, NURSE, PHYSICIAN, Partner, RIVERSIDE};
 use glassgate::ids::Coded;
 use glassgate::saml::issue::Order;
 use glassgate::soap::Packaging;
-use glassgate::xds::{DocumentRequest, Status};
+use glassgate::xds::{DocumentRequest, Status, StoredQuery};
 
 use crate::asked::{codes, numbered, numbers, without_uuids};
 use crate::record::{Record, kinds};
@@ -234,5 +236,43 @@ fn emergency_treatment_is_what_the_agreement_says() {
         assert_eq!(asks(HILLTOP, "ETREAT", NURSE).await, warned);
         // below it in the vocabulary, it means break-glass to neither
         assert_eq!(asks(HILLTOP, "ERTREAT", PHYSICIAN).await, treated);
+    });
+}
+
+#[test]
+fn a_review_that_cannot_be_opened_holds_no_answer_back_and_is_on_record() {
+    let settings = glassgate::config::read(&shared().stage.layout.config()).unwrap().reviews;
+    // somebody else is at the file
+    let other = rusqlite::Connection::open(&settings.path).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let order = Order { subject: "dr.unopened".to_owned(), ..physician() };
+    let (asked, message) = run(async {
+        let ask = shared().ask(&RIVERSIDE, &order);
+        let asked = shared().query_as(&RIVERSIDE, &ask, &find(1002).body()).await;
+        (asked, shared().records(&ask).await.remove(0))
+    });
+    drop(other);
+    assert_eq!(numbers(&asked.answer), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(kinds(&asked.records), [("110127", "0"), ("ITI-38", "0")]);
+    let review = STANDARD.encode("not opened yet");
+    assert!(message.contains(&format!("type=\"Review\" value=\"{review}\"")), "{message}");
+}
+
+#[test]
+fn a_refused_declaration_is_told_and_recorded_whatever_else_is_wrong() {
+    let wrong = Query::new(StoredQuery::FindDocuments)
+        .text("$XDSDocumentEntryPatientId", &world::patient_id(1002));
+    run(async {
+        let asked = shared().query(&RIVERSIDE, &nurse(), &wrong).await;
+        assert_eq!(asked.answer.status, Status::Failure);
+        assert_eq!(codes(&asked.answer.errors), ["XDSStoredQueryMissingParam", WARNING]);
+        assert_eq!(kinds(&asked.records), [("110147", "4"), ("ITI-38", "8")]);
+        assert_eq!(asked.records[0].patients, [world::patient_id(1002)]);
+        // known or not, with documents or without: the same
+        for patient in [1001, 1004, 1005, 9999] {
+            let asked = shared().query(&RIVERSIDE, &nurse(), &find(patient)).await;
+            assert_eq!(codes(&asked.answer.errors), [WARNING], "{patient}");
+            assert_eq!(kinds(&asked.records), [("110147", "4"), ("ITI-38", "0")], "{patient}");
+        }
     });
 }

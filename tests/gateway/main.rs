@@ -2,7 +2,9 @@
 
 mod asked;
 mod clients;
+mod edited;
 mod errors;
+mod explained;
 mod find;
 mod get;
 mod glass;
@@ -21,6 +23,7 @@ mod resource_id;
 mod shelf;
 mod slow;
 mod strain;
+mod terms;
 mod tls;
 mod trust;
 mod unseen;

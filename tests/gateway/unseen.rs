@@ -25,7 +25,7 @@ fn deleted() -> &'static World {
 }
 
 /// Puts empty Bundles where the documents would be: what is there is left as it is.
-fn without_restricted(layout: &Layout) {
+pub(crate) fn without_restricted(layout: &Layout) {
     for patient in PATIENTS {
         let folder = layout.data().join(format!("p{patient}"));
         fs::create_dir_all(folder.join("documents")).unwrap();
@@ -73,8 +73,9 @@ async fn both(
 }
 
 /// A boundary is made of a UUID, and nothing else may differ.
-fn same(one: &Raw, other: &Raw, about: &str) {
+pub(crate) fn same(one: &Raw, other: &Raw, about: &str) {
     assert_eq!(one.status, other.status, "{about}");
+    assert_eq!(one.body.len(), other.body.len(), "{about}");
     let content_types = [one, other].map(|raw| without_uuids(raw.content_type.as_bytes()));
     assert_eq!(content_types[0], content_types[1], "{about}");
     if one.content_type.starts_with("multipart/") {
@@ -85,7 +86,7 @@ fn same(one: &Raw, other: &Raw, about: &str) {
 }
 
 /// Queries that meet what a patient withholds in every way there is.
-async fn queries(patient: u32) -> Vec<String> {
+pub(crate) async fn queries(patient: u32) -> Vec<String> {
     let btg = order(&RIVERSIDE, "BTG");
     let of_1002 = shared().query(&RIVERSIDE, &btg, &find(1002)).await.answer.documents;
     let uuid = |n: u32| {
@@ -115,6 +116,7 @@ async fn queries(patient: u32) -> Vec<String> {
             .text("$XDSDocumentEntryUniqueId", &hiv)
             .list("$AssociationTypes", &["urn:ihe:iti:2007:AssociationType:RPLC"]),
     ];
+    queries.extend(every_stored_query(patient, &hiv));
     if patient == 1002 {
         queries.push(Query::get_entries(HOME, &[uuid(5)]));
         queries.push(Query::get_entries(HOME, &[uuid(6), uuid(1), uuid(5)]));
@@ -123,13 +125,75 @@ async fn queries(patient: u32) -> Vec<String> {
     queries.iter().cloned().chain(refs).map(|query| query.body()).collect()
 }
 
+/// Each stored query once, about what a patient withholds; and once more wrong, so that it ends in an error.
+fn every_stored_query(patient: u32, unique_id: &str) -> Vec<Query> {
+    let status = [Availability::Approved.urn()];
+    let about = |stored: StoredQuery| {
+        let query = Query::new(stored).of(HOME);
+        let patient = world::patient_id(patient);
+        match stored {
+            StoredQuery::FindDocuments | StoredQuery::FindDocumentsByReferenceId => query
+                .text("$XDSDocumentEntryPatientId", &patient)
+                .list("$XDSDocumentEntryStatus", &status)
+                .list("$XDSDocumentEntryReferenceIdList", &["order-7"]),
+            StoredQuery::FindSubmissionSets => query
+                .text("$XDSSubmissionSetPatientId", &patient)
+                .list("$XDSSubmissionSetStatus", &status),
+            StoredQuery::FindFolders => {
+                query.text("$XDSFolderPatientId", &patient).list("$XDSFolderStatus", &status)
+            }
+            StoredQuery::GetAll => query
+                .text("$patientId", &patient)
+                .list("$XDSDocumentEntryStatus", &status)
+                .list("$XDSSubmissionSetStatus", &status)
+                .list("$XDSFolderStatus", &status),
+            StoredQuery::GetDocuments | StoredQuery::GetDocumentsAndAssociations => {
+                query.list("$XDSDocumentEntryUniqueId", &[unique_id])
+            }
+            StoredQuery::GetFolders => query.list("$XDSFolderUniqueId", &[unique_id]),
+            StoredQuery::GetAssociations | StoredQuery::GetSubmissionSets => {
+                query.list("$uuid", &["urn:uuid:00000000-0000-4000-8000-000000000000"])
+            }
+            StoredQuery::GetSubmissionSetAndContents => {
+                query.text("$XDSSubmissionSetUniqueId", unique_id)
+            }
+            StoredQuery::GetFolderAndContents => query.text("$XDSFolderUniqueId", unique_id),
+            StoredQuery::GetFoldersForDocument => {
+                query.text("$XDSDocumentEntryUniqueId", unique_id)
+            }
+            StoredQuery::GetRelatedDocuments => query
+                .text("$XDSDocumentEntryUniqueId", unique_id)
+                .list("$AssociationTypes", &["urn:ihe:iti:2007:AssociationType:RPLC"]),
+        }
+    };
+    let right = StoredQuery::ALL.into_iter().map(about);
+    let wrong = StoredQuery::ALL.into_iter().map(|stored| {
+        // the same patient or document twice is one too many; nothing at all is one too few
+        let query = about(stored);
+        if matches!(stored, StoredQuery::FindDocuments) {
+            query.text("$XDSDocumentEntryPatientId", "x")
+        } else {
+            Query::new(stored).of(HOME)
+        }
+    });
+    let elsewhere = about(StoredQuery::FindDocuments).of("urn:oid:2.999.77");
+    right.chain(wrong).chain([elsewhere]).collect()
+}
+
 /// Retrieves that meet what a patient withholds.
-fn retrieves(patient: u32) -> Vec<String> {
+pub(crate) fn retrieves(patient: u32) -> Vec<String> {
     let of = |ns: &[u32]| ns.iter().map(|n| numbered(patient, *n)).collect::<Vec<_>>();
     let foreign = DocumentRequest { repository: "2.999.9".to_owned(), ..numbered(patient, 5) };
     let mut across = of(&[6]);
     across.push(numbered(1001, 1));
+    let away =
+        DocumentRequest { home: Some("urn:oid:2.999.77".to_owned()), ..numbered(patient, 6) };
+    let homeless = DocumentRequest { home: None, ..numbered(patient, 6) };
+    let errors = vec![away, numbered(patient, 6), homeless, numbered(patient, 1)];
+    let many = vec![numbered(patient, 5); glassgate::limits::RETRIEVE_DOCUMENTS + 1];
+    let twice = of(&[5, 5, 1, 1]);
     let lists = [of(&[5]), of(&[5, 6]), of(&[1, 5]), of(&[6, 2, 999, 5]), across, vec![foreign]];
+    let lists = lists.into_iter().chain([errors, many, twice]).collect::<Vec<_>>();
     lists.iter().map(|list| retrieve_request(list)).collect()
 }
 
@@ -149,6 +213,7 @@ fn the_two_worlds_differ_to_a_physician_who_breaks_glass() {
 
 #[test]
 fn withheld_and_deleted_are_one_to_a_query() {
+    let _made = deleted();
     run(async {
         for (partner, order) in askers() {
             for body in queries(1002).await {
@@ -163,6 +228,7 @@ fn withheld_and_deleted_are_one_to_a_query() {
 
 #[test]
 fn withheld_and_deleted_are_one_to_a_retrieve() {
+    let _made = deleted();
     run(async {
         for (partner, order) in askers() {
             for body in retrieves(1002) {
@@ -177,6 +243,7 @@ fn withheld_and_deleted_are_one_to_a_retrieve() {
 
 #[test]
 fn where_break_glass_is_forbidden_a_physician_cannot_tell_either() {
+    let _made = deleted();
     let physician = order(&RIVERSIDE, "BTG");
     run(async {
         for body in queries(1003).await {

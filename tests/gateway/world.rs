@@ -45,7 +45,21 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
 impl World {
     /// A world of that name, into whose data something is put beforehand; what is there is left as it is.
     pub(crate) fn with(name: &str, prepare: impl FnOnce(&Layout)) -> Self {
-        Self::amended(name, prepare, |toml| toml)
+        Self::changed(name, prepare, &[])
+    }
+
+    /// The same with other settings: each first text is replaced wherever it stands, and must stand somewhere.
+    pub(crate) fn changed(
+        name: &str,
+        prepare: impl FnOnce(&Layout),
+        changes: &[(&str, &str)],
+    ) -> Self {
+        Self::amended(name, prepare, |toml| {
+            changes.iter().fold(toml, |toml, (from, to)| {
+                assert!(toml.contains(from), "{from} is not in {toml}");
+                toml.replace(from, to)
+            })
+        })
     }
 
     /// The same with another configuration.

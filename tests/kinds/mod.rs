@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use glassgate::audit::review::{Item, Judgement, State, Verdict};
 use glassgate::audit::{
     AuthenticationFailure, Claimed, ConsentRule, Document, Endpoint, Event, Explained, Import,
-    NodeFailure, Outcome, Peer, Query, Relabelling, Released, RepeatedFailures, Requestor,
-    Retrieved, Source, Transaction,
+    NodeFailure, Operated, Operator, Outcome, Override, Peer, Query, Refusals, Relabelling,
+    Released, RepeatedFailures, Requestor, Retrieved, Source, Transaction,
 };
 use glassgate::clock::Timestamp;
 use glassgate::ids::{Coded, PatientId};
@@ -191,10 +192,22 @@ pub(crate) fn every_kind(sender: &Sender) -> Vec<Event> {
     events.extend(aborted);
     let released = |document: &Document| Released {
         document: document.clone(),
+        labels: vec!["R".to_owned(), format!("PSY{text}")],
         rules: vec![rule.clone(); 1 + sender.rules],
     };
-    let released: Vec<_> = documents.iter().map(released).collect();
-    events.extend(Event::emergency_override(&transaction, &patient, &released));
+    let rationale = (!text.is_empty()).then(|| format!("unconscious{text}"));
+    let released = documents.iter().map(released).collect();
+    let one = Override { rationale, review: Some(i64::MAX), released };
+    events.extend(Event::emergency_override(&transaction, &patient, &one));
+    events.extend(Event::part_2_emergency(&transaction, &patient, &one.released));
+    events.extend(of_operators(text, &patient, &documents));
+    events.push(Event::unusual_rate(&transaction, "the 4th declaration of a user in 24 h", true));
+    events.push(Event::refusals(&Refusals {
+        at: NOW,
+        peer: transaction.peer.clone(),
+        endpoint: endpoint("gateway"),
+        counts: [("digest-mismatch", 41), ("expired", 1)].into(),
+    }));
     events.extend(Event::relabelled(&Relabelling {
         at: NOW,
         endpoint: endpoint("gateway"),
@@ -213,5 +226,42 @@ pub(crate) fn every_kind(sender: &Sender) -> Vec<Event> {
         resources: vec![format!("Consent/c-1002{text}")],
         outcome: Outcome::success(),
     }));
+    events
+}
+
+/// What operators look at and decide.
+fn of_operators(text: &str, patient: &PatientId, documents: &[Document]) -> Vec<Event> {
+    let operated = Operated {
+        at: NOW,
+        operator: Operator { account: "eve".to_owned(), uid: 1000 },
+        endpoint: endpoint("gateway"),
+    };
+    let item = Item {
+        id: 1,
+        opened: NOW,
+        due: NOW,
+        state: State::Justified,
+        partner: "riverside".to_owned(),
+        issuer: text.to_owned(),
+        subject: format!("user-7{text}"),
+        user_name: format!("<user-7@https://idp.example>{text}"),
+        organization: None,
+        patient: patient.clone(),
+        declared: "BTG".to_owned(),
+        rationale: None,
+        escalated: None,
+    };
+    let judgement = Judgement {
+        at: NOW,
+        operator: "eve".to_owned(),
+        verdict: Verdict::Justified,
+        note: Some(text.to_owned()),
+        rationale: Some(text.to_owned()),
+    };
+    let consents = [format!("Consent/c-1002{text}")];
+    let mut events = Event::explanation(&operated, patient, text, &[], documents, &consents);
+    events.push(Event::audit_log_used(&operated, "file:///srv/reviews.db", text, Some(patient)));
+    events.push(Event::review_judged(&operated, &item, &judgement));
+    events.push(Event::review_overdue(NOW, &endpoint("gateway"), &item));
     events
 }

@@ -1,6 +1,6 @@
 use crate::audit::{
     AuthenticationFailure, Claimed, ConsentRule, Document, Endpoint, Event, Indicator, Outcome,
-    Peer, Query, Released, Requestor, Retrieved, Source, Transaction,
+    Override, Peer, Query, Released, Requestor, Retrieved, Source, Transaction,
 };
 use crate::clock::Timestamp;
 use crate::ids::{Coded, PatientId};
@@ -106,9 +106,25 @@ fn an_override_names_each_document_and_the_rule_that_withheld_it() {
         path: "provision.provision[0]".to_owned(),
     };
     assert_eq!(rule.to_string(), "Consent/c-1002/_history/3#provision.provision[0]");
-    let released = [1, 2].map(|n| Released { document: document(n), rules: vec![rule.clone()] });
-    let events = Event::emergency_override(&transaction(), &patient(1002), &released);
+    let labels = vec!["R".to_owned(), "PSY".to_owned()];
+    let released = [1, 2].map(|n| Released {
+        document: document(n),
+        labels: labels.clone(),
+        rules: vec![rule.clone()],
+    });
+    let mut one = Override { rationale: None, review: Some(12), released: released.into() };
+    let events = Event::emergency_override(&transaction(), &patient(1002), &one);
     let [event] = events.as_slice() else { panic!("one record") };
+    let detail = |event: &Event, at: usize, name: &str| {
+        let found = event.objects[at].details.iter().find(|(one, _)| *one == name);
+        found.map(|(_, value)| value.clone())
+    };
+    assert_eq!(detail(event, 1, "Rationale").as_deref(), Some("owed to the review"));
+    assert_eq!(detail(event, 1, "Review").as_deref(), Some("12"));
+    assert_eq!(detail(event, 2, "Security Labels").as_deref(), Some("R,PSY"));
+    one.rationale = Some("unconscious".to_owned());
+    let said = &Event::emergency_override(&transaction(), &patient(1002), &one)[0];
+    assert_eq!(detail(said, 1, "Rationale").as_deref(), Some("unconscious"));
     assert_eq!(event.type_code.unwrap().code, "110127");
     let ids: Vec<_> = event.objects.iter().map(|object| object.id.as_str()).collect();
     assert_eq!(ids, ["P-1002^^^&2.999.1.3&ISO", "gw.example", "2.999.1.4.1", "2.999.1.4.2"]);
@@ -166,8 +182,10 @@ fn no_message_is_larger_than_every_receiver_takes() {
     let rule = ConsentRule { id: text.clone(), version: Some(text.clone()), path: text.clone() };
     let document =
         Document { unique_id: text.clone(), repository: text.clone(), home: Some(text.clone()) };
-    let released = vec![Released { document, rules: vec![rule; 100] }; 100];
-    for event in Event::emergency_override(&transaction, &patient(1), &released) {
+    let labels = vec![text.clone(); 100];
+    let released = vec![Released { document, labels, rules: vec![rule; 100] }; 100];
+    let one = Override { rationale: Some(text), review: None, released };
+    for event in Event::emergency_override(&transaction, &patient(1), &one) {
         let xml = xml(&event);
         assert!(xml.len() < AUDIT_MESSAGE_BYTES, "{}", xml.len());
         assert!(xml.contains(" more PurposeOfUse") && xml.contains(" more RoleIDCode"));

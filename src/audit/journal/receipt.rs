@@ -17,6 +17,12 @@ impl Receipt {
         Self { first, last }
     }
 
+    /// One for each request that one record tells of.
+    pub(crate) fn split(self, requests: usize) -> impl Iterator<Item = Self> {
+        let Self { first, last } = self;
+        std::iter::repeat_n((first, last), requests).map(|(first, last)| Self { first, last })
+    }
+
     /// The numbers of the records in the journal.
     #[must_use]
     pub fn records(&self) -> RangeInclusive<u64> {

@@ -10,9 +10,9 @@ use openssl::x509::X509;
 use super::captured::Captured;
 use super::mend;
 use crate::audit::{Endpoint, Event, Explained, Journal};
-use crate::cli::{ConfigFile, Failed, operator, read, say};
+use crate::cli::{ConfigFile, Failed, read, say};
 use crate::clock::{Clock, SystemClock, SystemRandom, Timestamp};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::gateway::{self, Arrival, Finding, Rehearsal, Transaction};
 use crate::ids::Coded;
 use crate::policy::{Access, BreakGlass};
@@ -42,7 +42,7 @@ pub(super) struct Options {
     /// The transaction; by default that of the request's path, or of its wsa:Action.
     #[arg(long, value_enum)]
     transaction: Option<Kind>,
-    /// Show what the assertion says of user and patient.
+    /// Show what the assertion says of user and patient; for operators alone.
     #[arg(long)]
     show: bool,
 }
@@ -59,6 +59,9 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let config = read(&options.file.config)?;
     let bytes = fs::read(&options.message)
         .map_err(|error| format!("cannot read {}: {error}", options.message.display()))?;
+    // what is masked anybody may see who may read the configuration
+    let operator =
+        if options.show { config.operator()?.account().to_owned() } else { config::account() };
     let mut captured = Captured::read(&bytes);
     match options.transaction {
         Some(Kind::Query) => captured.transaction = Transaction::Query,
@@ -84,7 +87,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let event = Event::message_explained(&Explained {
         at: SystemClock.now(),
         endpoint,
-        operator: operator(),
+        operator,
         file: options.message.display().to_string(),
         shown: options.show,
         verdict: verdict(&rehearsal),

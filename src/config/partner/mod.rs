@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::break_glass;
 use super::check::Check;
 use super::profile;
 use crate::gateway::ResourceId;
@@ -41,6 +42,7 @@ pub(super) struct Raw {
     pub(super) understood_labels: Option<Vec<String>>,
     pub(super) strip_labels_outbound: Option<bool>,
     pub(super) break_glass_roles: Option<Vec<RawRole>>,
+    pub(super) break_glass: Option<break_glass::Raw>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +87,7 @@ impl Raw {
             audiences recipients any_recipient etreat purposes code_systems one_time unique_ids
             clock_skew_s longest_lifetime_s require_authn_statement authn_contexts resource_id
             strict_packaging understood_labels strip_labels_outbound break_glass_roles
+            break_glass
         }
     }
 }

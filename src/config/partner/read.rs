@@ -1,6 +1,7 @@
 use openssl::hash::MessageDigest;
 
 use super::Raw;
+use crate::config::break_glass;
 use crate::config::check::Check;
 use crate::config::partner_labels;
 use crate::config::saml::{LONGEST_SKEW_S, Rules};
@@ -175,7 +176,8 @@ impl Section<'_, '_> {
                 "write both, as in { code = \"309343006\", system = \"2.16.840.1.113883.6.96\" }";
             self.problem("break_glass_roles", "has a role without code or system", mend);
         }
-        if purposes.contains(&Purpose::BTG) && break_glass_roles.is_empty() {
+        let glass = raw.break_glass.get_or_insert_default();
+        if purposes.contains(&Purpose::BTG) && break_glass_roles.is_empty() && glass.no_members() {
             self.check.warnings.push(format!(
                 "partner `{name}` may declare break-glass, but no role may: see `{}`",
                 self.key("break_glass_roles")
@@ -183,13 +185,8 @@ impl Section<'_, '_> {
         }
         let code_systems = raw.code_systems.get_or_insert_default();
         let code_systems = code_systems.iter().map(|system| bare(system)).collect();
-        Some(Agreement {
-            partner: name,
-            purposes,
-            code_systems,
-            break_glass_roles,
-            etreat: etreat?,
-        })
+        let break_glass = break_glass::read(glass, break_glass_roles, self.at, self.check);
+        Some(Agreement { partner: name, purposes, code_systems, break_glass, etreat: etreat? })
     }
 }
 

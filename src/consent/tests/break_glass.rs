@@ -228,3 +228,197 @@ fn an_item_of_another_patient_is_denied_either_way() {
     let facts = Facts { patient: PatientKey(2), ..item("N") };
     assert_eq!(outcomes(&[], &facts), ("deny", "another-patient"));
 }
+
+#[test]
+fn what_the_domain_keeps_even_from_break_glass_stays() {
+    let withholding = consent(json!({
+        "type": "permit",
+        "provision": [{"type": "deny", "securityLabel": label("R")}]
+    }));
+    let labelled = |codes: &[&str]| {
+        let mut facts = item("R");
+        facts.labels.extend(codes.iter().map(|code| Coded::new(code, ACT_CODE)));
+        facts
+    };
+    let all = std::slice::from_ref(&withholding);
+    assert_eq!(outcomes(all, &labelled(&["PSY"])), ("deny", "override"));
+    assert_eq!(outcomes(all, &labelled(&["PSY", "PSYTHPN"])), ("deny", "sensitivity"));
+    // what treatment gets is not withheld
+    let open = consent(json!({"type": "permit"}));
+    assert_eq!(outcomes(&[open], &labelled(&["PSYTHPN"])), ("permit", "permit"));
+    let nothing = Domain { sealed: vec![], ..domain() };
+    let grant = granted_in(&nothing, &access(&["BTG"]), &[withholding]);
+    assert!(grant.decide(&labelled(&["PSYTHPN"])).outcome().unwrap().is_override());
+}
+
+#[test]
+fn what_break_glass_would_lift_is_just_what_it_lifts() {
+    let withholding = || {
+        consent(json!({
+            "type": "permit",
+            "provision": [{"type": "deny", "securityLabel": label("R")}]
+        }))
+    };
+    let opted_out = consent(json!({"type": "deny"}));
+    for consents in [vec![], vec![withholding()], vec![opted_out], vec![consent(json!({}))]] {
+        let undeclared = granted(&access(&["TREAT"]), &consents);
+        let declared = granted(&access(&["BTG"]), &consents);
+        for confidentiality in ["", "N", "R", "V"] {
+            let facts = item(confidentiality);
+            let lifted = declared.decide(&facts).outcome().is_ok_and(|permit| permit.is_override());
+            assert_eq!(undeclared.would_lift(&facts), lifted, "{confidentiality} {consents:?}");
+        }
+    }
+}
+
+#[test]
+fn a_law_permits_in_an_emergency_what_it_protects_and_is_no_override() {
+    let withholding = consent(json!({
+        "type": "permit",
+        "provision": [{"type": "deny", "securityLabel": label("R")}]
+    }));
+    let mut protected = item("R");
+    protected.labels.push(Coded::new("42CFRPart2", ACT_CODE));
+    let us = Domain { part_2_emergency: true, ..domain() };
+    let decide = |domain: &Domain, purpose: &str, consent: &Value, facts: &Facts| {
+        let consents = std::slice::from_ref(consent);
+        granted_in(domain, &access(&[purpose]), consents).decide(facts).outcome()
+    };
+    for purpose in ["ETREAT", "ERTREAT"] {
+        let permit = decide(&us, purpose, &withholding, &protected).unwrap();
+        assert!(!permit.is_override());
+        assert_eq!(permit.basis().element(), PART_2_EMERGENCY);
+        assert_eq!((permit.consent(), permit.path()), (Some("c1"), "provision.provision[0]"));
+    }
+    assert!(decide(&us, "TREAT", &withholding, &protected).is_err());
+    assert!(decide(&us, "HPAYMT", &withholding, &protected).is_err());
+    assert!(decide(&us, "ETREAT", &withholding, &item("R")).is_err());
+    assert!(decide(&domain(), "ETREAT", &withholding, &protected).is_err());
+    assert!(decide(&us, "ETREAT", &consent(json!({"type": "deny"})), &protected).is_err());
+    protected.labels.push(Coded::new("V", CONFIDENTIALITY));
+    assert!(decide(&us, "ETREAT", &withholding, &protected).is_err());
+}
+
+/// What BTG comes to in a domain: the bar's code, or what it lifted.
+fn lifted(domain: &Domain, consents: &[Value], facts: &Facts) -> Result<Vec<Lift>, &'static str> {
+    let grant = granted_in(domain, &access(&["BTG"]), consents);
+    let bar = grant.break_glass_bar();
+    match grant.decide(facts).outcome() {
+        Ok(permit) => {
+            assert!(bar.is_none() || !permit.is_override(), "{bar:?} {permit:?}");
+            Ok(permit.lifts().to_vec())
+        }
+        Err(denial) => Err(denial.break_glass().map_or("deny", Bar::code)),
+    }
+}
+
+#[test]
+fn the_domain_decides_whether_an_opt_out_can_be_overridden() {
+    let overriding = Domain { btg_overrides_opt_out: true, ..domain() };
+    let out = [consent(json!({"type": "deny"}))];
+    assert_eq!(lifted(&domain(), &out, &item("N")), Err("opt-out"));
+    assert_eq!(lifted(&overriding, &out, &item("N")), Ok(vec![Lift::OptOut]));
+    assert_eq!(Lift::OptOut.switch(), Some("btg_overrides_opt_out"));
+    // where no consent bars break-glass, an opt-out does too
+    let strict = Domain { implicit: Implicit::Deny, ..overriding.clone() };
+    assert_eq!(lifted(&strict, &[], &item("N")), Err("implicit-policy"));
+    assert_eq!(lifted(&strict, &out, &item("N")), Err("opt-out"));
+    // never beyond the ceiling
+    assert_eq!(lifted(&overriding, &out, &item("V")), Err("ceiling"));
+    // nor over the patient's own ban, in whatever form
+    let named =
+        [json!("TREAT"), json!("BTG")].map(|code| purpose(code.as_str().unwrap())[0].clone());
+    for ban in [
+        json!({"type": "deny", "purpose": named}),
+        json!({"type": "deny", "provision": [{"type": "deny", "purpose": purpose("BTG")}]}),
+    ] {
+        assert_eq!(lifted(&domain(), &[consent(ban.clone())], &item("N")), Err("opt-out"), "{ban}");
+        assert_eq!(
+            lifted(&overriding, &[consent(ban.clone())], &item("N")),
+            Err("forbidden"),
+            "{ban}"
+        );
+        let neither = Domain { honour_patient_btg_ban: false, ..overriding.clone() };
+        let both = vec![Lift::Ban, Lift::OptOut];
+        assert_eq!(lifted(&neither, &[consent(ban.clone())], &item("N")), Ok(both), "{ban}");
+    }
+    // a consent for other purposes is no opt-out
+    let research = [consent(json!({"type": "permit", "purpose": purpose("HRESCH")}))];
+    assert_eq!(lifted(&overriding, &research, &item("N")), Err("other-purpose"));
+}
+
+#[test]
+fn the_domain_decides_whether_a_ban_is_honoured() {
+    let ignoring = Domain { honour_patient_btg_ban: false, ..domain() };
+    let banning = [consent(json!({"type": "permit", "provision": [
+        {"type": "deny", "securityLabel": label("R")},
+        {"type": "deny", "purpose": purpose("BTG")}
+    ]}))];
+    assert_eq!(lifted(&domain(), &banning, &item("R")), Err("forbidden"));
+    assert_eq!(lifted(&ignoring, &banning, &item("R")), Ok(vec![Lift::Ban]));
+    assert_eq!(lifted(&ignoring, &banning, &item("N")), Ok(vec![]));
+    assert_eq!(lifted(&ignoring, &banning, &item("V")), Err("ceiling"));
+    assert_eq!(Lift::Ban.switch(), Some("honour_patient_btg_ban"));
+    // what denies a purpose that cannot be read is more than a ban
+    let unread = json!([{"system": "urn:example:purposes", "code": "x"}]);
+    let unread = [consent(json!({"type": "deny", "purpose": unread}))];
+    assert_eq!(lifted(&ignoring, &unread, &item("N")), Err("opt-out"));
+    // a consent that denies nothing but BTG is a ban, and no opt-out
+    let alone = [
+        consent(json!({"type": "deny", "purpose": purpose("BTG")})),
+        consent(json!({"type": "permit", "securityLabel": label("N")})),
+    ];
+    assert_eq!(lifted(&domain(), &alone, &item("R")), Err("forbidden"));
+    assert_eq!(lifted(&ignoring, &alone, &item("R")), Ok(vec![Lift::Withholding, Lift::Ban]));
+}
+
+#[test]
+fn the_domain_decides_whether_what_cannot_be_enforced_is_overridden() {
+    let broken = [json!({"resourceType": "Consent", "status": "whatever"})];
+    let strict = Domain { btg_overrides_unenforceable: false, ..domain() };
+    assert_eq!(outcomes(&broken, &item("N")).0, "deny");
+    assert_eq!(lifted(&domain(), &broken, &item("N")), Ok(vec![Lift::Unenforceable]));
+    assert_eq!(lifted(&domain(), &broken, &item("R")), Ok(vec![Lift::Unenforceable]));
+    assert_eq!(lifted(&domain(), &broken, &item("V")), Err("ceiling"));
+    assert_eq!(lifted(&strict, &broken, &item("N")), Err("unenforceable"));
+    // a review has a reason of its own for it, whatever else was lifted, and is told which consent it was
+    let withholding = consent(json!({"type": "permit", "securityLabel": label("L")}));
+    for consents in [[broken[0].clone(), withholding.clone()], [withholding, broken[0].clone()]] {
+        let lifts = vec![Lift::Withholding, Lift::Unenforceable];
+        assert_eq!(lifted(&domain(), &consents, &item("N")), Ok(lifts));
+        let grant = granted(&access(&["BTG"]), &consents);
+        let permit = grant.decide(&item("N")).outcome().unwrap();
+        assert_eq!((permit.path(), permit.basis().element()), ("consent", "unknown-status"));
+    }
+    // another consent's bar stands beside it
+    let out = consent(json!({"type": "deny"}));
+    assert_eq!(lifted(&domain(), &[broken[0].clone(), out], &item("N")), Err("opt-out"));
+}
+
+#[test]
+fn the_implicit_policies_are_pcfs() {
+    let decided = |implicit, code: &str, facts: &Facts| {
+        let domain = Domain { implicit, ..domain() };
+        match granted_in(&domain, &access(&[code]), &[]).decide(facts).outcome() {
+            Ok(permit) => Ok(permit.lifts().to_vec()),
+            Err(denial) => Err(denial.break_glass().map_or("deny", Bar::code)),
+        }
+    };
+    let glass = vec![Lift::ImplicitPolicy];
+    for (implicit, treat, research, btg_r, btg_v) in [
+        (Implicit::PermitTreatment, Ok(vec![]), Err("deny"), Ok(vec![]), Ok(vec![])),
+        (Implicit::PermitAll, Ok(vec![]), Ok(vec![]), Ok(vec![]), Ok(vec![])),
+        (Implicit::BreakGlassOnly, Err("deny"), Err("deny"), Ok(glass), Err("ceiling")),
+        (Implicit::Deny, Err("deny"), Err("deny"), Err("implicit-policy"), Err("implicit-policy")),
+    ] {
+        assert_eq!(decided(implicit, "TREAT", &item("R")), treat, "{implicit:?}");
+        assert_eq!(decided(implicit, "HRESCH", &item("R")), research, "{implicit:?}");
+        assert_eq!(decided(implicit, "BTG", &item("R")), btg_r, "{implicit:?}");
+        assert_eq!(decided(implicit, "BTG", &item("V")), btg_v, "{implicit:?}");
+        assert!(implicit.uri().starts_with("https://profiles.ihe.net/ITI/PCF/Policy-"));
+    }
+    // it holds only where no consent speaks
+    let only = Domain { implicit: Implicit::BreakGlassOnly, ..domain() };
+    let research = [consent(json!({"type": "permit", "purpose": purpose("HRESCH")}))];
+    assert_eq!(lifted(&only, &research, &item("N")), Err("other-purpose"));
+}

@@ -56,9 +56,9 @@ fn what_cannot_is_rejected_for_its_reason_and_denies() {
             let grant = |access| grant(access, PatientKey(1), &patients, &stored, &domain(), now());
             let denial = grant(&treat).decide(&item("N")).outcome().unwrap_err();
             assert_eq!((denial.path(), denial.basis().element()), ("consent", found.code()));
-            let denial = grant(&btg).decide(&item("N")).outcome().unwrap_err();
-            assert_eq!(denial.break_glass(), Some(Bar::Unenforceable), "{name}");
-            assert_eq!(grant(&btg).break_glass_bar(), Some(Bar::Unenforceable));
+            let permit = grant(&btg).decide(&item("N")).outcome().unwrap();
+            assert_eq!((permit.path(), permit.basis().element()), ("consent", found.code()));
+            assert_eq!(permit.lifts(), [Lift::Unenforceable], "{name}");
         }
     }
 }

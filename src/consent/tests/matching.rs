@@ -106,8 +106,10 @@ fn labels_reach_down_when_permitted_and_up_when_denied() {
     assert_eq!(rule_to(&treat, either, &sensitive), YES);
     let mut labelled = item("N");
     for (found, denied, expected) in [
-        ("ETH", "SUD", UNKNOWN),
-        ("OPIOIDUD", "SUD", UNKNOWN),
+        ("ETH", "SUD", YES),
+        ("OPIOIDUD", "SUD", YES),
+        ("SUD", "OPIOIDUD", UNKNOWN),
+        ("MH", "PSY", UNKNOWN),
         ("TBOO", "HIV", UNKNOWN),
         ("PSY", "HIV", NO),
     ] {
@@ -255,7 +257,11 @@ fn the_other_elements_match_or_stay_unknown() {
         (data("instance", "urn:oid:2.999.1.4.1002.7"), YES),
         (data("instance", "DocumentReference/d8"), NO),
         (data("instance", "https://a.example/DocumentReference/d7"), UNKNOWN),
-        (data("related", "Encounter/1"), UNKNOWN),
+        (data("related", "Encounter/e1"), YES),
+        (data("dependents", "Encounter/e1"), YES),
+        (data("related", "Encounter/e2"), NO),
+        (data("related", "EpisodeOfCare/1"), UNKNOWN),
+        (data("whatever", "DocumentReference/d8"), UNKNOWN),
         (data("related", "DocumentReference/d7"), YES),
         (data("authoredby", "Practitioner/house"), YES),
         (data("authoredby", "Practitioner/wilson"), NO),

@@ -19,7 +19,7 @@ fn rules() -> impl Strategy<Value = Value> {
         prop::option::of(purposes),
         prop::option::of(labels),
         prop::option::weighted(0.2, recipients),
-        prop::option::weighted(0.2, Just("2025")),
+        prop::option::weighted(0.2, prop::sample::select(vec!["2024", "2025"])),
     );
     let leaf = leaf.prop_map(|(permit, code, confidentiality, recipient, year)| {
         let mut rule = json!({"type": if permit { "permit" } else { "deny" }});
@@ -35,7 +35,7 @@ fn rules() -> impl Strategy<Value = Value> {
             rule["actor"] = actor("IRCP", json!({"reference": reference}));
         }
         if let Some(year) = year {
-            rule["dataPeriod"] = json!({"start": year});
+            rule["dataPeriod"] = json!({"start": year, "end": year});
         }
         rule
     });
@@ -47,7 +47,7 @@ fn rules() -> impl Strategy<Value = Value> {
     })
 }
 
-fn consents(least: usize) -> impl Strategy<Value = Vec<Value>> {
+pub(super) fn consents(least: usize) -> impl Strategy<Value = Vec<Value>> {
     let one = (rules(), any::<bool>(), any::<bool>()).prop_map(|(rule, typed, opt_in)| {
         if typed {
             return consent(rule);
@@ -58,7 +58,32 @@ fn consents(least: usize) -> impl Strategy<Value = Vec<Value>> {
     prop::collection::vec(one, least..3)
 }
 
-fn facts() -> impl Strategy<Value = Facts> {
+/// A rule as R5 writes it: the level tells the type.
+fn untyped(mut rule: Value) -> Value {
+    let elements = rule.as_object_mut().unwrap();
+    elements.remove("type");
+    if let Some(nested) = elements.get_mut("provision").and_then(Value::as_array_mut) {
+        nested.iter_mut().for_each(|rule| *rule = untyped(rule.take()));
+    }
+    rule
+}
+
+fn r5(permit: bool, rules: Vec<Value>) -> Value {
+    let mut consent = json!({
+        "resourceType": "Consent",
+        "id": "c1",
+        "status": "active",
+        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "subject": {"reference": "Patient/p1"},
+        "decision": if permit { "permit" } else { "deny" }
+    });
+    if !rules.is_empty() {
+        consent["provision"] = json!(rules.into_iter().map(untyped).collect::<Vec<_>>());
+    }
+    consent
+}
+
+pub(super) fn facts() -> impl Strategy<Value = Facts> {
     let confidentiality = prop::sample::select(vec!["", "N", "R", "V"]);
     let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2));
     (confidentiality, flags).prop_map(|(code, (sensitive, dated, unreadable))| {
@@ -87,6 +112,131 @@ fn insert(consent: &mut Value, steps: &[usize], rule: Value) {
     match at["provision"].as_array_mut() {
         Some(nested) => nested.push(rule),
         None => at["provision"] = json!([rule]),
+    }
+}
+
+/// A domain with its switches in any position.
+fn domains() -> impl Strategy<Value = Domain> {
+    let switches = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (prop::sample::select(Implicit::ALL.to_vec()), switches).prop_map(
+        |(implicit, (opt_out, ban, unenforceable, recent))| Domain {
+            implicit,
+            btg_overrides_opt_out: opt_out,
+            honour_patient_btg_ban: ban,
+            btg_overrides_unenforceable: unenforceable,
+            conflicts: if recent { Conflicts::MostRecent } else { Conflicts::DenyOverrides },
+            ..domain()
+        },
+    )
+}
+
+fn releases(domain: &Domain, consents: &[Value], facts: &Facts) -> (bool, bool) {
+    let decided =
+        |code| granted_in(domain, &access(&[code]), consents).decide(facts).outcome().is_ok();
+    (decided("TREAT"), decided("BTG"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn in_no_domain_break_glass_narrows_or_a_denial_widens(
+        domain in domains(),
+        mut consents in consents(1),
+        mut denial in rules(),
+        steps in prop::collection::vec(0_usize..3, 0..3),
+        facts in facts(),
+    ) {
+        let before = releases(&domain, &consents, &facts);
+        prop_assert!(before.1 || !before.0);
+        denial["type"] = json!("deny");
+        denial.as_object_mut().unwrap().remove("provision");
+        insert(&mut consents[0], &steps, denial);
+        let after = releases(&domain, &consents, &facts);
+        prop_assert!((before.0 || !after.0) && (before.1 || !after.1), "{:?} {:?}", before, after);
+    }
+
+    #[test]
+    fn the_same_holds_for_r5(
+        permit: bool,
+        rules in prop::collection::vec(rules(), 0..4),
+        denial in rules(),
+        facts in facts(),
+    ) {
+        // one that turns out ambiguous releases nothing here
+        let strict = Domain { btg_overrides_unenforceable: false, ..domain() };
+        let before = releases(&strict, &[r5(permit, rules.clone())], &facts);
+        prop_assert!(before.1 || !before.0);
+        let unlabelled = Facts { labels: vec![], date: None, ..facts.clone() };
+        prop_assert!(before.0 || !releases(&strict, &[r5(permit, rules.clone())], &unlabelled).0);
+        let grant = granted_in(&strict, &access(&["TREAT"]), &[r5(permit, rules.clone())]);
+        prop_assert!(!before.0 || grant.screen().admits(facts.traits()));
+        if permit {
+            let mut denial = denial;
+            denial.as_object_mut().unwrap().remove("provision");
+            let more = rules.into_iter().chain([denial]).collect();
+            let after = releases(&strict, &[r5(true, more)], &facts);
+            prop_assert!((before.0 || !after.0) && (before.1 || !after.1));
+        }
+    }
+
+    #[test]
+    fn what_a_screen_leaves_out_would_be_denied(
+        domain in domains(),
+        consents in consents(0),
+        facts in prop::collection::vec(facts(), 4),
+        code in prop::sample::select(vec!["TREAT", "BTG", "HRESCH"]),
+    ) {
+        let grant = granted_in(&domain, &access(&[code]), &consents);
+        let screen = grant.screen();
+        for facts in &facts {
+            let admitted = screen.admits(facts.traits());
+            let released = grant.decide(facts).outcome().is_ok();
+            prop_assert!(admitted || !released, "{:?} {:?}", screen, facts);
+        }
+    }
+
+    #[test]
+    fn another_consent_that_denies_never_widens(
+        domain in domains(),
+        consents in consents(1),
+        facts in facts(),
+    ) {
+        let before = releases(&domain, &consents, &facts);
+        let mut more = consents.clone();
+        more.push(consent(json!({"type": "deny"})));
+        let after = releases(&domain, &more, &facts);
+        prop_assert!(!after.0 && (before.1 || !after.1), "{:?} {:?}", before, after);
+        more.push(json!({"resourceType": "Consent"}));
+        prop_assert!(!releases(&domain, &more, &facts).0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_remembered_decides_like_what_is_read(
+        domain in domains(),
+        consents in prop::collection::vec(consents(0), 1..4),
+        facts in facts(),
+    ) {
+        let cache = Cache::new(domain.clone());
+        let patients = ["Patient/p1".to_owned()];
+        for code in ["TREAT", "BTG", "HRESCH", "TREAT", "BTG"] {
+            for (consents, later) in consents.iter().zip([0_u64, 400, 0]) {
+                let now = now().plus(std::time::Duration::from_secs(later * 86_400));
+                let stored: Vec<_> = consents
+                    .iter()
+                    .map(|json| Stored { id: "c".into(), version: "1".into(), json: json.to_string() })
+                    .collect();
+                let access = access(&[code]);
+                let cached = cache.grant(&access, PatientKey(1), &patients, &stored, now);
+                let read = grant(&access, PatientKey(1), &patients, &stored, &domain, now);
+                let said = |grant: &Grant| format!("{:?}", grant.decide(&facts));
+                prop_assert_eq!(said(&cached), said(&read));
+            }
+        }
     }
 }
 

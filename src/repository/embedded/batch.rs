@@ -196,6 +196,7 @@ impl<'s> Batch<'s> {
                 place(draft.labels.end)
             ],
         )?;
+        self.put_traits(rowid, draft)?;
         self.write("INSERT OR REPLACE INTO source VALUES (?1, ?2)", params![rowid, draft.source])?;
         self.put_links(&draft.facts.reference, &draft.links)?;
         if let Some(bytes) = blob.small() {
@@ -204,6 +205,16 @@ impl<'s> Batch<'s> {
             self.write("DELETE FROM bytes WHERE document = ?1", [rowid])?;
         }
         Ok(change)
+    }
+
+    /// Writes what a screen looks at, after the facts, which take it away.
+    pub(super) fn put_traits(&self, rowid: i64, draft: &Draft) -> Result<(), Error> {
+        let traits = draft.facts.traits();
+        let (first, after) = schema::time(traits.date);
+        self.write(
+            "UPDATE document SET level = ?2, first = ?3, after = ?4 WHERE id = ?1",
+            params![rowid, schema::level(traits.confidentiality), first, after],
+        )
     }
 
     /// Hides a document that was entered in error; nothing where there is none.

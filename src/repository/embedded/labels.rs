@@ -133,6 +133,7 @@ impl Batch<'_> {
                 draft.rendered
             ],
         )?;
+        self.put_traits(item.0, draft)?;
         Ok(Change::Updated)
     }
 

@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
 
-use super::{Candidate, Content, Criteria, Items, Released, Repository, Snapshot, Subject};
-use crate::consent::{Grant, PatientKey, Permit, Stored};
+use super::{Candidate, Content, Criteria, Items, Released, Repository, Sifted, Snapshot, Subject};
+use crate::consent::{Grant, PatientKey, Permit, Screen, Stored};
 use crate::ids::PatientId;
 use crate::policy::Access;
 use blobs::Blobs;
@@ -141,7 +141,18 @@ impl Snapshot for State<'_> {
     }
 
     fn find(&self, grant: &Grant, criteria: &Criteria) -> Result<Vec<Candidate>, super::Error> {
-        self.read(|connection| read::find(connection, grant.patient(), criteria, &self.rules))
+        let open = Screen::default();
+        self.read(|connection| {
+            let found = read::find(connection, grant.patient(), criteria, &open, &self.rules)?;
+            Ok(found.candidates)
+        })
+    }
+
+    fn sift(&self, grant: &Grant, criteria: &Criteria) -> Result<Sifted, super::Error> {
+        let screen = grant.screen();
+        self.read(|connection| {
+            read::find(connection, grant.patient(), criteria, &screen, &self.rules)
+        })
     }
 
     fn release(&self, permit: &Permit) -> Result<Option<Released>, super::Error> {

@@ -1,20 +1,25 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use openssl::sha::sha1;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::blobs::{Blobs, hex};
 use super::{Error, schema};
-use crate::consent::{Facts, ItemKey, PatientKey, Stored};
+use crate::consent::{Facts, ItemKey, PatientKey, Screen, Span, Stored};
 use crate::ids::{DocumentId, EntryUuid, Oid, PatientId};
 use crate::repository::{
-    Candidate, Content, ContentBytes, Criteria, Damage, Items, Released, Status, Subject,
+    Candidate, Content, ContentBytes, Criteria, Damage, Items, Released, Sifted, Status, Subject,
 };
 
-/// What a candidate is made of; `hidden` documents were entered in error.
-const CANDIDATE: &str = "SELECT id, created, unique_id, facts, rules FROM document
-  WHERE id BETWEEN ?1 AND ?2 AND status <> 'hidden'";
+/// What a candidate is made of, its facts only where it passes the screen; `hidden` documents were entered in error.
+const CANDIDATE: &str = "SELECT id, created, unique_id,
+    CASE WHEN NOT ?3
+      AND (?4 IS NULL OR level IS NULL OR level BETWEEN 0 AND ?4)
+      AND (?5 IS NULL OR first IS NULL OR first >= ?5 AND after <= ?6)
+      AND (?7 IS NULL OR first IS NULL OR after <= ?7 OR first >= ?8)
+    THEN facts END, rules
+  FROM document WHERE id BETWEEN ?1 AND ?2 AND status <> 'hidden'";
 
 pub(super) fn patient(connection: &Connection, id: &PatientId) -> Result<Option<Subject>, Error> {
     let mut statement = connection
@@ -74,45 +79,56 @@ pub(super) fn find(
     connection: &Connection,
     patient: PatientKey,
     criteria: &Criteria,
+    screen: &Screen,
     rules: &str,
-) -> Result<Vec<Candidate>, Error> {
+) -> Result<Sifted, Error> {
     let (first, last) = schema::rowids(patient);
-    let mut found = BTreeMap::new();
+    let level = screen.at_most.map(|limit| schema::level(Some(limit)));
+    let span = |span: Option<Span>| span.map(|span| (span.first, span.after)).unzip();
+    let ((within_first, within_after), (outside_first, outside_after)) =
+        (span(screen.within), span(screen.outside));
+    let screened: [&dyn ToSql; 8] = [
+        &first,
+        &last,
+        &screen.closed,
+        &level,
+        &within_first,
+        &within_after,
+        &outside_first,
+        &outside_after,
+    ];
+    let (mut found, mut withheld) = (BTreeMap::new(), BTreeSet::new());
+    let mut read = |sql: &str, more: &[&dyn ToSql]| {
+        let mut statement = connection.prepare_cached(&format!("{CANDIDATE} {sql}"))?;
+        let mut rows = statement.query(&*[&screened, more].concat())?;
+        while let Some(row) = rows.next()? {
+            match candidate(row, patient, rules)? {
+                Some(candidate) => found.extend([candidate]),
+                None => _ = withheld.insert(row.get(2)?),
+            }
+        }
+        Ok::<(), Error>(())
+    };
     match criteria {
         Criteria::All { statuses, created_from, created_to } => {
-            // a creation time of less than full precision is compared as the span that it may mean
-            let mut statement = connection.prepare_cached(&format!(
-                "{CANDIDATE} AND (?3 OR status = ?4 OR status = ?5)
-                 AND (?6 IS NULL OR substr(created || '99999999999999', 1, 14) >= substr(?6, 1, 14))
-                 AND (?7 IS NULL OR substr(created, 1, length(?7)) <= ?7)"
-            ))?;
             let wanted = |status: Status| statuses.contains(&status).then_some(status.as_str());
-            let mut rows = statement.query(params![
-                first,
-                last,
-                statuses.is_empty(),
-                wanted(Status::Approved),
-                wanted(Status::Deprecated),
-                created_from,
-                created_to
-            ])?;
-            while let Some(row) = rows.next()? {
-                found.extend([candidate(row, patient, rules)?]);
-            }
+            let (approved, deprecated) = (wanted(Status::Approved), wanted(Status::Deprecated));
+            // a creation time of less than full precision is compared as the span that it may mean
+            let sql = "AND (?9 OR status = ?10 OR status = ?11)
+                 AND (?12 IS NULL OR substr(created || '99999999999999', 1, 14) >= substr(?12, 1, 14))
+                 AND (?13 IS NULL OR substr(created, 1, length(?13)) <= ?13)";
+            let any = statuses.is_empty();
+            read(sql, &[&any, &approved, &deprecated, created_from, created_to])?;
         }
         Criteria::Items(items) => {
             let (column, names) = named(items);
-            let mut statement =
-                connection.prepare_cached(&format!("{CANDIDATE} AND {column} = ?3"))?;
             for name in names {
-                let mut rows = statement.query(params![first, last, name])?;
-                while let Some(row) = rows.next()? {
-                    found.extend([candidate(row, patient, rules)?]);
-                }
+                read(&format!("AND {column} = ?9"), &[&name])?;
             }
         }
     }
-    Ok(found.into_values().collect())
+    let candidates = found.into_values().collect();
+    Ok(Sifted { candidates, withheld: withheld.into_iter().collect() })
 }
 
 pub(super) fn release(
@@ -195,15 +211,22 @@ fn named(items: &Items) -> (&'static str, Vec<&str>) {
 /// The newest first, equals by key.
 type Place = (std::cmp::Reverse<String>, ItemKey);
 
-fn candidate(row: &Row<'_>, patient: PatientKey, rules: &str) -> Result<(Place, Candidate), Error> {
+/// `None` for one that the screen leaves out.
+fn candidate(
+    row: &Row<'_>,
+    patient: PatientKey,
+    rules: &str,
+) -> Result<Option<(Place, Candidate)>, Error> {
     let key = ItemKey(row.get(0)?);
-    let facts: Facts =
-        serde_json::from_str(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)
-            .map_err(|_| Error::Damaged { item: key, damage: Damage::Unreadable("facts") })?;
+    let Some(facts) = row.get_ref(3)?.as_str_or_null().map_err(rusqlite::Error::from)? else {
+        return Ok(None);
+    };
+    let facts: Facts = serde_json::from_str(facts)
+        .map_err(|_| Error::Damaged { item: key, damage: Damage::Unreadable("facts") })?;
     // what other rules labelled may lack any label
     let unclassified = row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)? != rules;
     let unreadable_labels = facts.unreadable_labels || unclassified;
     let facts = Facts { key, patient, unreadable_labels, ..facts };
     let candidate = Candidate { facts, unique_id: row.get(2)? };
-    Ok(((std::cmp::Reverse(row.get(1)?), key), candidate))
+    Ok(Some(((std::cmp::Reverse(row.get(1)?), key), candidate)))
 }

@@ -1,7 +1,8 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::Error;
-use crate::consent::PatientKey;
+use crate::consent::{PatientKey, Span};
+use crate::labels::Confidentiality;
 
 /// The schema that this program reads and writes.
 const VERSION: i64 = 2;
@@ -64,6 +65,18 @@ CREATE TABLE bytes (
 );
 ";
 
+/// What a screen looks at, beside the facts that it stands in: NULL where nobody wrote it, so that all is decided.
+///
+/// Whoever writes facts and not these leaves NULL. `level` is a rank, -1 without one; an unknown time is all of time.
+const TRAITS: &str = "
+ALTER TABLE document ADD COLUMN level INTEGER;
+ALTER TABLE document ADD COLUMN first INTEGER;
+ALTER TABLE document ADD COLUMN after INTEGER;
+CREATE TRIGGER document_facts AFTER UPDATE OF facts ON document WHEN NEW.level IS NOT NULL BEGIN
+  UPDATE document SET level = NULL, first = NULL, after = NULL WHERE id = NEW.id;
+END;
+";
+
 /// What labels are worked out from again when the rules change: metadata without bytes, and the codes of resources
 /// that belong to documents, with what refers to what.
 const LABELLING: &str = "
@@ -110,11 +123,21 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     match found {
         0 => transaction.execute_batch(TABLES)?,
         1 => transaction.execute_batch(FROM_1_TO_2)?,
-        VERSION => return Ok(transaction.commit()?),
+        VERSION => {}
         _ => return Err(Error::Newer { found, known: VERSION }),
     }
-    transaction.execute_batch(LABELLING)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    if found != VERSION {
+        transaction.execute_batch(LABELLING)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    let traits: i64 = transaction.query_row(
+        "SELECT count(*) FROM pragma_table_info('document') WHERE name = 'level'",
+        [],
+        |row| row.get(0),
+    )?;
+    if traits == 0 {
+        transaction.execute_batch(TRAITS)?;
+    }
     Ok(transaction.commit()?)
 }
 
@@ -124,6 +147,16 @@ pub(super) fn prepare_reader(connection: &Connection) -> Result<(), Error> {
         "PRAGMA busy_timeout = {BUSY_MILLISECONDS}; PRAGMA query_only = ON;
          PRAGMA cache_size = -{CACHE_KIB};"
     ))?)
+}
+
+/// A confidentiality's rank; -1 without one.
+pub(super) fn level(confidentiality: Option<Confidentiality>) -> i64 {
+    confidentiality.map_or(-1, |found| found as i64)
+}
+
+/// A time as columns; all of time where it is not known, so that it is neither within nor outside of any.
+pub(super) fn time(date: Option<Span>) -> (i64, i64) {
+    date.map_or((i64::MIN, i64::MAX), |span| (span.first, span.after))
 }
 
 /// The first and the last rowid that documents of a patient can have.

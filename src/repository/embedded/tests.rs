@@ -1,3 +1,5 @@
+mod sift;
+
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -52,6 +54,7 @@ fn draft(id: u32, patient: &Subject) -> Draft {
             classes: vec![],
             codes: vec![],
             authors: vec![],
+            related: vec![],
             date: None,
         },
         searched: b"{}".to_vec(),

@@ -20,6 +20,8 @@ const VALUES: usize = 1_000;
 
 /// The highest confidentiality that a request asks for, a code of v3-Confidentiality; no profile has a name for it.
 pub(super) const CEILING: &str = "urn:glassgate:1.0:environment:confidentiality-ceiling";
+/// Bytes of all attributes that only an agreement may know: a reason has 200, and one assertion none but it.
+const OTHERS_BYTES: usize = 16 * 1024;
 
 /// What an attribute speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +76,11 @@ pub(super) fn read(assertion: Node<'_, '_>, claims: &mut Claims) -> Result<Vec<S
             return Err(Malformed::Unreadable("EncryptedAttribute"));
         }
         for attribute in xml::children(statement, ns::SAML, "Attribute") {
-            let Some(kind) = stated(attribute, "Name").and_then(Kind::of) else { continue };
+            let Some(name) = stated(attribute, "Name") else { continue };
+            let Some(kind) = Kind::of(name) else {
+                keep_others(name, attribute, claims);
+                continue;
+            };
             for node in xml::children(attribute, ns::SAML, "AttributeValue") {
                 // an empty value is no value, whether or not it says `xsi:nil`
                 let Some(value) = Value::read(node) else { continue };
@@ -111,6 +117,25 @@ fn take(kind: Kind, value: Value, claims: &mut Claims, homes: &mut Vec<String>) 
             let code = value.elements.iter().find_map(|element| element.code.clone());
             push_new(&mut claims.confidentiality_ceilings, code.unwrap_or(value.text));
         }
+    }
+}
+
+/// An attribute that only an agreement may know, as its text; a coded value says what it displays.
+fn keep_others(name: &str, attribute: Node<'_, '_>, claims: &mut Claims) {
+    for node in xml::children(attribute, ns::SAML, "AttributeValue") {
+        let text = xml::text(node);
+        let coded = || {
+            let shown = |element| {
+                ["displayName", "code"].into_iter().find_map(|name| xml::attribute(element, name))
+            };
+            node.children().filter(Node::is_element).find_map(shown)
+        };
+        let text = if text.is_empty() { coded().unwrap_or_default() } else { &text };
+        let kept: usize = claims.others.iter().map(|(name, text)| name.len() + text.len()).sum();
+        if text.is_empty() || kept + name.len() + text.len() > OTHERS_BYTES {
+            continue;
+        }
+        claims.others.push((name.to_owned(), text.to_owned()));
     }
 }
 

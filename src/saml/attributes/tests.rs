@@ -377,3 +377,19 @@ fn every_shape_of_a_ceiling_reads_alike_and_none_vanishes() {
     let both = try_claims(&statement(&[(CEILING, two)])).unwrap();
     assert_eq!(both.confidentiality_ceilings, ["R", "L"]);
 }
+
+#[test]
+fn what_only_an_agreement_knows_is_kept_as_text_up_to_a_limit() {
+    let why = "urn:example:why";
+    let said = claims_of(why, " unconscious, 3 am ");
+    assert_eq!(said.other(why).collect::<Vec<_>>(), ["unconscious, 3 am"]);
+    let coded = claims_of(why, "<CE xmlns=\"urn:hl7-org:v3\" code=\"1\" displayName=\"coma\"/>");
+    assert_eq!(coded.other(why).collect::<Vec<_>>(), ["coma"]);
+    assert_eq!(coded.other("urn:example:wh").count(), 0);
+    let value = |text: &str| format!("<saml:AttributeValue>{text}</saml:AttributeValue>");
+    let several = ["", "one", &"x".repeat(OTHERS_BYTES), "two"].map(value).concat();
+    let kept = try_claims(&statement(&[(why, &several)])).unwrap();
+    assert_eq!(kept.other(why).collect::<Vec<_>>(), ["one", "two"]);
+    // what has a meaning of its own is no matter of agreement
+    assert!(claims_of(&format!("{XSPA}role"), "x").others.is_empty());
+}

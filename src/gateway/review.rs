@@ -1,0 +1,154 @@
+//! What a privacy office hears of break-glass: review items, what is overdue, who declares too often.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tracing::{error, warn};
+
+use super::Gateway;
+use super::visit::Visit;
+use crate::audit::review::{Document, Evidence, Glass};
+use crate::audit::{self, Event};
+use crate::ids::PatientId;
+use crate::policy::{Access, BreakGlass, Declared, NotHonoured, Over, Whose};
+
+/// How often a look is taken at what is due; reviews are due in hours.
+const LOOK: Duration = Duration::from_secs(60);
+
+impl Gateway {
+    /// Counts a declaration that is honoured, tells where there are too many, and holds it back where the domain says so.
+    pub(super) fn watch_rate(&self, access: Access, visit: &mut Visit) -> Access {
+        if !matches!(access.break_glass(), BreakGlass::Honoured(_)) {
+            return access;
+        }
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = rates.count(access.principal().claims(), visit.at);
+        let blocked = rates.block() && !over.is_empty();
+        drop(rates);
+        let shared = visit.transaction();
+        let told = over.iter().filter(|over| over.tell);
+        let alerts = told.map(|over| Event::unusual_rate(&shared, &unusual(over), blocked));
+        visit.alerts.extend(alerts);
+        if blocked { access.held_back(NotHonoured::Rate) } else { access }
+    }
+
+    /// Opens the review of an override, or adds to the one that is open; the answer never waits for a file that fails,
+    /// since the journal has it all.
+    pub(super) fn open_review(
+        &self,
+        visit: &Visit,
+        access: &Access,
+        declared: &Declared,
+        patient: &PatientId,
+        released: &[audit::Released],
+    ) -> Option<i64> {
+        let claims = access.principal().claims();
+        let organization = claims.organization_ids.first().or(claims.organization.as_ref());
+        let glass = Glass {
+            partner: claims.partner.clone(),
+            issuer: claims.issuer.clone(),
+            subject: claims.subject.clone(),
+            user_name: access.principal().user_name(),
+            organization: organization.cloned(),
+            patient: patient.clone(),
+            declared: declared.as_received.code.clone(),
+            rationale: declared.rationale.clone(),
+            evidence: Evidence {
+                at: visit.at,
+                transaction: visit.transaction.name().to_owned(),
+                message_id: visit.message_id.clone(),
+                assertion_id: claims.assertion_id.clone(),
+                documents: released.iter().map(document).collect(),
+            },
+        };
+        match self.reviews.note(&glass) {
+            Ok(id) => Some(id),
+            Err(error) => {
+                error!(%error, "a review of break-glass could not be opened; it is tried again");
+                self.unopened.lock().unwrap_or_else(PoisonError::into_inner).push(glass);
+                None
+            }
+        }
+    }
+
+    /// Looks after reviews until the gateway is gone; needs a tokio runtime.
+    pub fn look_after_reviews(self: &Arc<Self>) {
+        let gateway = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(gateway) = gateway.upgrade() {
+                let looking = tokio::task::spawn_blocking(move || gateway.tell_overdue());
+                let _cut_short = looking.await;
+                tokio::time::sleep(LOOK).await;
+            }
+        });
+    }
+
+    /// Opens what could not be opened, and puts each overdue review on record once; blocks.
+    pub fn tell_overdue(&self) {
+        self.open_unopened();
+        let now = self.clock.now();
+        let told = self.reviews.overdue(now).and_then(|items| {
+            for item in items {
+                let event = Event::review_overdue(now, &self.program(), &item);
+                match self.journal.record_blocking(now, &[event]) {
+                    Ok(_receipt) => self.reviews.escalated(item.id, now)?,
+                    Err(error) => {
+                        error!(%error, "an overdue review is not on record");
+                        return Ok(());
+                    }
+                }
+                warn!(review = item.id, "a review of break-glass is overdue");
+            }
+            Ok(())
+        });
+        if let Err(error) = told {
+            error!(%error, "nobody knows which reviews of break-glass are overdue");
+        }
+    }
+
+    /// Tries once more, up to the first that fails; no answer waits for it.
+    fn open_unopened(&self) {
+        let unopened = || self.unopened.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = std::mem::take(&mut *unopened()).into_iter();
+        while let Some(glass) = waiting.next() {
+            if self.reviews.note(&glass).is_err() {
+                unopened().extend(std::iter::once(glass).chain(waiting));
+                return;
+            }
+        }
+    }
+
+    /// Counts what was declared before the last start.
+    pub(super) fn remember_rates(&self, window: Duration) {
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.reviews.since(self.clock.now().minus(window)) {
+            Ok(known) => {
+                for (item, at, assertion_id) in known {
+                    let partner = || item.partner.clone();
+                    let of = |one: &String| Whose::Organization(partner(), one.clone());
+                    let user = Whose::User(partner(), item.issuer.clone(), item.subject.clone());
+                    let organization = item.organization.as_ref().map(of);
+                    let all = [Some(user), organization, Some(Whose::Community(partner()))];
+                    for whose in all.into_iter().flatten() {
+                        rates.remember(whose, &assertion_id, at);
+                    }
+                }
+            }
+            Err(error) => error!(%error, "break-glass before this start is not counted"),
+        }
+    }
+}
+
+fn document(released: &audit::Released) -> Document {
+    Document {
+        unique_id: released.document.unique_id.clone(),
+        labels: released.labels.clone(),
+        rules: released.rules.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn unusual(over: &Over) -> String {
+    let Over { whose, count, limit, .. } = over;
+    let kind = whose.kind();
+    format!("break-glass was declared {count} times of late by one {kind}; {limit} are usual")
+}

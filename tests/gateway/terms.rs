@@ -1,0 +1,535 @@
+//! Break-glass under other terms than the demo's: reasons, rates, telling, reviews, unknown patients.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use glassgate::audit::review::{Document, Evidence, Filter, Glass, Item, Reviews, Settings};
+use glassgate::client::{Ask, Query, Raw};
+use glassgate::clock::{Clock as _, SystemClock, SystemRandom};
+use glassgate::config;
+use glassgate::demo::Layout;
+use glassgate::demo::world::{self, HILLTOP, HOME, NURSE, Partner, RIVERSIDE};
+use glassgate::dsig::{self, SigningKey};
+use glassgate::gateway::Transaction;
+use glassgate::ids::PatientId;
+use glassgate::saml::issue::{self, Order};
+use glassgate::soap::Packaging;
+use glassgate::xds::{Availability, QueryAnswer, Status, StoredQuery};
+
+use serde_json::json;
+
+use crate::asked::{Asked, codes, numbered, numbers, without_uuids};
+use crate::record::kinds;
+use crate::unseen::{queries, retrieves, same, without_restricted};
+use crate::world::{World, order, shared};
+
+const WHY: &str = "urn:example:break-glass:reason";
+const UNAVAILABLE: &str = "XDSDocumentUniqueIdError";
+
+/// Riverside states reasons, wants failures and codes of its own; Hilltop wants no word.
+const CHANGES: [(&str, &str); 6] = [
+    (
+        "etreat = \"treatment\"\n",
+        "etreat = \"treatment\"\nbreak_glass = { rationale_attribute = \
+         \"urn:example:break-glass:reason\", not_honoured = \"failure\", telling = \"warning\", \
+         telling_code = \"urn:example#BTG\" }\n",
+    ),
+    (
+        "etreat = \"break-glass\"\n",
+        "etreat = \"break-glass\"\nbreak_glass = { not_honoured = \"silent\", telling = \"warning\", \
+         members = [\"dr.known\"] }\n",
+    ),
+    // a test makes more noise than that
+    ("clock_skew_s = 60", "clock_skew_s = 60\nfailures_per_s = 10000"),
+    ("rate_user = 10000", "rate_user = 3\nrate_block = true\nreview_due_h = 24"),
+    ("repository_id = ", "unknown_patient = \"error\"\nrepository_id = "),
+    ("[repository]", "[jurisdiction]\nus_42_cfr_part_2_emergency = true\n\n[repository]"),
+];
+
+fn terms() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    let prepare = |layout: &Layout| {
+        overdue(layout);
+        protected(layout);
+    };
+    WORLD.get_or_init(|| World::changed("terms", prepare, &CHANGES))
+}
+
+/// The same, where nobody ever wrote the restricted documents.
+fn deleted() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    WORLD.get_or_init(|| World::changed("terms-unseen", without_restricted, &CHANGES))
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    terms().runtime.block_on(future)
+}
+
+/// A review that nobody looked at for two days before the start.
+fn overdue(layout: &Layout) {
+    let path = layout.root().join("audit/reviews.db");
+    let reviews = Reviews::open(&Settings { path, due: Duration::from_secs(24 * 3600) }).unwrap();
+    let glass = Glass {
+        partner: "riverside".to_owned(),
+        issuer: RIVERSIDE.issuer.to_owned(),
+        subject: "dr.late".to_owned(),
+        user_name: "<dr.late@https://sts.riverside.example>".to_owned(),
+        organization: None,
+        patient: PatientId::parse(&world::patient_id(1002)).unwrap(),
+        declared: "BTG".to_owned(),
+        rationale: None,
+        evidence: Evidence {
+            at: SystemClock.now().minus(Duration::from_secs(48 * 3600)),
+            transaction: "ITI-38".to_owned(),
+            message_id: None,
+            assertion_id: "_late".to_owned(),
+            documents: vec![Document {
+                unique_id: world::document_id(1002, 5),
+                labels: vec![],
+                rules: vec![],
+            }],
+        },
+    };
+    reviews.note(&glass).unwrap();
+}
+
+/// P-1042 withholds what is labelled R: a document that 42 CFR Part 2 protects, and one that it does not.
+fn protected(layout: &Layout) {
+    let label = |system: &str, code: &str| json!({"coding": [{"system": system, "code": code}]});
+    let (confidentiality, act_code) = (
+        "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
+        "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+    );
+    let document = |n: u32, code: &str| {
+        json!({
+            "resourceType": "DocumentReference", "id": format!("d1042-{n}"), "status": "current",
+            "masterIdentifier": {
+                "system": "urn:ietf:rfc:3986",
+                "value": format!("urn:oid:{}", world::document_id(1042, n)),
+            },
+            "subject": {"reference": "Patient/p1042"},
+            "type": label("http://loinc.org", "11506-3"),
+            "securityLabel": [label(confidentiality, "R"), label(act_code, code)],
+            "content": [{"attachment": {
+                "contentType": "text/plain", "data": "bm90ZQ==", "title": "Note",
+                "creation": "2026-01-20T16:50:00Z",
+            }}],
+        })
+    };
+    let consent = json!({
+        "resourceType": "Consent", "id": "c1042", "status": "active",
+        "scope": label("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy"),
+        "patient": {"reference": "Patient/p1042"},
+        "provision": {"type": "permit", "provision": [{
+            "type": "deny", "securityLabel": [{"system": confidentiality, "code": "R"}],
+        }]},
+    });
+    let patient = json!({
+        "resourceType": "Patient", "id": "p1042",
+        "identifier": [{"system": format!("urn:oid:{}", world::AUTHORITY), "value": "P-1042"}],
+    });
+    let all = [patient, consent, document(1, "42CFRPart2"), document(2, "SUD")];
+    let entry: Vec<_> = all.into_iter().map(|one| json!({"resource": one})).collect();
+    let bundle = json!({"resourceType": "Bundle", "type": "collection", "entry": entry});
+    std::fs::create_dir_all(layout.data()).unwrap();
+    std::fs::write(layout.data().join("p1042.json"), bundle.to_string()).unwrap();
+}
+
+fn reviews_of(user: &str) -> Vec<(Item, Vec<Evidence>)> {
+    let settings = config::read(&terms().stage.layout.config()).unwrap().reviews;
+    let reviews = Reviews::open(&settings).unwrap();
+    let filter = Filter { user: Some(user.to_owned()), ..Filter::default() };
+    let items = reviews.list(&filter).unwrap();
+    items.into_iter().map(|item| (item.clone(), reviews.evidence(item.id).unwrap())).collect()
+}
+
+/// A physician of the partner; a test has a user of its own, as declarations are counted.
+fn physician(partner: &Partner, purpose: &str, subject: &str) -> Order {
+    Order { subject: subject.to_owned(), ..order(partner, purpose) }
+}
+
+/// A request whose assertion states a reason.
+fn because(partner: &Partner, order: &Order, why: &str) -> Ask {
+    let unsigned = issue::assertion(order, &SystemRandom, SystemClock.now()).unwrap();
+    let end = "</saml2:AttributeStatement>";
+    assert!(unsigned.xml.contains(end));
+    let attribute = format!(
+        "<saml2:Attribute Name=\"{WHY}\"><saml2:AttributeValue>{why}</saml2:AttributeValue>\
+         </saml2:Attribute>{end}"
+    );
+    let xml = unsigned.xml.replace(end, &attribute);
+    let read = |file| std::fs::read(terms().stage.layout.partner(partner.name, file)).unwrap();
+    let key = SigningKey::from_pem(&read("saml.key"), &read("saml.crt")).unwrap();
+    let assertion = dsig::sign(&xml, &unsigned.id, &key).unwrap();
+    Ask { assertion, ..terms().ask(partner, order) }
+}
+
+fn find(patient: u32) -> Query {
+    Query::find_documents(&world::patient_id(patient))
+}
+
+async fn ask(partner: &Partner, order: &Order, patient: u32) -> Asked<QueryAnswer> {
+    terms().query(partner, order, &find(patient)).await
+}
+
+#[test]
+fn without_a_reason_that_was_agreed_there_is_nothing() {
+    let order = physician(&RIVERSIDE, "BTG", "dr.mute");
+    run(async {
+        let silent = terms().ask(&RIVERSIDE, &order);
+        for (ask, reason) in [
+            (silent, "no reason for break-glass is stated"),
+            (because(&RIVERSIDE, &order, "urgent!"), "too short a one"),
+        ] {
+            let asked = terms().query_as(&RIVERSIDE, &ask, &find(1002).body()).await;
+            assert_eq!(asked.answer.status, Status::Failure);
+            assert_eq!(codes(&asked.answer.errors), ["XDSRegistryError"]);
+            let context = &asked.answer.errors[0].context;
+            assert_eq!(context, "break-glass declaration not honoured");
+            assert_eq!(kinds(&asked.records), [("110147", "4"), ("ITI-38", "8")]);
+            assert!(asked.records[0].description.contains(reason), "{:?}", asked.records);
+        }
+        let (answer, memory, records) =
+            terms().retrieve(&RIVERSIDE, &order, &[numbered(1002, 1), numbered(1002, 5)]).await;
+        assert_eq!((answer.status, memory.documents.len()), (Status::Failure, 0));
+        assert_eq!(codes(&answer.errors), ["XDSRepositoryError"]);
+        assert_eq!(kinds(&records), [("110147", "4"), ("ITI-39", "8")]);
+        assert!(reviews_of("dr.mute").is_empty());
+    });
+}
+
+#[test]
+fn each_break_glass_opens_one_review_with_reason_and_evidence() {
+    let order = physician(&RIVERSIDE, "BTG", "dr.said");
+    run(async {
+        let ask = because(&RIVERSIDE, &order, "unconscious, no relatives");
+        let asked = terms().query_as(&RIVERSIDE, &ask, &find(1002).body()).await;
+        assert_eq!(numbers(&asked.answer), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(kinds(&asked.records), [("110127", "0"), ("ITI-38", "0")]);
+        let [(item, evidence)] = &reviews_of("dr.said")[..] else { panic!("one review") };
+        assert_eq!(item.rationale.as_deref(), Some("unconscious, no relatives"));
+        assert_eq!(item.patient.to_string(), world::patient_id(1002));
+        assert_eq!((item.partner.as_str(), item.declared.as_str()), ("riverside", "BTG"));
+        assert!(evidence[0].message_id.as_ref().unwrap().contains(&ask.message_id));
+        let mut documents = evidence[0].documents.clone();
+        documents.sort_by(|one, other| one.unique_id.cmp(&other.unique_id));
+        assert_eq!(documents[0].labels, ["R", "PSY"]);
+        assert_eq!(documents[0].rules, ["Consent/c1002/_history/1#provision.provision[0]"]);
+        assert_eq!(documents[1].unique_id, world::document_id(1002, 6));
+        // what follows is evidence of the same
+        let again = because(&RIVERSIDE, &order, "unconscious, no relatives");
+        let documents = [numbered(1002, 5)];
+        let fetched = terms().retrieve_as(&RIVERSIDE, &again, &documents, Packaging::Mtom).await;
+        assert_eq!(fetched.answer.status, Status::Success);
+        let [(again, evidence)] = &reviews_of("dr.said")[..] else { panic!("one review") };
+        assert_eq!((again.id, evidence.len()), (item.id, 2));
+        assert_eq!(evidence[1].transaction, "ITI-39");
+        // where treatment gets everything there is nothing to review
+        let ask = because(&RIVERSIDE, &order, "unconscious, no relatives");
+        let asked = terms().query_as(&RIVERSIDE, &ask, &find(1001).body()).await;
+        assert_eq!(kinds(&asked.records), [("ITI-38", "0")]);
+        assert_eq!(reviews_of("dr.said").len(), 1);
+    });
+}
+
+#[test]
+fn a_member_breaks_glass_without_a_role_and_owes_the_reason() {
+    let member =
+        Order { roles: vec![world::role(NURSE)], ..physician(&HILLTOP, "ETREAT", "dr.known") };
+    run(async {
+        let asked = ask(&HILLTOP, &member, 1002).await;
+        assert_eq!(numbers(&asked.answer), [1, 2, 3, 4, 5, 6]);
+        // the code as received, and what it means here
+        assert_eq!(asked.records[0].purposes, ["ETREAT", "BTG"]);
+        assert_eq!(asked.records[1].purposes, ["ETREAT"]);
+        let [(item, _)] = &reviews_of("dr.known")[..] else { panic!("one review") };
+        assert_eq!((item.rationale.as_deref(), item.declared.as_str()), (None, "ETREAT"));
+        assert_eq!(item.due.since(item.opened), Duration::from_secs(24 * 3600));
+    });
+}
+
+#[test]
+fn a_partner_may_want_no_word_of_what_is_not_honoured() {
+    let nurse =
+        Order { roles: vec![world::role(NURSE)], ..physician(&HILLTOP, "ETREAT", "nurse.quiet") };
+    run(async {
+        let asked = ask(&HILLTOP, &nurse, 1002).await;
+        assert_eq!(numbers(&asked.answer), [1, 2, 3, 4]);
+        assert!(asked.answer.errors.is_empty());
+        assert_eq!(kinds(&asked.records), [("110147", "4"), ("ITI-38", "0")]);
+        // nor of a consent that bars it
+        let asked = ask(&HILLTOP, &physician(&HILLTOP, "BTG", "dr.quiet"), 1003).await;
+        assert_eq!((numbers(&asked.answer).len(), asked.answer.errors.len()), (4, 0));
+        assert_eq!(kinds(&asked.records), [("110147", "4"), ("ITI-38", "0")]);
+    });
+}
+
+#[test]
+fn a_consent_that_bars_is_answered_as_a_role_that_may_not() {
+    let physician = physician(&RIVERSIDE, "BTG", "dr.barred");
+    let nurse = Order { roles: vec![world::role(NURSE)], ..physician.clone() };
+    run(async {
+        let barred = because(&RIVERSIDE, &physician, "unconscious, no relatives");
+        let barred = terms().query_as(&RIVERSIDE, &barred, &find(1003).body()).await;
+        assert_eq!(barred.answer.status, Status::Failure);
+        assert_eq!(kinds(&barred.records), [("110147", "4"), ("ITI-38", "8")]);
+        assert_eq!(barred.records[0].patients, [world::patient_id(1003)]);
+        let refused = ask(&RIVERSIDE, &nurse, 1003).await;
+        assert_eq!(without_uuids(&barred.raw.body), without_uuids(&refused.raw.body));
+    });
+}
+
+#[test]
+fn the_fourth_declaration_of_a_user_is_told_and_stopped_where_the_domain_says_so() {
+    let order = physician(&HILLTOP, "BTG", "dr.often");
+    run(async {
+        for patient in [1002, 1001, 1002] {
+            let asked = ask(&HILLTOP, &order, patient).await;
+            assert!(asked.records.iter().all(|record| record.kind != "110132"));
+        }
+        let asked = ask(&HILLTOP, &order, 1002).await;
+        assert_eq!(numbers(&asked.answer), [1, 2, 3, 4]);
+        let all = [("110132", "4"), ("110147", "4"), ("ITI-38", "0")];
+        assert_eq!(kinds(&asked.records), all);
+        assert!(asked.records[0].description.contains("declared 4 times of late by one user"));
+        // told once, stopped each time; others are none of it
+        let asked = ask(&HILLTOP, &order, 1002).await;
+        assert_eq!(kinds(&asked.records), all[1..]);
+        let other = ask(&HILLTOP, &physician(&HILLTOP, "BTG", "dr.seldom"), 1002).await;
+        assert_eq!(numbers(&other.answer).len(), 6);
+    });
+}
+
+#[test]
+fn who_may_break_glass_is_told_where_it_would_release_more() {
+    let told = |partner: Partner, order: Order, patient| async move {
+        let asked = ask(&partner, &order, patient).await;
+        assert_eq!(kinds(&asked.records), [("ITI-38", "0")]);
+        (numbers(&asked.answer).len(), asked.answer.errors)
+    };
+    let treat = |partner| physician(partner, "TREAT", "dr.told");
+    run(async {
+        let (documents, errors) = told(HILLTOP, treat(&HILLTOP), 1002).await;
+        assert_eq!((documents, codes(&errors)), (4, vec!["XDSRegistryError"]));
+        assert!(errors[0].severity.ends_with(":Warning"));
+        assert!(errors[0].context.contains("break-the-glass protocol"));
+        let (_, errors) = told(RIVERSIDE, treat(&RIVERSIDE), 1002).await;
+        assert_eq!(codes(&errors), ["urn:example#BTG"]);
+        // nothing to be had, or not by break-glass
+        assert_eq!(told(HILLTOP, treat(&HILLTOP), 1001).await, (5, vec![]));
+        assert_eq!(told(HILLTOP, treat(&HILLTOP), 1003).await, (4, vec![]));
+        let nurse = Order { roles: vec![world::role(NURSE)], ..treat(&HILLTOP) };
+        assert_eq!(told(HILLTOP, nurse, 1002).await, (4, vec![]));
+
+        let (partner, order) = (HILLTOP, treat(&HILLTOP));
+        let one = [numbered(1002, 5)];
+        let (answer, ..) = terms().retrieve(&partner, &order, &one).await;
+        assert_eq!(answer.status, Status::Failure);
+        assert_eq!(codes(&answer.errors), [UNAVAILABLE, "XDSRepositoryError"]);
+        let (answer, ..) = terms().retrieve(&partner, &order, &[numbered(1002, 1)]).await;
+        assert_eq!((answer.status, answer.errors.len()), (Status::Success, 0));
+    });
+}
+
+/// All who may not see what P-1002 withholds, nor hear of it.
+fn others() -> Vec<(Partner, Order)> {
+    let nurse = |partner: &Partner, purpose: &str| Order {
+        roles: vec![world::role(NURSE)],
+        ..physician(partner, purpose, "nurse.other")
+    };
+    vec![
+        (RIVERSIDE, nurse(&RIVERSIDE, "TREAT")),
+        (RIVERSIDE, nurse(&RIVERSIDE, "BTG")),
+        (HILLTOP, nurse(&HILLTOP, "TREAT")),
+        (HILLTOP, nurse(&HILLTOP, "ETREAT")),
+        (HILLTOP, nurse(&HILLTOP, "BTG")),
+    ]
+}
+
+/// Asks both worlds the very same.
+async fn both(
+    partner: Partner,
+    ask: &Ask,
+    transaction: Transaction,
+    body: &str,
+    packaging: Packaging,
+) -> [Raw; 2] {
+    let with = terms().post(&partner, ask, transaction, body, packaging).await;
+    let without = deleted().runtime.spawn({
+        let (ask, body) = (ask.clone(), body.to_owned());
+        async move { deleted().post(&partner, &ask, transaction, &body, packaging).await }
+    });
+    [with, without.await.unwrap()]
+}
+
+#[test]
+fn nobody_else_can_tell_whatever_the_entitled_are_told() {
+    let _made = (deleted(), shared());
+    let told = terms().ask(&HILLTOP, &physician(&HILLTOP, "TREAT", "dr.told"));
+    run(async {
+        for (partner, order) in others() {
+            let ask = terms().ask(&partner, &order);
+            for body in queries(1002).await {
+                let simple = Packaging::Simple;
+                let [with, without] = both(partner, &ask, Transaction::Query, &body, simple).await;
+                same(&with, &without, &body);
+            }
+            for body in retrieves(1002) {
+                let mtom = Packaging::Mtom;
+                let [with, without] = both(partner, &ask, Transaction::Retrieve, &body, mtom).await;
+                same(&with, &without, &body);
+            }
+        }
+        // the comparison can fail
+        let (body, simple) = (find(1002).body(), Packaging::Simple);
+        let [with, without] = both(HILLTOP, &told, Transaction::Query, &body, simple).await;
+        assert_ne!(without_uuids(&with.body), without_uuids(&without.body));
+    });
+}
+
+#[test]
+fn an_unknown_patient_and_one_who_opted_out_get_one_error_and_no_other_patient_does() {
+    run(async {
+        let mut askers = others();
+        askers.push((HILLTOP, physician(&HILLTOP, "TREAT", "dr.told")));
+        askers.push((HILLTOP, physician(&HILLTOP, "BTG", "dr.unknown")));
+        for (partner, order) in askers {
+            let ask = terms().ask(&partner, &order);
+            let mut answers = Vec::new();
+            for patient in [9999, 1004] {
+                let body = find(patient).body();
+                let asked = terms()
+                    .post(&partner, &ask, Transaction::Query, &body, Packaging::Simple)
+                    .await;
+                answers.push(asked);
+            }
+            same(&answers[0], &answers[1], "an unknown patient");
+            if partner == HILLTOP {
+                let text = String::from_utf8(answers[0].body.to_vec()).unwrap();
+                assert!(
+                    text.contains("XDSUnknownPatientId") && text.contains(":Failure"),
+                    "{text}"
+                );
+            }
+        }
+        // without documents, or with withheld ones alone
+        let treat = physician(&HILLTOP, "TREAT", "dr.told");
+        let nothing = Query::new(StoredQuery::FindDocuments)
+            .text("$XDSDocumentEntryPatientId", &world::patient_id(1001))
+            .list("$XDSDocumentEntryStatus", &[Availability::Deprecated.urn()]);
+        let asked = terms().query(&HILLTOP, &treat, &nothing).await;
+        assert!(numbers(&asked.answer).is_empty());
+        // by their ids documents of both are what nobody has
+        for patient in [1004, 9999] {
+            let get = Query::get_documents(HOME, &[world::document_id(patient, 1)]);
+            let asked = terms().query(&HILLTOP, &treat, &get).await;
+            assert!(numbers(&asked.answer).is_empty(), "{patient}");
+        }
+    });
+}
+
+#[test]
+fn a_review_that_nobody_looks_at_is_told() {
+    run(async {
+        let records = terms().mentions("review-overdue").await;
+        assert_eq!(records.len(), 1);
+        assert!(records[0].contains("dr.late") && records[0].contains("P-1002"));
+        assert!(records[0].contains("the user still owes the reason"));
+    });
+}
+
+#[test]
+fn the_noise_of_one_sender_is_counted_and_each_refusal_answered() {
+    const ALL: usize = glassgate::limits::REFUSAL_RECORDS + 40;
+    run(async {
+        let url = format!("{}{}", terms().stage.url, Transaction::Query.path());
+        let ask = terms().ask(&HILLTOP, &order(&HILLTOP, "TREAT"));
+        let forged = Ask { assertion: ask.assertion.replace("user-7", "user-8"), ..ask };
+        let send = || {
+            let (url, forged) = (url.clone(), forged.clone());
+            tokio::spawn(async move {
+                let action = glassgate::soap::action::QUERY;
+                let entity = forged.entity(action, &url, &find(1002).body(), Packaging::Simple);
+                terms().client(&HILLTOP).post(&url, entity).await.unwrap()
+            })
+        };
+        let sent: Vec<_> = (0..ALL).map(|_| send()).collect();
+        for answer in sent {
+            assert_eq!(answer.await.unwrap().status, 400);
+        }
+        let own = terms().journalled(&forged);
+        assert_eq!(own.len(), glassgate::limits::REFUSAL_RECORDS);
+        assert!(own.iter().all(|record| record.is("110122", "8")));
+        let counted: usize = terms()
+            .seen
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|message| crate::record::Record::read(message))
+            .filter(|record| record.is("refusals", "8"))
+            .map(|record| {
+                let words: Vec<_> = record.description.split(' ').collect();
+                assert!(record.description.contains("digest-mismatch"), "{record:?}");
+                words[0].parse::<usize>().unwrap()
+            })
+            .sum();
+        assert_eq!(counted, ALL - glassgate::limits::REFUSAL_RECORDS);
+        // a refused break-glass has its record all the same, and whoever is admitted is served
+        let nurse =
+            Order { roles: vec![world::role(NURSE)], ..physician(&HILLTOP, "BTG", "nurse.noise") };
+        let asked = ask_of(&nurse).await;
+        assert_eq!(kinds(&asked.records), [("110147", "4"), ("ITI-38", "0")]);
+        let beside = Order {
+            purposes: ["BTG", "HPAYMT"].map(world::purpose).to_vec(),
+            ..physician(&HILLTOP, "BTG", "dr.noise")
+        };
+        let asked = ask_of(&beside).await;
+        assert_eq!(kinds(&asked.records), [("ITI-38", "8")]);
+    });
+}
+
+async fn ask_of(order: &Order) -> Asked<QueryAnswer> {
+    ask(&HILLTOP, order, 1002).await
+}
+
+#[test]
+fn a_law_permits_what_it_protects_in_an_emergency_and_no_glass_is_broken() {
+    run(async {
+        for (purpose, found) in [("ETREAT", vec![1]), ("ERTREAT", vec![1]), ("TREAT", vec![])] {
+            let nurse = Order {
+                roles: vec![world::role(NURSE)],
+                ..physician(&RIVERSIDE, purpose, "nurse.emergency")
+            };
+            let asked = ask(&RIVERSIDE, &nurse, 1042).await;
+            assert_eq!(numbers(&asked.answer), found, "{purpose}");
+            assert!(asked.answer.errors.is_empty());
+            let code = "42-cfr-part-2-emergency";
+            let by_law: Vec<_> = asked.records.iter().filter(|r| r.is(code, "0")).collect();
+            assert_eq!(by_law.len(), found.len());
+            for record in by_law {
+                assert_eq!(record.documents, [world::document_id(1042, 1)]);
+                assert_eq!(record.patients, [world::patient_id(1042)]);
+            }
+            assert!(asked.records.iter().all(|record| record.kind != "110127"));
+        }
+        assert!(reviews_of("nurse.emergency").is_empty());
+    });
+}
+
+#[test]
+fn break_glass_writes_nothing() {
+    const PROVIDE: &str = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b";
+    run(async {
+        let url = format!("{}{}", terms().stage.url, Transaction::Query.path());
+        let ask = terms().ask(&RIVERSIDE, &physician(&RIVERSIDE, "BTG", "dr.writes"));
+        let entity = ask.entity(PROVIDE, &url, &find(1002).body(), Packaging::Simple);
+        let answer = terms().client(&RIVERSIDE).post(&url, entity).await.unwrap();
+        assert_eq!(answer.status, 400);
+        assert!(String::from_utf8(answer.body.to_vec()).unwrap().contains("ActionNotSupported"));
+        assert_eq!(kinds(&terms().journalled(&ask)), [("ITI-38", "8")]);
+        let nowhere = format!("{}/xca/provide", terms().stage.url);
+        let entity = ask.entity(PROVIDE, &nowhere, &find(1002).body(), Packaging::Simple);
+        let answer = terms().client(&RIVERSIDE).post(&nowhere, entity).await.unwrap();
+        assert_eq!(answer.status, 404);
+    });
+}
