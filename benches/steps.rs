@@ -19,7 +19,7 @@ use glassgate::consent::{self, Facts, PatientKey, Permit};
 use glassgate::gateway::{Arrival, ReplyBody, Transaction};
 use glassgate::ids::PatientId;
 use glassgate::repository::{Criteria, Repository, embedded::Store};
-use glassgate::saml::{self, Peer, Trust};
+use glassgate::saml::{self, Means, Peer, Trust};
 use glassgate::soap::Message;
 use glassgate::xml::{self, Bounds};
 use glassgate::{clock, dsig, labels, policy, xds};
@@ -43,7 +43,7 @@ fn main() -> Result<(), Failed> {
     let mut table = Table::default();
     let world = World::make(Path::new("target/bench/steps"), 0)?;
     let config = config::read(&world.layout.config())?;
-    let trust = Trust::new(config::read(&world.layout.config())?.saml);
+    let trust = config::read(&world.layout.config())?.terms.trust;
     let peer = peer(&world)?;
     let openssl_us = openssl_speed()?;
     push(&mut table, "openssl speed rsa2048, one verification", openssl_us, None);
@@ -133,7 +133,11 @@ fn verify(
         measure(|| signed(&cache).is_ok()),
         None,
     );
-    let believe = || saml::verify(&document, peer, trust, &dsig::Cache::new(), now).is_ok();
+    let believe = || {
+        let signatures = &dsig::Cache::new();
+        let means = Means { trust, signatures, replay: None, now };
+        saml::verify(&document, peer, &means, &mut ()).is_ok()
+    };
     if !believe() {
         return Err("our own assertion is not believed".into());
     }
@@ -152,16 +156,25 @@ fn decide(
     let entity = entity(&asker, world)?;
     let document = xml::parse(std::str::from_utf8(&entity.body)?, Bounds::REQUEST)?;
     let now = clock::Clock::now(&clock::SystemClock);
-    let verified = saml::verify(&document, peer, trust, &dsig::Cache::new(), now)
+    let signatures = &dsig::Cache::new();
+    let means = Means { trust, signatures, replay: None, now };
+    let verified = saml::verify(&document, peer, &means, &mut ())
         .map_err(|_| "our own assertion is not believed")?;
-    let access = policy::admit(verified.principal(), &config.policy)?;
+    let access = policy::admit(verified.principal(), &config.terms.policy)?;
     let store = Store::open(&config.repository)?;
     let id = PatientId::parse(&glassgate::demo::world::patient_id(patient::NUMBER))?;
     let state = store.snapshot()?;
     let subject = state.patient(&access, &id)?.ok_or("the patient is not there")?;
     let consents = state.consents(&access, subject.key)?;
     let grant = || {
-        consent::grant(&access, subject.key, &subject.references, &consents, &config.consent, now)
+        consent::grant(
+            &access,
+            subject.key,
+            &subject.references,
+            &consents,
+            config.terms.consents.domain(),
+            now,
+        )
     };
     push(table, "weigh the consents", measure(grant), None);
     let grant = grant();
@@ -215,8 +228,9 @@ fn twelve_provisions(
     let now = clock::Clock::now(&clock::SystemClock);
     let (patient, names) = (PatientKey(12), [twelve::PATIENT.to_owned()]);
     let (consents, documents) = ([twelve::consent()], twelve::documents());
-    let read = || consent::grant(access, patient, &names, &consents, &config.consent, now);
-    let cache = consent::Cache::new(config.consent.clone());
+    let read =
+        || consent::grant(access, patient, &names, &consents, config.terms.consents.domain(), now);
+    let cache = consent::Cache::new(config.terms.consents.domain().clone());
     let remembered = || cache.grant(access, patient, &names, &consents, now);
     let grant = remembered();
     let permits = |facts: &Facts| grant.decide(facts).outcome().is_ok();

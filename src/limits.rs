@@ -44,14 +44,14 @@ pub const SHUTDOWN_TIME: Duration = Duration::from_secs(30);
 pub const SIGNATURE_CACHE_TIME: Duration = Duration::from_secs(5 * 60);
 /// Signatures remembered at once, about 100 bytes each.
 pub const SIGNATURE_CACHE_ENTRIES: usize = 16_384;
+/// Characters of an unverified claim that audit may quote: a longer name tells nobody more.
+pub const UNVERIFIED_QUOTE_CHARS: usize = 256;
 /// Patients whose consents are remembered as read: as many as a busy exchange treats in a shift.
 pub const CONSENT_CACHE_PATIENTS: usize = 16_384;
 /// Bytes that remembered consents may take, about: some 1,800 patients with consents of 12 rules.
 pub const CONSENT_CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// Classes of principals remembered for a patient: who asks are few, and most consents tell none of them apart.
 pub const CONSENT_CACHE_CLASSES: usize = 8;
-/// Characters of an unverified claim that audit may quote.
-pub const UNVERIFIED_QUOTE_CHARS: usize = 120;
 /// Bytes of an audit message: every receiver takes 32 KiB (DICOM PS3.15 A.6), syslog-ng closes the connection at 64.
 pub const AUDIT_MESSAGE_BYTES: usize = 32 * 1024;
 /// Refusals of one sender that have a record each within a while: five a second, 1 GB a day.
@@ -68,3 +68,17 @@ pub const STRANGER_TIME: Duration = Duration::from_secs(60);
 pub const STRANGER_RECORDS: usize = 60;
 /// Addresses of failed handshakes remembered at once, about 100 bytes each.
 pub const STRANGER_ADDRESSES: usize = 4_096;
+/// Believed assertions remembered at once, some 150 bytes each: 70 new ones a second for four hours.
+pub const REPLAY_ASSERTIONS: usize = 1_000_000;
+/// Requests of one partner a second that may fail before the next ones are turned away, unless told otherwise.
+pub const FAILURES_PER_S: u32 = 200;
+/// The most that configuration may allow: beyond it the journal is what fails.
+pub const FAILURES_PER_S_CEILING: u32 = 10_000;
+/// Of that, the share kept for who declares break-glass while the others are turned away: a tenth.
+pub const BREAK_GLASS_SHARE: u32 = 10;
+/// Failures of one partner within [`ALERT_TIME`] that are worth an alert: a mistyped setting fails each request.
+pub const ALERT_FAILURES: u64 = 20;
+/// How long failures are counted together.
+pub const ALERT_TIME: Duration = Duration::from_secs(60);
+/// How long an alert stays the only one: as long as somebody needs to look.
+pub const ALERT_PAUSE: Duration = Duration::from_secs(15 * 60);

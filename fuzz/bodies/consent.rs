@@ -143,6 +143,7 @@ fn access(purpose: &str) -> Access {
     let agreement = Agreement {
         partner: "riverside".into(),
         purposes: vec![Purpose::PurposeOfUse, Purpose::BTG],
+        code_systems: Vec::new(),
         break_glass: Terms { roles: vec![physician], ..Terms::default() },
         etreat: Etreat::Treatment,
     };

@@ -9,7 +9,9 @@ use glassgate::ids::{Coded, HomeCommunityId};
 use glassgate::policy::{self, Agreement, BreakGlass, Etreat, Terms, admit};
 use glassgate::principal::Claims;
 use glassgate::purpose::Purpose;
-use glassgate::saml::{Assertion, Issuer, Partner, Peer, Settings, Trust, Verified, verify};
+use glassgate::saml::{
+    Assertion, Issuer, Keys, Means, Partner, Peer, Settings, Trust, Verified, verify,
+};
 use glassgate::xml::{self, Bounds, ns, parse};
 
 use super::riverside::Kind;
@@ -75,23 +77,26 @@ fn believed(message: &str, client: u8, cache: &Cache, now: Timestamp) -> Option<
         subject: "CN=client".into(),
     };
     let settings = Settings {
-        audiences: vec!["urn:oid:2.999.1".into()],
-        recipients: vec!["https://127.0.0.1:8443/xca/query".into()],
-        clock_skew: Duration::from_secs(60),
+        issuers: vec![Issuer {
+            name: "https://sts.riverside.example".into(),
+            keys: Keys::Pinned(vec![Kind::Ec.key().clone()]),
+        }],
         partners: vec![Partner {
-            name: "riverside".into(),
+            audiences: vec!["urn:oid:2.999.1".into()],
+            recipients: Some(vec!["https://127.0.0.1:8443/xca/query".into()]),
+            clock_skew: Duration::from_secs(60),
             communities: HomeCommunityId::parse("2.999.2").into_iter().collect(),
             tls_fingerprints: vec![[7; 32]],
-            issuers: vec![Issuer {
-                name: "https://sts.riverside.example".into(),
-                keys: vec![Kind::Ec.key().clone()],
-            }],
+            issuers: vec!["https://sts.riverside.example".into()],
             longest_lifetime: 4 * HOUR,
             require_authn_statement: false,
+            ..Partner::named("riverside")
         }],
         generation: 1,
     };
-    match verify(&document, &peer, &Trust::new(settings), cache, now) {
+    let trust = Trust::new(settings);
+    let means = Means { trust: &trust, signatures: cache, replay: None, now };
+    match verify(&document, &peer, &means, &mut ()) {
         Ok(verified) => Some(verified),
         Err(untrusted) => {
             assert!(!untrusted.reason.code().is_empty());
@@ -133,6 +138,7 @@ fn admitted(verified: &Verified) {
     let agreement = Agreement {
         partner: "riverside".into(),
         purposes: vec![Purpose::PurposeOfUse, Purpose::BTG],
+        code_systems: Vec::new(),
         break_glass: Terms { roles: vec![physician.clone()], ..Terms::default() },
         etreat: Etreat::BreakGlass,
     };

@@ -58,7 +58,9 @@ pub const LOGIN: Code = dcm("110122", "Login");
 pub const NODE_AUTHENTICATION: Code = dcm("110126", "Node Authentication");
 /// EventTypeCode: break-glass released something.
 pub const EMERGENCY_OVERRIDE_STARTED: Code = dcm("110127", "Emergency Override Started");
-/// EventTypeCode: break-glass was declared more often than is usual.
+/// EventTypeCode: settings of trust or policy changed.
+pub const SECURITY_CONFIGURATION: Code = dcm("110129", "Security Configuration");
+/// EventTypeCode: break-glass was declared more often than is usual, or a captured message was explained.
 pub const RESTRICTED_FUNCTION: Code = dcm("110132", "Use of Restricted Function");
 /// EventTypeCode: a law permitted what consent withholds, without override.
 pub const PART_2_EMERGENCY: Code = own("42-cfr-part-2-emergency", "Medical Emergency, 42 CFR 2.51");

@@ -19,8 +19,9 @@ use crate::clock::NoRandomness;
 
 pub use event::{Action, Event, Indicator, Outcome, Source};
 pub use events::{
-    AuthenticationFailure, Claimed, ConsentRule, Import, NodeFailure, Operated, Operator, Override,
-    Query, Refusals, Relabelling, Released, Retrieved, Transaction,
+    AuthenticationFailure, Claimed, ConsentRule, Explained, Import, NodeFailure, Operated,
+    Operator, Override, Query, Refusals, Relabelling, Released, RepeatedFailures, Retrieved,
+    Transaction,
 };
 pub use journal::{Announced, Journal, Receipt, Record, Room, Settings, Shape};
 pub use object::{Document, Object};

@@ -74,7 +74,7 @@ impl Options {
         } else {
             PatientId::new(&self.patient, config.ingest.patient_authority.clone())?
         };
-        let partners = &config.saml.partners;
+        let partners = &config.terms.trust.settings().partners;
         let partner = match &self.partner {
             Some(name) => partners.iter().find(|partner| partner.name == *name),
             None => partners.first(),

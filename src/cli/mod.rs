@@ -9,6 +9,7 @@ mod demo;
 mod explain;
 mod load;
 mod log;
+mod partner;
 mod query;
 mod retrieve;
 mod review;
@@ -39,6 +40,7 @@ enum Command {
     Serve(serve::Options),
     Check(check::Options),
     Load(load::Options),
+    Partner(partner::Options),
     Consent(consent::Options),
     Explain(explain::Options),
     Review(review::Options),
@@ -56,6 +58,7 @@ pub fn run() -> ExitCode {
         Command::Serve(options) => serve::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Load(options) => load::run(&options),
+        Command::Partner(options) => partner::run(&options),
         Command::Consent(options) => consent::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Review(options) => review::run(options),

@@ -5,7 +5,7 @@ use crate::ids::Coded;
 use crate::policy::{Answer, Rationale, Telling, Terms};
 
 /// `[partner.break_glass]`: how a partner's users break glass.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Raw {
     members: Vec<String>,

@@ -31,8 +31,13 @@ impl Config {
         let journal = self.journal()?;
         let store = Store::open(&self.repository).map_err(OpenError::from)?;
         let now = SystemClock.now();
-        let explained =
-            gateway::explain(&store, &self.policy, &self.consent, supposed.clone(), now)?;
+        let explained = gateway::explain(
+            &store,
+            &self.terms.policy,
+            self.terms.consents.domain(),
+            supposed.clone(),
+            now,
+        )?;
         let entries = explained.as_ref().map_or(&[][..], |shown| &shown.entries);
         let (home, repository) = (&self.ingest.home, &self.ingest.repository);
         let document = |unique_id: &String| Document {

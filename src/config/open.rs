@@ -1,15 +1,15 @@
 use std::sync::Arc;
 
-use super::Config;
+use super::{Config, Reload};
 use crate::audit::delivery::Delivery;
 use crate::audit::review::{self, Reviews};
 use crate::audit::{self, Endpoint, Journal};
-use crate::clock::{Random, SystemClock, SystemRandom};
+use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::gateway::{Gateway, Parts, Relabelling, Renewal};
 use crate::metrics::Metrics;
 use crate::repository;
 use crate::repository::embedded::Store;
-use crate::saml::Trust;
+use crate::saml::{self, Replay};
 use crate::server;
 
 /// A gateway with everything behind it, ready to be served.
@@ -21,6 +21,8 @@ pub struct Opened {
     pub delivery: Arc<Delivery>,
     /// Where to listen.
     pub server: server::Settings,
+    /// Reads the settings anew.
+    pub reload: Reload,
     /// What labels documents anew; it ends when this is dropped.
     pub relabelling: Relabelling,
 }
@@ -31,6 +33,9 @@ pub enum OpenError {
     /// The store.
     #[error("the document store cannot be opened: {0}")]
     Repository(#[from] repository::embedded::Error),
+    /// The memory of assertions.
+    #[error(transparent)]
+    Replay(#[from] saml::ReplayError),
     /// The thread that labels documents.
     #[error("no thread for labelling: {0}")]
     Thread(#[source] std::io::Error),
@@ -49,6 +54,7 @@ impl Config {
         let repository = Arc::new(Store::open(&self.repository)?);
         let journal = Journal::open(self.journal, &*random)?;
         let delivery = Delivery::start(self.delivery, &journal, &random)?;
+        let replay = Replay::open(&self.replay_memory, SystemClock.now())?;
         let (metrics, clock) = (Arc::new(Metrics::new()), Arc::new(SystemClock));
         let endpoint =
             Endpoint { uri: self.gateway.public_url.clone(), host: self.gateway.host.clone() };
@@ -63,9 +69,8 @@ impl Config {
         .map_err(OpenError::Thread)?;
         let gateway = Gateway::new(Parts {
             settings: self.gateway,
-            trust: Trust::new(self.saml),
-            policy: self.policy,
-            domain: self.consent,
+            terms: self.terms,
+            replay,
             rates: self.rates,
             reviews: Reviews::open(&self.reviews)?,
             repository,
@@ -76,6 +81,14 @@ impl Config {
         });
         let gateway = Arc::new(gateway);
         gateway.look_after_reviews();
-        Ok(Opened { gateway, delivery: Arc::new(delivery), server: self.server, relabelling })
+        let acceptor = self.server.acceptor.clone();
+        let reload = Reload::new(self.path, Arc::clone(&gateway), acceptor, self.fixed, self.files);
+        Ok(Opened {
+            gateway,
+            delivery: Arc::new(delivery),
+            server: self.server,
+            reload,
+            relabelling,
+        })
     }
 }

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::seen::Seen;
+
 /// One thing that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -21,6 +23,8 @@ pub struct Problems {
     pub path: PathBuf,
     /// At least one.
     pub problems: Vec<Problem>,
+    /// Every file that was read, or was to be.
+    pub files: Vec<Seen>,
 }
 
 impl fmt::Display for Problems {

@@ -44,6 +44,7 @@ pub(super) fn access_as(codes: &[&str], claims: Claims) -> Access {
     let agreement = Agreement {
         partner: "riverside".into(),
         purposes: vec![Purpose::PurposeOfUse, Purpose::BTG],
+        code_systems: Vec::new(),
         break_glass: Terms { roles: vec![physician], ..Terms::default() },
         etreat: Etreat::Treatment,
     };

@@ -16,7 +16,7 @@ pub struct Gated<'d, 'i> {
     pub(super) assertion: Node<'d, 'i>,
     pub(super) signed_info: SignedInfo<'d, 'i>,
     pub(super) signature_value: Vec<u8>,
-    signature: Node<'d, 'i>,
+    pub(super) signature: Node<'d, 'i>,
     id: &'d str,
 }
 
@@ -35,7 +35,7 @@ pub fn gate<'d, 'i>(document: &'d Document<'i>) -> Result<Gated<'d, 'i>, Reject>
     let value = take(&mut rest, "SignatureValue", &["Id"])?;
     match (rest.next(), rest.next()) {
         (None, _) => {}
-        // never read: keys come from configuration
+        // not read here: keys come from configuration
         (Some(key_info), None) if is(key_info, ns::DSIG, "KeyInfo") => {}
         _ => return Err(Reject::UnexpectedContent { inside: "Signature" }),
     }

@@ -8,6 +8,7 @@ mod c14n;
 mod cache;
 mod gate;
 mod key;
+mod offered;
 #[cfg(feature = "oracle")]
 mod oracle;
 mod reject;

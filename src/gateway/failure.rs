@@ -39,6 +39,8 @@ pub(super) enum Failure {
     Registry(Box<RegistryError>),
     /// The store is unreachable or damaged.
     Store(repository::Error),
+    /// Too many requests of the sender failed: this one is not looked at.
+    Busy,
     /// No randomness, or a task died: ours to mend.
     Internal(&'static str),
 }
@@ -79,6 +81,8 @@ impl Failure {
                 "break-glass declaration not honoured",
             )),
             Self::Registry(error) => Wire::Body((**error).clone()),
+            // answered without a record, before anyone asks here
+            Self::Busy => Wire::Fault(FaultKind::Receiver.into()),
             Self::Store(_) | Self::Internal(_) => Wire::Body(RegistryError::new(
                 transaction.general_error(),
                 "the request cannot be answered now",
@@ -96,6 +100,7 @@ impl Failure {
             Self::NotHonoured => "break-glass declaration not honoured".to_owned(),
             Self::Registry(error) => format!("{}: {}", error.code.as_str(), error.context),
             Self::Store(error) => error.to_string(),
+            Self::Busy => "too many requests of the sender failed".to_owned(),
             Self::Internal(what) => (*what).to_owned(),
         }
     }
@@ -110,8 +115,14 @@ impl Failure {
             Self::NotHonoured => "break-glass-not-honoured",
             Self::Registry(error) => error.code.as_str(),
             Self::Store(_) => "store",
+            Self::Busy => "busy",
             Self::Internal(_) => "internal",
         }
+    }
+
+    /// Whether it counts against the sender: trust, form or policy, not what a body asks for, and not our own.
+    pub(super) fn is_the_senders(&self) -> bool {
+        matches!(self, Self::Http(_) | Self::Soap(_) | Self::Untrusted(_) | Self::Refused(_))
     }
 
     /// The audit outcome.
@@ -121,6 +132,7 @@ impl Failure {
             | Self::Soap(_)
             | Self::Untrusted(_)
             | Self::Refused(_)
+            | Self::Busy
             | Self::NotHonoured
             | Self::Registry(_) => Gravity::Serious,
             Self::Store(_) | Self::Internal(_) => Gravity::Major,

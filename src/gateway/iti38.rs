@@ -1,5 +1,6 @@
 //! ITI-38, Cross Gateway Query (ITI TF-2 3.38).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::glass::Effect;
 use super::record::Drafted;
 use super::reply::{Reply, Unavailable};
 use super::visit::Visit;
-use super::{Arrival, Gateway, Transaction, UnknownPatient};
+use super::{Arrival, Gateway, Settings, Transaction, UnknownPatient};
 use crate::audit::{Event, Outcome, Receipt};
 use crate::ids::HomeCommunityId;
 use crate::limits;
@@ -20,7 +21,7 @@ use crate::repository::{Criteria, Items, Status};
 use crate::xds::{
     self, Availability, ErrorCode, Ids, Query, QueryRequest, RegistryError, ReturnType, Searched,
 };
-use crate::xml::Node;
+use crate::xml::{self, Node};
 
 /// Answers a query.
 pub(super) async fn answer(gateway: &Arc<Gateway>, arrival: Arrival) -> Result<Reply, Unavailable> {
@@ -32,10 +33,10 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, arrival: Arrival) -> Result<R
 
 /// The stages in their order.
 fn find(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Drafted, Failure> {
-    let (access, query) = gateway.admit(arrival, visit, note, xds::read_query)?;
-    gateway.known_home(&query)?;
+    let read = |body: Node<'_, '_>| read(&gateway.settings, body);
+    let (access, query) = gateway.admit(arrival, visit, note, read)?;
     let disclosure = match wanted(&query.query) {
-        Some(wanted) => gateway.disclose(&access, &wanted)?,
+        Some(wanted) => gateway.disclose(visit, &access, &wanted)?,
         None => Disclosure::default(),
     };
     let matching = matching(&query, &disclosure)?;
@@ -50,13 +51,25 @@ fn find(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Draft
 }
 
 /// What audit knows of the query, whatever becomes of it.
-fn note(body: Node<'_, '_>, visit: &mut Visit) {
+pub(super) fn note(body: Node<'_, '_>, visit: &mut Visit) {
     let written = xds::as_written(body);
     visit.query.id = written.id.unwrap_or_default();
     visit.query.home = written.home;
     visit.query.patient = written.patient;
     visit.query.request =
         body.document().input_text().get(body.range()).unwrap_or_default().to_owned();
+}
+
+/// The query, which names our community if it names one.
+pub(super) fn read(settings: &Settings, body: Node<'_, '_>) -> Result<QueryRequest, Failure> {
+    let query = xds::read_query(body)?;
+    match query.home() {
+        Some(home) if HomeCommunityId::parse(home).as_ref() != Ok(&settings.home) => {
+            let context = "home is not a community that is reached here";
+            Err(RegistryError::new(ErrorCode::XDSUnknownCommunity, context).into())
+        }
+        _ => Ok(query),
+    }
 }
 
 fn wanted(query: &Query) -> Option<Wanted> {
@@ -142,17 +155,23 @@ fn found(
 ) -> Drafted {
     let warnings = effect.warning.as_slice();
     let refs: Vec<String>;
-    let objects: Vec<&str> = match query.return_type {
-        ReturnType::LeafClass => matching.iter().flat_map(|d| shown(d)).collect(),
+    let written = query.home();
+    let objects: Vec<Cow<'_, str>> = match query.return_type {
+        ReturnType::LeafClass => {
+            let named = |[first, rest]: [_; 2]| [named(first, home, written), Cow::Borrowed(rest)];
+            matching.iter().flat_map(|d| named(shown(d))).collect()
+        }
         ReturnType::ObjectRef => {
             let object_ref = |d: &Arc<Disclosed>| xds::object_ref(&d.entry.entry_uuid, home);
             refs = matching.iter().map(object_ref).collect();
-            refs.iter().map(String::as_str).collect()
+            refs.iter().map(|text| named(text, home, written)).collect()
         }
     };
     // all of it is written once, in its place
     let room = objects.iter().map(|object| object.len()).sum::<usize>().saturating_add(1_024);
-    let envelope = visit.envelope(room, |out| xds::query_response(out, home, warnings, objects));
+    let envelope = visit.envelope(room, |out| {
+        xds::query_response(out, home, warnings, objects.iter().map(Cow::as_ref));
+    });
     // the transaction's own record comes last: who has seen it has seen all
     let mut events = effect.events;
     events.push(Event::query(&visit.transaction(), &visit.query, Outcome::success()));
@@ -168,6 +187,18 @@ fn found(
         visit.answer(receipt, envelope)
     };
     Drafted { events, outcome: "success", room: visit.room(), answer: Box::new(answer) }
+}
+
+/// Names our community as the request does: some senders compare the texts.
+fn named<'t>(text: &'t str, home: &HomeCommunityId, written: Option<&str>) -> Cow<'t, str> {
+    let Some(written) = written.filter(|written| *written != home.to_string()) else {
+        return Cow::Borrowed(text);
+    };
+    let mut attribute = String::from(" home=\"");
+    xml::escape_attribute(&mut attribute, written);
+    attribute.push('"');
+    // the first is the element's own: what stands in attributes before it is escaped
+    Cow::Owned(text.replacen(&format!(" home=\"{home}\""), &attribute, 1))
 }
 
 /// An entry as the partner is shown it, in pieces: the labels that it is not shown are cut out.
@@ -191,17 +222,4 @@ pub(super) fn failure(
 ) -> Reply {
     let home = &gateway.settings.home;
     visit.answer(receipt, visit.envelope(0, |out| xds::query_response(out, home, errors, [])))
-}
-
-impl Gateway {
-    /// A query that names a community names ours.
-    fn known_home(&self, query: &QueryRequest) -> Result<(), Failure> {
-        match query.home() {
-            Some(home) if HomeCommunityId::parse(home).as_ref() != Ok(&self.settings.home) => {
-                let context = "home is not a community that is reached here";
-                Err(RegistryError::new(ErrorCode::XDSUnknownCommunity, context).into())
-            }
-            _ => Ok(()),
-        }
-    }
 }

@@ -1,24 +1,27 @@
 //! The transactions: each stage in order, each record durable before its answer.
 
+mod admission;
+mod binding;
 mod disclosure;
 mod explain;
 mod failure;
+mod failures;
 mod glass;
 mod iti38;
 mod iti39;
 mod noise;
 mod outbound;
 mod record;
+mod rehearsal;
 mod relabel;
 mod reply;
 mod report;
-mod request;
 mod review;
+mod terms;
 mod transfer;
 mod visit;
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -27,24 +30,27 @@ use bytes::Bytes;
 use crate::audit::review::{Glass, Reviews};
 use crate::audit::{self, Journal};
 use crate::clock::{Clock, Random};
-use crate::consent::{self, Domain};
 use crate::dsig;
 use crate::ids::{HomeCommunityId, RepositoryId};
-use crate::labels::Outbound;
 use crate::metrics::Metrics;
 use crate::policy::{self, Rates};
 use crate::repository::Repository;
-use crate::saml::{Peer, Trust};
+use crate::saml::{Peer, Replay};
 use crate::soap::{action, wsdl};
 
 use noise::Noise;
 use work::Workers;
 
+use failures::Failures;
+use terms::InForce;
+
 pub use explain::{Declaration, Entry, Explanation, Supposed, Told, explain};
 pub use failure::Refused;
+pub use rehearsal::{Finding, Rehearsal, rehearse};
 pub use relabel::{Relabelling, Renewal};
 pub use reply::{Reply, ReplyBody, Unavailable};
 pub use report::Stranger;
+pub use terms::{Manners, ResourceId, Terms};
 pub use transfer::Transfer;
 
 /// Who we are and how the transactions behave.
@@ -60,10 +66,6 @@ pub struct Settings {
     pub public_url: String,
     /// The host of that address.
     pub host: String,
-    /// Partners that must pack each transaction as ITI TF-2 V.8 says.
-    pub strict_packaging: BTreeSet<String>,
-    /// What each partner can do with labels, by its name.
-    pub outbound: BTreeMap<String, Outbound>,
     /// What a query for a patient whom nobody knows is answered with.
     pub unknown_patient: UnknownPatient,
 }
@@ -83,12 +85,10 @@ pub enum UnknownPatient {
 pub struct Parts {
     /// Who we are.
     pub settings: Settings,
-    /// Who may ask, and what proves it.
-    pub trust: Trust,
-    /// What partners agreed to.
-    pub policy: policy::Settings,
-    /// What holds where no patient decided, and what break-glass may override.
-    pub domain: Domain,
+    /// Who may ask, and on what terms.
+    pub terms: Terms,
+    /// Which assertions were believed already.
+    pub replay: Replay,
     /// How many declarations of break-glass are usual.
     pub rates: policy::Limits,
     /// Where each break-glass is reviewed.
@@ -108,10 +108,10 @@ pub struct Parts {
 /// A responding gateway (ITI TF-1 18.1.1.2).
 pub struct Gateway {
     settings: Settings,
-    trust: Trust,
+    terms: InForce,
     signatures: dsig::Cache,
-    policy: policy::Settings,
-    consents: consent::Cache,
+    replay: Replay,
+    failures: Failures,
     repository: Arc<dyn Repository>,
     journal: Journal,
     metrics: Arc<Metrics>,
@@ -152,10 +152,10 @@ impl Gateway {
         let window = parts.rates.window;
         let gateway = Self {
             settings: parts.settings,
-            trust: parts.trust,
+            terms: InForce::new(parts.terms),
             signatures: dsig::Cache::new(),
-            policy: parts.policy,
-            consents: consent::Cache::new(parts.domain),
+            replay: parts.replay,
+            failures: Failures::new(),
             repository: parts.repository,
             journal: parts.journal,
             metrics: parts.metrics,
@@ -183,6 +183,12 @@ impl Gateway {
         }
     }
 
+    /// The terms in force.
+    #[must_use]
+    pub fn terms(&self) -> Arc<Terms> {
+        self.terms.now()
+    }
+
     /// The transaction's WSDL with our address in it.
     #[must_use]
     pub fn wsdl(&self, transaction: Transaction) -> String {
@@ -200,8 +206,14 @@ impl Gateway {
     }
 
     fn endpoint(&self, transaction: Transaction) -> audit::Endpoint {
-        let uri = format!("{}{}", self.settings.public_url, transaction.path());
-        audit::Endpoint { uri, host: self.settings.host.clone() }
+        self.settings.endpoint(transaction)
+    }
+}
+
+impl Settings {
+    fn endpoint(&self, transaction: Transaction) -> audit::Endpoint {
+        let uri = format!("{}{}", self.public_url, transaction.path());
+        audit::Endpoint { uri, host: self.host.clone() }
     }
 }
 

@@ -94,8 +94,15 @@ impl Gateway {
         done: oneshot::Sender<Recorded>,
         runtime: &Handle,
     ) {
+        if matches!(failure, Failure::Busy) {
+            return self.turn_away_unread(visit, done);
+        }
         let sender = visit.peer().id.clone();
-        if !may_be_noise(&visit, failure) || self.noise.stands_out(&sender, visit.at) {
+        let noise = may_be_noise(&visit, failure) && !self.noise.stands_out(&sender, visit.at);
+        // an alert stands out, whatever it is of
+        let alert = self.alert(&visit, failure);
+        if !noise || alert.is_some() {
+            visit.alerts.extend(alert);
             let drafted = self.refusal(&mut visit, failure);
             return self.hand_over(visit, drafted, done);
         }
@@ -121,7 +128,7 @@ impl Gateway {
             let requests = waiting.len();
             let mut receipts = receipt.into_iter().flat_map(|one| one.split(requests));
             for Waiting { visit, answer, outcome, done } in waiting {
-                let receipt = receipts.next().ok_or(Unavailable);
+                let receipt = receipts.next().ok_or(Unavailable::NotRecorded);
                 count(&metrics, labels(&visit, outcome), receipt.is_ok());
                 let _hung_up = done.send(Recorded { visit, answer, receipt });
             }
@@ -141,9 +148,11 @@ fn may_be_noise(visit: &Visit, failure: &Failure) -> bool {
         Failure::Http(_) | Failure::Soap(_) | Failure::Untrusted(_) => !of_break_glass,
         Failure::Refused(Refusal::BesideBreakGlass(_)) => false,
         Failure::Refused(_) => !of_break_glass,
-        Failure::Registry(_) | Failure::NotHonoured | Failure::Store(_) | Failure::Internal(_) => {
-            false
-        }
+        Failure::Registry(_)
+        | Failure::NotHonoured
+        | Failure::Store(_)
+        | Failure::Busy
+        | Failure::Internal(_) => false,
     }
 }
 

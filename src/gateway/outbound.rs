@@ -1,6 +1,7 @@
 //! What a partner may get of data with labels, and see of the labels.
 
 use super::Gateway;
+use super::terms::Terms;
 use crate::consent::Facts;
 use crate::ids::HomeCommunityId;
 use crate::labels::{Confidentiality, Data, Kept, Outbound, Wanted};
@@ -21,7 +22,7 @@ static STRICTEST: Outbound =
 
 impl Gateway {
     /// The rules that hold for an access.
-    pub(super) fn outbound(&self, access: &Access) -> Rules<'_> {
+    pub(super) fn outbound<'g>(&'g self, terms: &'g Terms, access: &Access) -> Rules<'g> {
         let claims = access.principal().claims();
         let ceilings = claims.confidentiality_ceilings.iter();
         // what nobody knows may be meant to be low
@@ -29,7 +30,7 @@ impl Gateway {
             Confidentiality::from_code(code.trim()).unwrap_or(Confidentiality::Unrestricted)
         };
         Rules {
-            partner: self.settings.outbound.get(&claims.partner).unwrap_or(&STRICTEST),
+            partner: terms.outbound.get(&claims.partner).unwrap_or(&STRICTEST),
             wanted: Wanted {
                 ceiling: ceilings.map(level).min(),
                 test: access.treatment_purposes().contains(&Purpose::HTEST),

@@ -12,7 +12,7 @@ use super::visit::Visit;
 use super::{Gateway, Transaction, iti38, iti39};
 use crate::audit::{Event, Outcome, Receipt, Room};
 use crate::metrics::{Metrics, TransactionLabels};
-use crate::saml::Peer;
+use crate::saml::{Peer, Pending};
 
 /// What is to be recorded, and the answer that then may leave.
 pub(super) struct Drafted {
@@ -44,6 +44,9 @@ impl Gateway {
         refused: Refused,
     ) -> Result<Reply, Unavailable> {
         let visit = Visit::begin(self, transaction, peer, content_type)?;
+        if self.crowded(&visit) {
+            return Err(self.busy(&visit));
+        }
         let (done, recorded) = oneshot::channel();
         self.turn_away(visit, &Failure::Http(refused), done, &Handle::current());
         self.recorded(recorded).await
@@ -107,25 +110,40 @@ impl Gateway {
         Box::new(answer)
     }
 
-    /// Gives the records to the journal; visit, answer and receipt come back together.
+    /// Gives the records to the journal, after what must not be used again is remembered; visit, answer and receipt
+    /// come back together.
     pub(super) fn hand_over(
         &self,
-        visit: Visit,
+        mut visit: Visit,
         drafted: Drafted,
         done: oneshot::Sender<Recorded>,
     ) {
         let Drafted { events, outcome, room, answer } = drafted;
         let labels = labels(&visit, outcome);
         let metrics = Arc::clone(&self.metrics);
+        if let Some(Err(error)) = visit.pending.take().map(Pending::wait) {
+            error!(%error, "an assertion for one time is not remembered, so no answer");
+            count(&metrics, labels, false);
+            let receipt = Err(Unavailable::NotRecorded);
+            let _gone = done.send(Recorded { visit, answer, receipt });
+            return;
+        }
         self.journal.hand_over(visit.at, &events, room, move |receipt| {
             let receipt = receipt.map_err(|error| {
                 error!(%error, "no audit record, so no answer");
-                Unavailable
+                Unavailable::NotRecorded
             });
             count(&metrics, labels, receipt.is_ok());
             // a sender that hangs up during the commit ends the wait, not the record
             let _gone = done.send(Recorded { visit, answer, receipt });
         });
+    }
+
+    /// Turns a request away that was not looked at: there is no record of it but in the next alert.
+    pub(super) fn turn_away_unread(&self, visit: Visit, done: oneshot::Sender<Recorded>) {
+        let receipt = Err(self.busy(&visit));
+        let answer = Self::refused(&Failure::Busy, visit.transaction);
+        let _gone = done.send(Recorded { visit, answer, receipt });
     }
 
     /// Waits for the records; without them there is no answer.
@@ -135,7 +153,7 @@ impl Gateway {
     ) -> Result<Reply, Unavailable> {
         let recorded = recorded.await.map_err(|_| {
             error!("the request was dropped, so no answer");
-            Unavailable
+            Unavailable::NotRecorded
         })?;
         let Recorded { visit, answer, receipt } = recorded;
         Ok(answer(self, &visit, receipt?))

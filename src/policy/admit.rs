@@ -18,6 +18,9 @@ pub enum Refusal {
     /// One that we do not know.
     #[error(transparent)]
     Purpose(purpose::Error),
+    /// One in a system that the partner did not agree to.
+    #[error("purpose of use in code system {0}, which is outside the partner's agreement")]
+    CodeSystem(String),
     /// One that the partner did not agree to.
     #[error("purpose of use {} is outside the partner's agreement", .0.code())]
     OutsideAgreement(Purpose),
@@ -34,6 +37,7 @@ impl Refusal {
             Self::NoAgreement => "no-agreement",
             Self::NoPurpose => "no-purpose",
             Self::Purpose(_) => "unknown-purpose",
+            Self::CodeSystem(_) => "code-system",
             Self::OutsideAgreement(_) => "outside-agreement",
             Self::BesideBreakGlass(_) => "beside-break-glass",
         }
@@ -52,6 +56,9 @@ pub fn admit(principal: &Principal, settings: &Settings) -> Result<Access, Refus
         purpose::Error::None => Refusal::NoPurpose,
         unknown => Refusal::Purpose(unknown),
     })?;
+    if let Some(system) = foreign_system(claims, agreement) {
+        return Err(Refusal::CodeSystem(system.to_owned()));
+    }
     let declared = declaration(&mut treatment, claims, agreement);
     if declared.is_some() {
         let beside = treatment.iter().find(|purpose| !purpose.is_a(Purpose::TREAT));
@@ -86,6 +93,23 @@ pub fn admit(principal: &Principal, settings: &Settings) -> Result<Access, Refus
     };
     let (stated, answer) = (claims.purposes.coded.clone(), terms.not_honoured);
     Ok(Access { principal: principal.clone(), treatment, break_glass, stated, telling, answer })
+}
+
+/// Whether somebody who says this of himself would declare break-glass, believed or not.
+#[must_use]
+pub fn declares(claims: &Claims, partner: &str, settings: &Settings) -> bool {
+    let agreement = settings.agreements.iter().find(|agreement| agreement.partner == partner);
+    let purposes = resolve(&claims.purposes).ok();
+    agreement.zip(purposes).is_some_and(|(agreement, mut purposes)| {
+        declaration(&mut purposes, claims, agreement).is_some()
+    })
+}
+
+/// A system that a stated purpose is coded in and that was not agreed.
+fn foreign_system<'c>(claims: &'c Claims, agreement: &Agreement) -> Option<&'c str> {
+    let agreed = &agreement.code_systems;
+    let mut systems = claims.purposes.coded.iter().map(|coded| coded.system.as_str());
+    systems.find(|system| !agreed.is_empty() && !agreed.iter().any(|one| one == system))
 }
 
 /// Takes BTG, and ETREAT where the partner means that, out of the purposes; the code as received is kept.

@@ -15,6 +15,8 @@ pub struct Agreement {
     pub partner: String,
     /// Allowed purposes with all below them; BTG is below none and must be named itself.
     pub purposes: Vec<Purpose>,
+    /// The systems that its purposes may be coded in; none where any known one may.
+    pub code_systems: Vec<String>,
     /// Who may break glass, and how.
     pub break_glass: Terms,
     /// What this partner means by ETREAT.

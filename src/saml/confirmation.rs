@@ -2,7 +2,7 @@ use crate::clock::Timestamp;
 use crate::xml::{self, Node, ns};
 
 use super::element::{Malformed, only, stated, time};
-use super::trust::Settings;
+use super::trust::Partner;
 use super::untrusted::quote;
 
 /// Whoever holds the assertion may use it (SAML profiles 3.3).
@@ -83,12 +83,12 @@ impl Confirmation {
     /// Whether one of them holds; if not, why the first bearer does not, else why the first does not.
     pub(super) fn any_holds(
         all: &[Self],
-        settings: &Settings,
+        partner: &Partner,
         now: Timestamp,
     ) -> Result<(), Unconfirmed> {
         let mut why = Unconfirmed::Absent;
         for confirmation in all {
-            match confirmation.holds(settings, now) {
+            match confirmation.holds(partner, now) {
                 Ok(()) => return Ok(()),
                 Err(method @ Unconfirmed::Method(_)) if why == Unconfirmed::Absent => why = method,
                 Err(Unconfirmed::Method(_)) => {}
@@ -101,19 +101,19 @@ impl Confirmation {
         Err(why)
     }
 
-    fn holds(&self, settings: &Settings, now: Timestamp) -> Result<(), Unconfirmed> {
+    fn holds(&self, partner: &Partner, now: Timestamp) -> Result<(), Unconfirmed> {
         if self.method != BEARER {
             return Err(Unconfirmed::Method(quote(&self.method)));
         }
-        let skew = settings.clock_skew;
+        let skew = partner.clock_skew;
         if let Some(from) = self.not_before.filter(|from| *from > now.plus(skew)) {
             return Err(Unconfirmed::NotYetValid { from, now });
         }
         if let Some(until) = self.not_on_or_after.filter(|until| now >= until.plus(skew)) {
             return Err(Unconfirmed::Expired { until, now });
         }
-        match &self.recipient {
-            Some(recipient) if !settings.recipients.contains(recipient) => {
+        match (&self.recipient, &partner.recipients) {
+            (Some(recipient), Some(ours)) if !ours.contains(recipient) => {
                 Err(Unconfirmed::Recipient(quote(recipient)))
             }
             _ => Ok(()),

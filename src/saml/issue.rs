@@ -247,7 +247,8 @@ mod tests {
         let now = Timestamp::parse(fixture::NOW).unwrap();
         let (order, settings) = (full(), fixture::settings());
         let read = reread(&order, now);
-        assert_eq!(rules::hold(&read, &settings.partners[0], &settings, now), Ok(()));
+        let held = rules::Held { assertion: &read, partner: &settings.partners[0], now };
+        assert_eq!(rules::hold(&held, &mut ()), Ok(()));
         let claims = &read.claims;
         assert_eq!((&claims.issuer, &claims.subject), (&order.issuer, &order.subject));
         assert_eq!((&claims.alias, &claims.name), (&order.alias, &order.subject_name));

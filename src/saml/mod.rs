@@ -4,9 +4,12 @@
 //! issuer's key made the signature, and every rule then holds on an assertion parsed from the signed octets alone.
 
 mod assertion;
+mod authorities;
+mod check;
 mod conditions;
 mod confirmation;
 mod element;
+mod replay;
 mod rules;
 mod trust;
 mod untrusted;
@@ -19,8 +22,11 @@ pub mod issue;
 mod fixture;
 
 pub use assertion::Assertion;
+pub use authorities::{Authorities, Names, Subject, Unchained};
+pub use check::{Check, Witness};
 pub use confirmation::Unconfirmed;
 pub use element::Malformed;
-pub use trust::{Issuer, Partner, Peer, Settings, Trust};
+pub use replay::{Error as ReplayError, Pending, Replay, Replayed};
+pub use trust::{Issuer, Keys, Partner, Peer, Settings, Trust};
 pub use untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
-pub use verify::{Verified, verify};
+pub use verify::{Means, Verified, verify};

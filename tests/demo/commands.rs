@@ -90,7 +90,7 @@ fn check_names_key_line_and_what_to_do() {
             issuer,
             "certificates = [\"glassgate.toml\"",
             "[\"glassgate.toml\"",
-            "`partner[0].issuer[0].certificates`: glassgate.toml holds no certificate; name",
+            "`issuer[0].certificates`: glassgate.toml holds no certificate; name",
         ),
         (
             implicit,
@@ -125,14 +125,14 @@ fn check_names_key_line_and_what_to_do() {
             "`operator[0].account`: is empty; write an account of this machine",
         ),
         (
-            "[[partner.issuer]]\nname = \"https://sts.riverside",
-            "[partner.break_glass]\ntelling_code = \"XDSRegistryError\"\n\n[[partner.issuer]]\nname = \"https://sts.riverside",
+            etreat,
+            "etreat = \"treatment\"\nbreak_glass = { telling_code = \"XDSRegistryError\" }\n",
             "telling_code",
             "`partner[0].break_glass.telling_code`: says how, but nothing is told; write telling",
         ),
         (
-            "[[partner.issuer]]\nname = \"https://sts.riverside",
-            "[partner.break_glass]\nrationale_characters = 0\n\n[[partner.issuer]]\nname = \"https://sts.riverside",
+            etreat,
+            "etreat = \"treatment\"\nbreak_glass = { rationale_characters = 0 }\n",
             "rationale_characters",
             "`partner[0].break_glass.rationale_characters`: is out of range; write a number from 1",
         ),
@@ -173,7 +173,7 @@ fn check_tells_all_problems_at_once_and_what_is_unwise() {
     run.succeeds();
 
     let tls = played().config.split("transport = \"tls\"").nth(1).unwrap();
-    let tls = tls.split("[[partner]]").next().unwrap();
+    let tls = tls.split("[[issuer]]").next().unwrap();
     let udp = "transport = \"udp\"\nhost = \"127.0.0.1\"\nport = 514\n\n";
     let (_directory, config) = configured(&[(&format!("transport = \"tls\"{tls}"), udp)]);
     let run = check(&config);

@@ -2,6 +2,7 @@
 
 mod commands;
 mod operators;
+mod partner;
 mod played;
 mod program;
 mod running;

@@ -27,19 +27,20 @@ const WHY: &str = "urn:example:break-glass:reason";
 const UNAVAILABLE: &str = "XDSDocumentUniqueIdError";
 
 /// Riverside states reasons, wants failures and codes of its own; Hilltop wants no word.
-const CHANGES: [(&str, &str); 5] = [
+const CHANGES: [(&str, &str); 6] = [
     (
-        "[[partner.issuer]]\nname = \"https://sts.riverside.example\"",
-        "[partner.break_glass]\nrationale_attribute = \"urn:example:break-glass:reason\"\n\
-         not_honoured = \"failure\"\ntelling = \"warning\"\ntelling_code = \"urn:example#BTG\"\n\n\
-         [[partner.issuer]]\nname = \"https://sts.riverside.example\"",
+        "etreat = \"treatment\"\n",
+        "etreat = \"treatment\"\nbreak_glass = { rationale_attribute = \
+         \"urn:example:break-glass:reason\", not_honoured = \"failure\", telling = \"warning\", \
+         telling_code = \"urn:example#BTG\" }\n",
     ),
     (
-        "[[partner.issuer]]\nname = \"https://sts.hilltop.example\"",
-        "[partner.break_glass]\nnot_honoured = \"silent\"\ntelling = \"warning\"\n\
-         members = [\"dr.known\"]\n\n\
-         [[partner.issuer]]\nname = \"https://sts.hilltop.example\"",
+        "etreat = \"break-glass\"\n",
+        "etreat = \"break-glass\"\nbreak_glass = { not_honoured = \"silent\", telling = \"warning\", \
+         members = [\"dr.known\"] }\n",
     ),
+    // a test makes more noise than that
+    ("clock_skew_s = 60", "clock_skew_s = 60\nfailures_per_s = 10000"),
     ("rate_user = 10000", "rate_user = 3\nrate_block = true\nreview_due_h = 24"),
     ("repository_id = ", "unknown_patient = \"error\"\nrepository_id = "),
     ("[repository]", "[jurisdiction]\nus_42_cfr_part_2_emergency = true\n\n[repository]"),

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use glassgate::audit::review::{Item, Judgement, State, Verdict};
 use glassgate::audit::{
-    AuthenticationFailure, Claimed, ConsentRule, Document, Endpoint, Event, Import, NodeFailure,
-    Operated, Operator, Outcome, Override, Peer, Query, Refusals, Relabelling, Released, Requestor,
-    Retrieved, Source, Transaction,
+    AuthenticationFailure, Claimed, ConsentRule, Document, Endpoint, Event, Explained, Import,
+    NodeFailure, Operated, Operator, Outcome, Override, Peer, Query, Refusals, Relabelling,
+    Released, RepeatedFailures, Requestor, Retrieved, Source, Transaction,
 };
 use glassgate::clock::Timestamp;
 use glassgate::ids::{Coded, PatientId};
@@ -159,6 +159,23 @@ pub(crate) fn every_kind(sender: &Sender) -> Vec<Event> {
             reason: "unable to get local issuer certificate".to_owned(),
             unrecorded: 41,
             elsewhere: 7,
+        }),
+        Event::repeated_failures(&RepeatedFailures {
+            at: NOW,
+            endpoint: endpoint("127.0.0.1"),
+            sender: format!("riverside{text}"),
+            failures: 20,
+            turned_away: 7,
+            reason: text.to_owned(),
+        }),
+        Event::security_configuration(NOW, &endpoint("gateway"), Outcome::minor(text)),
+        Event::message_explained(&Explained {
+            at: NOW,
+            endpoint: endpoint("gateway"),
+            operator: format!("ops{text}"),
+            file: format!("captured.xml{text}"),
+            shown: false,
+            verdict: text.to_owned(),
         }),
         Event::application_start(NOW, &endpoint("10.0.0.1")),
         Event::application_stop(NOW, &endpoint("gateway")),

@@ -10,6 +10,7 @@ fn settings() -> Settings {
     let agreement = |partner: &str, etreat| Agreement {
         partner: partner.into(),
         purposes: vec![Purpose::TREAT, Purpose::BTG],
+        code_systems: vec![],
         break_glass: Terms {
             roles: vec![Coded::new(PHYSICIAN.0, PHYSICIAN.1)],
             ..Terms::default()
@@ -249,4 +250,33 @@ fn what_was_honoured_can_be_held_back_and_nothing_else_changes() {
     assert_eq!(held.treatment_purposes(), access.treatment_purposes());
     let treating = ask("riverside", PHYSICIAN, &["TREAT"]).unwrap().held_back(NotHonoured::Rate);
     assert_eq!(treating.break_glass(), &BreakGlass::NotDeclared);
+}
+
+#[test]
+fn a_purpose_counts_in_the_systems_that_were_agreed() {
+    let mut settings = settings();
+    settings.agreements[0].code_systems = vec!["2.16.840.1.113883.3.18.7.1".into()];
+    let ask = |codes: &[(&str, &str)]| {
+        let coded = codes.iter().map(|(code, system)| Coded::new(code, system)).collect();
+        let purposes = Stated { coded, plain: vec![] };
+        let claims = Claims { partner: "riverside".into(), purposes, ..Claims::default() };
+        admit(&Principal::assertion(claims), &settings).map(|_| ()).map_err(|r| r.code())
+    };
+    let nhin = ("TREATMENT", "urn:oid:2.16.840.1.113883.3.18.7.1");
+    let hl7 = ("TREAT", "2.16.840.1.113883.5.8");
+    assert_eq!(ask(&[nhin]), Ok(()));
+    assert_eq!(ask(&[hl7]), Err("code-system"));
+    assert_eq!(ask(&[nhin, hl7]), Err("code-system"));
+}
+
+#[test]
+fn who_would_declare_break_glass_is_told_without_belief() {
+    let told = |partner: &str, codes: &[&str]| {
+        let coded = codes.iter().map(|code| Coded::new(code, "2.16.840.1.113883.5.8"));
+        let purposes = Stated { coded: coded.collect(), plain: vec![] };
+        declares(&Claims { purposes, ..Claims::default() }, partner, &settings())
+    };
+    assert!(told("riverside", &["BTG"]) && told("hilltop", &["ETREAT"]));
+    assert!(!told("riverside", &["ETREAT"]) && !told("riverside", &["TREAT"]));
+    assert!(!told("nobody", &["BTG"]) && !told("riverside", &["BTG", "x"]));
 }
