@@ -11,7 +11,7 @@ use glassgate::dsig::{Cache, Key};
 use glassgate::ids::{Coded, HomeCommunityId};
 use glassgate::principal::Claims;
 use glassgate::saml::{
-    self, Assertion, Issuer, Partner, Peer, Reason, Settings, Trust, Untrusted, Verified,
+    self, Assertion, Demands, Issuer, Partner, Peer, Reason, Settings, Trust, Untrusted, Verified,
 };
 use glassgate::xml::{self, Bounds};
 use openssl::pkey::PKey;
@@ -95,11 +95,13 @@ fn judge(assertion: &str, now: &str) -> Result<Verified, Untrusted> {
             }],
             longest_lifetime: Duration::from_secs(4 * 3600),
             require_authn_statement: true,
+            demands: Demands::default(),
         }],
         generation: 1,
     });
     let peer = Peer {
         fingerprint: [1; 32],
+        key_fingerprint: [0; 32],
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         subject: "CN=foreign".into(),
     };

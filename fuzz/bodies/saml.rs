@@ -9,7 +9,9 @@ use glassgate::ids::{Coded, HomeCommunityId};
 use glassgate::policy::{self, Agreement, BreakGlass, Etreat, admit};
 use glassgate::principal::Claims;
 use glassgate::purpose::Purpose;
-use glassgate::saml::{Assertion, Issuer, Partner, Peer, Settings, Trust, Verified, verify};
+use glassgate::saml::{
+    Assertion, Demands, Issuer, Partner, Peer, Settings, Trust, Verified, verify,
+};
 use glassgate::xml::{self, Bounds, ns, parse};
 
 use super::riverside::Kind;
@@ -71,6 +73,7 @@ fn believed(message: &str, client: u8, cache: &Cache, now: Timestamp) -> Option<
     let document = parse(message, Bounds::REQUEST).ok()?;
     let peer = Peer {
         fingerprint: [client; 32],
+        key_fingerprint: [0; 32],
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         subject: "CN=client".into(),
     };
@@ -88,6 +91,7 @@ fn believed(message: &str, client: u8, cache: &Cache, now: Timestamp) -> Option<
             }],
             longest_lifetime: 4 * HOUR,
             require_authn_statement: false,
+            demands: Demands::default(),
         }],
         generation: 1,
     };

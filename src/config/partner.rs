@@ -8,7 +8,7 @@ use crate::dsig::Key;
 use crate::ids::Coded;
 use crate::policy::{Agreement, Etreat};
 use crate::purpose::Purpose;
-use crate::saml::{Issuer, Partner};
+use crate::saml::{Demands, Issuer, Partner};
 
 /// `[[partner]]`: one community that may ask, and what was agreed with it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -143,6 +143,7 @@ pub(super) fn read(raw: &Raw, at: usize, check: &mut Check<'_>) -> Option<(Partn
         issuers,
         longest_lifetime: longest_lifetime?,
         require_authn_statement: raw.require_authn_statement,
+        demands: Demands::default(),
     };
     let agreement = Agreement {
         partner: partner.name.clone(),

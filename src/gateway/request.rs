@@ -30,6 +30,7 @@ impl Gateway {
         let verified =
             saml::verify(&document, &arrival.peer, &self.trust, &self.signatures, visit.at)?;
         visit.recognise(verified.principal());
+        visit.notes.extend_from_slice(verified.notes());
         visit.partner = Some(verified.partner().to_owned());
         self.check_packaging(visit)?;
         let access = policy::admit(verified.principal(), &self.policy)?;

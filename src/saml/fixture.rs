@@ -13,6 +13,7 @@ use crate::dsig::SigningKey;
 use crate::ids::HomeCommunityId;
 use crate::xml::ns;
 
+use super::demands::Demands;
 use super::trust::{Issuer, Partner, Settings};
 
 /// When the tests take place.
@@ -53,6 +54,7 @@ pub(super) fn settings() -> Settings {
             }],
             longest_lifetime: Duration::from_secs(4 * 3600),
             require_authn_statement: true,
+            demands: Demands::default(),
         }],
         generation: 1,
     }

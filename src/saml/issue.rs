@@ -207,6 +207,7 @@ mod tests {
     use super::*;
     use crate::clock::SystemRandom;
     use crate::saml::assertion::Assertion;
+    use crate::saml::message::Proofs;
     use crate::saml::{fixture, rules};
     use crate::xml::{self, Bounds};
 
@@ -244,7 +245,10 @@ mod tests {
         let now = Timestamp::parse(fixture::NOW).unwrap();
         let (order, settings) = (full(), fixture::settings());
         let read = reread(&order, now);
-        assert_eq!(rules::hold(&read, &settings.partners[0], &settings, now), Ok(()));
+        assert_eq!(
+            rules::hold(&read, &settings.partners[0], &settings, &Proofs::none(), now),
+            Ok(())
+        );
         let claims = &read.claims;
         assert_eq!((&claims.issuer, &claims.subject), (&order.issuer, &order.subject));
         assert_eq!((&claims.alias, &claims.name), (&order.alias, &order.subject_name));

@@ -6,7 +6,9 @@
 mod assertion;
 mod conditions;
 mod confirmation;
+mod demands;
 mod element;
+mod message;
 mod rules;
 mod trust;
 mod untrusted;
@@ -20,7 +22,9 @@ mod fixture;
 
 pub use assertion::Assertion;
 pub use confirmation::Unconfirmed;
+pub use demands::{ConfirmationMethod, ConfirmationMethods, Demands};
 pub use element::Malformed;
+pub use message::Unproven;
 pub use trust::{Issuer, Partner, Peer, Settings, Trust};
 pub use untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
 pub use verify::{Verified, verify};

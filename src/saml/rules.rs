@@ -3,6 +3,7 @@ use crate::ids::HomeCommunityId;
 
 use super::assertion::Assertion;
 use super::confirmation::Confirmation;
+use super::message::Proofs;
 use super::trust::{Partner, Settings};
 use super::untrusted::{Reason, quote};
 
@@ -11,6 +12,7 @@ pub(super) fn hold(
     assertion: &Assertion,
     partner: &Partner,
     settings: &Settings,
+    proofs: &Proofs,
     now: Timestamp,
 ) -> Result<(), Reason> {
     if assertion.version != "2.0" {
@@ -29,7 +31,7 @@ pub(super) fn hold(
             return Err(Reason::SessionEnded { until, now });
         }
     }
-    Confirmation::any_holds(&assertion.confirmations, settings, now)?;
+    Confirmation::any_holds(&assertion.confirmations, settings, &partner.demands, proofs, now)?;
     homes_hold(&assertion.homes, partner)
 }
 
@@ -60,7 +62,8 @@ mod tests {
     fn check_with(text: &str, settings: &Settings, now: &str) -> Result<(), Reason> {
         let document = xml::parse(text, Bounds::REQUEST).unwrap();
         let assertion = Assertion::read(document.root())?;
-        hold(&assertion, &settings.partners[0], settings, Timestamp::parse(now).unwrap())
+        let now = Timestamp::parse(now).unwrap();
+        hold(&assertion, &settings.partners[0], settings, &Proofs::none(), now)
     }
 
     fn check(text: &str, now: &str) -> Result<(), Reason> {
@@ -82,7 +85,7 @@ mod tests {
             let Ok(assertion) = Assertion::read(document.root()) else { return Ok(()) };
             let settings = fixture::settings();
             let far = Timestamp::parse("2026-11-23T12:00:00Z").unwrap();
-            prop_assert!(hold(&assertion, &settings.partners[0], &settings, far).is_err());
+            prop_assert!(hold(&assertion, &settings.partners[0], &settings, &Proofs::none(), far).is_err());
         }
     }
 
@@ -173,7 +176,8 @@ mod tests {
             (session, "SessionNotOnOrAfter=\"2026-11-22T12:00:00Z\"", "session-ended"),
             (session, "SessionNotOnOrAfter=\"soon\"", "malformed-assertion"),
             (session, "", "accepted"),
-            (bearer, "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key", "confirmation-method"),
+            (bearer, "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key", "holder-key"),
+            (bearer, "urn:oasis:names:tc:SAML:2.0:cm:other", "confirmation-method"),
             (bearer, "urn:oasis:names:tc:SAML:2.0:cm:sender-vouches", "confirmation-method"),
             (in_recipient, "Recipient=\"https://elsewhere.example/\"", "recipient"),
             (in_recipient, "Recipient=\"\"", "recipient"),
@@ -242,7 +246,9 @@ mod tests {
         let text = ASSERTION
             .replace(good, &bad)
             .replace("</saml:SubjectConfirmation></saml:Subject>", "</saml:Advice></saml:Subject>");
-        assert_eq!(check(&text, NOW).unwrap_err().code(), "confirmation-expired");
+        assert_eq!(check(&text, NOW).unwrap_err().code(), "holder-key");
+        let unknown = text.replace("cm:holder-of-key", "cm:other");
+        assert_eq!(check(&unknown, NOW).unwrap_err().code(), "confirmation-expired");
     }
 
     #[test]

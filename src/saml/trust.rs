@@ -4,6 +4,8 @@ use std::time::Duration;
 use crate::dsig;
 use crate::ids::HomeCommunityId;
 
+use super::demands::Demands;
+
 /// Whom to trust, and what an assertion must name to be meant for us.
 #[derive(Debug)]
 pub struct Settings {
@@ -34,6 +36,8 @@ pub struct Partner {
     pub longest_lifetime: Duration,
     /// Whether an assertion must say how its subject was authenticated.
     pub require_authn_statement: bool,
+    /// What its messages must show beside the issuer's signature.
+    pub demands: Demands,
 }
 
 /// Who signs assertions.
@@ -50,6 +54,8 @@ pub struct Issuer {
 pub struct Peer {
     /// SHA-256 of the client certificate (DER).
     pub fingerprint: [u8; 32],
+    /// SHA-256 of its SubjectPublicKeyInfo (DER).
+    pub key_fingerprint: [u8; 32],
     /// Where the connection comes from.
     pub address: IpAddr,
     /// The certificate's subject, for audit.

@@ -8,6 +8,7 @@ use crate::xml::{self, Document, Node, ns};
 
 use super::confirmation::Unconfirmed;
 use super::element::Malformed;
+use super::message::Unproven;
 
 /// Why a message is not believed, and what can be said of its sender.
 #[derive(Debug)]
@@ -101,6 +102,9 @@ pub enum Reason {
         /// Our time.
         now: Timestamp,
     },
+    /// The message's own signature or Timestamp.
+    #[error("message signature: {0}")]
+    Message(#[from] Unproven),
     /// No subject confirmation holds.
     #[error("subject confirmation: {0}")]
     Confirmation(#[from] Unconfirmed),
@@ -134,6 +138,7 @@ impl Reason {
             Self::UnknownCondition(_) => "unknown-condition",
             Self::NoAuthnStatement => "no-authn-statement",
             Self::SessionEnded { .. } => "session-ended",
+            Self::Message(unproven) => unproven.code(),
             Self::Confirmation(unconfirmed) => unconfirmed.code(),
             Self::HomeCommunity(_) => "home-community",
             Self::HomeCommunities => "home-communities-differ",

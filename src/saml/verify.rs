@@ -5,6 +5,7 @@ use crate::xml::{self, Bounds, Document};
 
 use super::assertion::Assertion;
 use super::element::Malformed;
+use super::message::{Moment, Proofs};
 use super::rules;
 use super::trust::{Peer, Trust};
 use super::untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
@@ -13,6 +14,7 @@ use super::untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
 #[derive(Debug)]
 pub struct Verified {
     principal: Principal,
+    notes: Vec<String>,
 }
 
 impl Verified {
@@ -26,6 +28,12 @@ impl Verified {
     #[must_use]
     pub fn partner(&self) -> &str {
         &self.principal.claims().partner
+    }
+
+    /// What audit should know of it: signatures over the message that prove nothing.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 }
 
@@ -64,7 +72,7 @@ fn believe(
     let settings = trust.settings();
     let partner = trust.partner(&peer.fingerprint).ok_or(Reason::UnknownPeer)?;
     known.partner = Some(partner.name.clone());
-    let gated = dsig::gate(document)?;
+    let gated = dsig::gate(document, partner.demands.algorithms)?;
     let issuer = partner.issuer(gated.claimed_issuer().trim()).ok_or(Reason::IssuerNotListed)?;
     let signed = dsig::verify(&gated, &issuer.keys, cache, settings.generation, now)?;
 
@@ -78,8 +86,12 @@ fn believe(
     claims.partner.clone_from(&partner.name);
     known.subject =
         Some(VerifiedSubject { user_name: claims.user_name(), subject: claims.subject.clone() });
-    rules::hold(&assertion, partner, settings, now)?;
-    Ok(Verified { principal: Principal::assertion(claims) })
+    let moment = Moment { skew: settings.clock_skew, now };
+    let confirmed: Vec<_> = assertion.holder_keys().collect();
+    let proofs = Proofs::examine(&gated, &confirmed, peer, &partner.demands, moment)?;
+    rules::hold(&assertion, partner, settings, &proofs, now)?;
+    let notes = proofs.notes().collect();
+    Ok(Verified { principal: Principal::assertion(claims), notes })
 }
 
 #[cfg(test)]
@@ -110,6 +122,7 @@ mod tests {
         let document = xml::parse(message, Bounds::REQUEST).unwrap();
         let peer = Peer {
             fingerprint: [client; 32],
+            key_fingerprint: [0; 32],
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             subject: "CN=client".into(),
         };

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
+use openssl::sha::sha256;
 use openssl::ssl::{Ssl, SslAcceptor, SslRef};
 use tokio::io::BufWriter;
 use tokio::net::TcpStream;
@@ -103,8 +104,9 @@ fn peer(ssl: &SslRef, address: SocketAddr) -> Result<Peer, Failed> {
     let digest = certificate.digest(MessageDigest::sha256())?;
     let fingerprint = <[u8; 32]>::try_from(&*digest)
         .map_err(|_| Failed::refused("unreadable client certificate"))?;
+    let key_fingerprint = sha256(&certificate.public_key()?.public_key_to_der()?);
     let subject = tls::subject_line(certificate.subject_name());
-    Ok(Peer { fingerprint, address: address.ip(), subject })
+    Ok(Peer { fingerprint, key_fingerprint, address: address.ip(), subject })
 }
 
 /// OpenSSL's reasons without its file names and lines.
