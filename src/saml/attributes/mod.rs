@@ -123,3 +123,5 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod shapes;
