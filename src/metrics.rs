@@ -23,6 +23,8 @@ pub struct Metrics {
     pub handshake_failures: Counter,
     /// Connections that ended before any TLS was spoken.
     pub probes: Counter,
+    /// When each configured certificate ends, in seconds since 1970.
+    pub certificate_ends: Family<CertificateLabels, Gauge>,
     /// Connections open now.
     pub connections: Gauge,
     /// Transfers that broke off.
@@ -80,6 +82,15 @@ pub struct BreakGlassLabels {
     pub effect: &'static str,
 }
 
+/// A configured certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CertificateLabels {
+    /// The setting that names it.
+    pub setting: String,
+    /// The file that holds it.
+    pub file: String,
+}
+
 /// An audit target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct TargetLabels {
@@ -98,6 +109,7 @@ impl Metrics {
             break_glass: Family::default(),
             handshake_failures: Counter::default(),
             probes: Counter::default(),
+            certificate_ends: Family::default(),
             connections: Gauge::default(),
             transfers_aborted: Counter::default(),
             audit_backlog: Family::default(),
@@ -120,6 +132,11 @@ impl Metrics {
                 metrics.handshake_failures.clone(),
             );
             r.register("probes", "Connections that never spoke TLS", metrics.probes.clone());
+            r.register(
+                "certificate_not_after_seconds",
+                "When a configured certificate ends",
+                metrics.certificate_ends.clone(),
+            );
             r.register("connections", "Open connections", metrics.connections.clone());
             r.register(
                 "transfers_aborted",

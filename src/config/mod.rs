@@ -4,6 +4,7 @@
 //! paths are relative to the file. A problem names the key, its line and what to do.
 
 mod audit;
+mod certificates;
 mod check;
 mod community;
 mod consent;
@@ -154,6 +155,7 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
         check.problem("repository.readers", "is out of range", "write a number from 1 to 64");
     }
 
+    check.warn_of_ends();
     let (community, rules, audit) = (community?, rules?, audit?);
     let repository = crate::repository::embedded::Settings {
         directory: check.path(&raw.repository.directory),
@@ -182,7 +184,7 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
         },
         policy: crate::policy::Settings { agreements },
         consent: consent?,
-        server: server?,
+        server: crate::server::Settings { watched: std::mem::take(&mut check.watched), ..server? },
         repository,
         journal: audit.journal,
         delivery: audit.delivery,

@@ -12,6 +12,7 @@ use openssl::sign::RsaPssSaltlen;
 use openssl::x509::{X509, X509Ref};
 
 use super::algorithm::SignatureMethod;
+use crate::clock::Timestamp;
 
 /// RSA keys below this are refused (NIST SP 800-131A: 112 bits of security).
 const RSA_BITS: u32 = 2048;
@@ -22,6 +23,8 @@ pub struct Key {
     public: PKey<Public>,
     kind: Kind,
     fingerprint: [u8; 32],
+    /// When it may be used, first and last.
+    period: Option<(Timestamp, Timestamp)>,
 }
 
 /// Why a key cannot be used.
@@ -69,7 +72,19 @@ impl Key {
     pub fn from_public(public: PKey<Public>) -> Result<Self, KeyError> {
         let kind = Kind::of(&public)?;
         let fingerprint = sha256(&public.public_key_to_der()?);
-        Ok(Self { public, kind, fingerprint })
+        Ok(Self { public, kind, fingerprint, period: None })
+    }
+
+    /// The same key, kept to a span of time: its certificate's, or that of a revocation list.
+    #[must_use]
+    pub fn within(self, from: Timestamp, until: Timestamp) -> Self {
+        Self { period: Some((from, until)), ..self }
+    }
+
+    /// Whether it may be used now.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.period.is_none_or(|(from, until)| from <= now && now <= until)
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo (RFC 5280 4.1).

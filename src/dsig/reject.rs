@@ -144,6 +144,9 @@ pub enum Reject {
     /// RSA asked for, EC configured, or the other way round.
     #[error("no key of the issuer fits the signature algorithm")]
     KeyUnfit,
+    /// Of those keys none may be used now.
+    #[error("no key of the issuer is in force: certificate or revocation list has ended")]
+    KeyEnded,
     /// No candidate key made this signature.
     #[error("the signature was not made by a key of the issuer")]
     SignatureMismatch,
@@ -196,6 +199,7 @@ impl Reject {
             Self::Base64 { .. } => "base64",
             Self::NoKey => "no-key",
             Self::KeyUnfit => "key-unfit",
+            Self::KeyEnded => "key-ended",
             Self::SignatureMismatch => "signature-mismatch",
             Self::DigestMismatch => "digest-mismatch",
         }

@@ -44,7 +44,12 @@ pub fn verify(
     generation: u64,
     now: Timestamp,
 ) -> Result<Signed, Reject> {
-    let candidates = gated.fitting(keys)?;
+    let mut candidates = gated.fitting(keys)?;
+    // before the cache is asked: what it remembers outlives no certificate
+    candidates.retain(|key| key.holds(now));
+    if candidates.is_empty() {
+        return Err(Reject::KeyEnded);
+    }
     let evidence = Evidence::of(gated.assertion, generation);
     if let Some(key) = candidates.iter().find(|key| cache.holds(&evidence.by(key), now)) {
         return Ok(Signed { octets: gated.canonical_assertion(), key: *key.fingerprint() });

@@ -192,7 +192,11 @@ impl Confirmation {
             }
             SENDER_VOUCHES if agreed(Agreed::SenderVouchesByTls) => Ok(()),
             SENDER_VOUCHES if agreed(Agreed::SenderVouchesBySignature) => {
-                if proofs.vouched(demands) { Ok(()) } else { Err(Unconfirmed::NotVouched) }
+                if proofs.vouched() {
+                    Ok(())
+                } else {
+                    Err(Unconfirmed::NotVouched)
+                }
             }
             _ => refused(),
         }

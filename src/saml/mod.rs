@@ -15,6 +15,7 @@ mod untrusted;
 mod verify;
 
 pub mod attributes;
+pub mod certificates;
 pub mod issue;
 
 #[cfg(test)]

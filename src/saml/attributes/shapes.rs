@@ -101,26 +101,130 @@ fn every_shape_reads_to_the_same_user() {
     let id = |more: &str| format!("<id {hl7} xsi:type=\"II\" root=\"urn:oid:2.999.5\"{more}/>");
     let rows: Vec<(&str, &str, &str, String)> = vec![
         // shape, whose attribute, by what name, with what values
-        ("US, with types", PURPOSE, PURPOSE, format!("<saml:AttributeValue {XSI} xsi:type=\"hl7:CE\" xmlns:hl7=\"urn:hl7-org:v3\"><hl7:PurposeOfUse {TREAT} codeSystemName=\"x\" displayName=\"Treatment\"/></saml:AttributeValue>")),
-        ("Allscripts, WCF", PURPOSE, PURPOSE, value(&format!("<PurposeForUse {XSI} xsi:type=\"hl7:CE\" {TREAT} {hl7}/>"))),
-        ("CONNECT 2010", PURPOSE, PURPOSE, value(&format!("<hl7:PurposeForUse xmlns:hl7=\"urn:hl7-org:v3\" {TREAT}/>"))),
-        ("metriport, xsd bound to XMLSchema-instance", PURPOSE, PURPOSE, value(&format!("<h:PurposeOfUse xmlns:h=\"urn:hl7-org:v3\" xmlns:xsd=\"http://www.w3.org/2001/XMLSchema-instance\" xsd:type=\"h:CE\" {TREAT}/>"))),
-        ("Norway, clinician, xsi unbound", PURPOSE, PURPOSE_NORWAY, value(&escaped(&format!("<PurposeOfUse {hl7} xsi:type=\"CE\" {TREAT_URN}/>")))),
-        ("Norway, clinician, xsi bound to HL7", PURPOSE, ACTION, value(&escaped(&format!("<Purpose xmlns:xsi=\"urn:hl7-org:v3\" xsi:type=\"CE\" {TREAT_URN}/>")))),
-        ("Norway, both copies", PURPOSE, PURPOSE, format!("{}{}", value(&escaped(&format!("<PurposeOfUse {hl7} {TREAT_URN}/>"))), value(&escaped(&format!("<Purpose {hl7} {TREAT_URN}/>"))))),
-        ("Norway, citizen", PURPOSE, PURPOSE, value(&escaped(&format!("<PurposeOfUse {hl7} type=\"CE\" {TREAT}/>")))),
-        ("escaped twice", PURPOSE, PURPOSE, value(&escaped(&escaped(&format!("<PurposeOfUse {hl7} {TREAT}/>"))))),
-        ("Switzerland, no type", PURPOSE, PURPOSE, value(&format!("\n  <hl7:PurposeOfUse xmlns:hl7=\"urn:hl7-org:v3\" {TREAT}/>\n"))),
-        ("Denmark, default namespace", PURPOSE, PURPOSE, value(&format!("<PurposeOfUse {hl7} {TREAT}/>"))),
+        (
+            "US, with types",
+            PURPOSE,
+            PURPOSE,
+            format!(
+                "<saml:AttributeValue {XSI} xsi:type=\"hl7:CE\" xmlns:hl7=\"urn:hl7-org:v3\"><hl7:PurposeOfUse {TREAT} codeSystemName=\"x\" displayName=\"Treatment\"/></saml:AttributeValue>"
+            ),
+        ),
+        (
+            "Allscripts, WCF",
+            PURPOSE,
+            PURPOSE,
+            value(&format!("<PurposeForUse {XSI} xsi:type=\"hl7:CE\" {TREAT} {hl7}/>")),
+        ),
+        (
+            "CONNECT 2010",
+            PURPOSE,
+            PURPOSE,
+            value(&format!("<hl7:PurposeForUse xmlns:hl7=\"urn:hl7-org:v3\" {TREAT}/>")),
+        ),
+        (
+            "metriport, xsd bound to XMLSchema-instance",
+            PURPOSE,
+            PURPOSE,
+            value(&format!(
+                "<h:PurposeOfUse xmlns:h=\"urn:hl7-org:v3\" xmlns:xsd=\"http://www.w3.org/2001/XMLSchema-instance\" xsd:type=\"h:CE\" {TREAT}/>"
+            )),
+        ),
+        (
+            "Norway, clinician, xsi unbound",
+            PURPOSE,
+            PURPOSE_NORWAY,
+            value(&escaped(&format!("<PurposeOfUse {hl7} xsi:type=\"CE\" {TREAT_URN}/>"))),
+        ),
+        (
+            "Norway, clinician, xsi bound to HL7",
+            PURPOSE,
+            ACTION,
+            value(&escaped(&format!(
+                "<Purpose xmlns:xsi=\"urn:hl7-org:v3\" xsi:type=\"CE\" {TREAT_URN}/>"
+            ))),
+        ),
+        (
+            "Norway, both copies",
+            PURPOSE,
+            PURPOSE,
+            format!(
+                "{}{}",
+                value(&escaped(&format!("<PurposeOfUse {hl7} {TREAT_URN}/>"))),
+                value(&escaped(&format!("<Purpose {hl7} {TREAT_URN}/>")))
+            ),
+        ),
+        (
+            "Norway, citizen",
+            PURPOSE,
+            PURPOSE,
+            value(&escaped(&format!("<PurposeOfUse {hl7} type=\"CE\" {TREAT}/>"))),
+        ),
+        (
+            "escaped twice",
+            PURPOSE,
+            PURPOSE,
+            value(&escaped(&escaped(&format!("<PurposeOfUse {hl7} {TREAT}/>")))),
+        ),
+        (
+            "Switzerland, no type",
+            PURPOSE,
+            PURPOSE,
+            value(&format!("\n  <hl7:PurposeOfUse xmlns:hl7=\"urn:hl7-org:v3\" {TREAT}/>\n")),
+        ),
+        (
+            "Denmark, default namespace",
+            PURPOSE,
+            PURPOSE,
+            value(&format!("<PurposeOfUse {hl7} {TREAT}/>")),
+        ),
         ("no namespace", PURPOSE, PURPOSE, value(&format!("<PurposeOfUse {TREAT}/>"))),
-        ("IPF, a foreign namespace and a neighbour", PURPOSE, PURPOSE, value(&format!("<other/><PurposeOfUse xmlns=\"urn:hl7-org:v0000\" {TREAT}/>"))),
-        ("the same value twice", PURPOSE, PURPOSE, value(&format!("<PurposeOfUse {TREAT}/>")).repeat(2)),
-        ("a nil value beside it", PURPOSE, PURPOSE, format!("{nil}{}", value(&format!("<PurposeOfUse {TREAT}/>")))),
-        ("role, Norway", ROLE, ROLE_XSPA, value(&escaped(&format!("<Role {hl7} xsi:type=\"CE\" {PHYSICIAN}/>")))),
-        ("role, Switzerland", ROLE, ROLE, value(&format!("<Role {hl7} {XSI} {PHYSICIAN} xsi:type=\"CE\"/>"))),
-        ("role, US with type", ROLE, ROLE, value(&format!("<h:Role xmlns:h=\"urn:hl7-org:v3\" {XSI} xsi:type=\"h:CE\" {PHYSICIAN}/>"))),
+        (
+            "IPF, a foreign namespace and a neighbour",
+            PURPOSE,
+            PURPOSE,
+            value(&format!("<other/><PurposeOfUse xmlns=\"urn:hl7-org:v0000\" {TREAT}/>")),
+        ),
+        (
+            "the same value twice",
+            PURPOSE,
+            PURPOSE,
+            value(&format!("<PurposeOfUse {TREAT}/>")).repeat(2),
+        ),
+        (
+            "a nil value beside it",
+            PURPOSE,
+            PURPOSE,
+            format!("{nil}{}", value(&format!("<PurposeOfUse {TREAT}/>"))),
+        ),
+        (
+            "role, Norway",
+            ROLE,
+            ROLE_XSPA,
+            value(&escaped(&format!("<Role {hl7} xsi:type=\"CE\" {PHYSICIAN}/>"))),
+        ),
+        (
+            "role, Switzerland",
+            ROLE,
+            ROLE,
+            value(&format!("<Role {hl7} {XSI} {PHYSICIAN} xsi:type=\"CE\"/>")),
+        ),
+        (
+            "role, US with type",
+            ROLE,
+            ROLE,
+            value(&format!(
+                "<h:Role xmlns:h=\"urn:hl7-org:v3\" {XSI} xsi:type=\"h:CE\" {PHYSICIAN}/>"
+            )),
+        ),
         ("organization id, bare", ORGANIZATION_ID, ORGANIZATION_ID, value("2.999.5")),
-        ("organization id, Switzerland", ORGANIZATION_ID, ORGANIZATION_ID, format!("<saml:AttributeValue {XSI} xsi:type=\"xsd:anyURI\">urn:oid:2.999.5</saml:AttributeValue>")),
+        (
+            "organization id, Switzerland",
+            ORGANIZATION_ID,
+            ORGANIZATION_ID,
+            format!(
+                "<saml:AttributeValue {XSI} xsi:type=\"xsd:anyURI\">urn:oid:2.999.5</saml:AttributeValue>"
+            ),
+        ),
         ("organization id, HelseID", ORGANIZATION_ID, ORGANIZATION_ID, value(&escaped(&id("")))),
         ("home, bare", HOME, HOME, value("2.999.2")),
         ("home, Helsenorge", HOME, HOME_IHE, value("urn:oid:2.999.2")),
@@ -128,14 +232,39 @@ fn every_shape_reads_to_the_same_user() {
         ("home, Norway's own", HOME, HOME_NORWAY, value("2.999.2")),
         ("NPI, version 1.0", NPI, NPI_OLD, value("1234567893")),
         ("NPI, by IHE's name", NPI, PROVIDER, value("1234567893")),
-        ("NPI, as an instance without root", NPI, PROVIDER, value(&format!("<id {hl7} extension=\"1234567893\"/>"))),
-        ("NPI, as escaped instance", NPI, PROVIDER, value(&escaped(&format!("<id {hl7} type=\"II\" extension=\"1234567893\"/>")))),
+        (
+            "NPI, as an instance without root",
+            NPI,
+            PROVIDER,
+            value(&format!("<id {hl7} extension=\"1234567893\"/>")),
+        ),
+        (
+            "NPI, as escaped instance",
+            NPI,
+            PROVIDER,
+            value(&escaped(&format!("<id {hl7} type=\"II\" extension=\"1234567893\"/>"))),
+        ),
         ("patient, Switzerland", RESOURCE, RESOURCE, value("P-1001^^^SPID&amp;2.999.1.3&amp;ISO")),
-        ("patient, Norway's double escape", RESOURCE, RESOURCE, value("P-1001^^^&amp;amp;2.999.1.3&amp;amp;ISO")),
+        (
+            "patient, Norway's double escape",
+            RESOURCE,
+            RESOURCE,
+            value("P-1001^^^&amp;amp;2.999.1.3&amp;amp;ISO"),
+        ),
         ("patient, XACML 1.0", RESOURCE, RESOURCE_OLD, value("P-1001^^^&amp;2.999.1.3&amp;ISO")),
         ("patient, urn:hl7ii", RESOURCE, RESOURCE, value("urn:hl7ii:2.999.1.3:P-1001")),
-        ("patient, as an instance", RESOURCE, RESOURCE, value(&format!("<id {hl7} root=\"2.999.1.3\" extension=\"P-1001\"/>"))),
-        ("name, XACML 1.0", NAME, "urn:oasis:names:tc:xacml:1.0:subject:subject-id", value("Ada Lake")),
+        (
+            "patient, as an instance",
+            RESOURCE,
+            RESOURCE,
+            value(&format!("<id {hl7} root=\"2.999.1.3\" extension=\"P-1001\"/>")),
+        ),
+        (
+            "name, XACML 1.0",
+            NAME,
+            "urn:oasis:names:tc:xacml:1.0:subject:subject-id",
+            value("Ada Lake"),
+        ),
         ("name, padded and split", NAME, NAME, value(" Ada <!-- x --><![CDATA[Lake]]>\n")),
     ];
     is_ada(&claims_of(&usual(), false), "usual");
@@ -148,7 +277,9 @@ fn every_shape_reads_to_the_same_user() {
         is_ada(&claims_of(&attributes, true), shape);
     }
     // what is nil, and consents that nobody here reads, change nothing
-    for ignored in ["urn:ihe:iti:xua:2012:acp", "urn:ihe:iti:bppc:2007:docid", NPI_OLD, RESOURCE_OLD] {
+    for ignored in
+        ["urn:ihe:iti:xua:2012:acp", "urn:ihe:iti:bppc:2007:docid", NPI_OLD, RESOURCE_OLD]
+    {
         let mut attributes = usual();
         attributes.push((ignored, nil.to_owned()));
         is_ada(&claims_of(&attributes, false), ignored);

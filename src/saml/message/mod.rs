@@ -9,6 +9,8 @@ use super::untrusted::quote;
 /// What the message itself proves of its sender; only [`Proofs::examine`] makes one.
 #[derive(Debug)]
 pub(super) struct Proofs {
+    /// The keys that the partner is known by, beside those that an assertion names.
+    partner_keys: Vec<[u8; 32]>,
     tls_key: [u8; 32],
     /// Signatures that verified with a known key, their Timestamp being fresh.
     fresh: Vec<SignedMessage>,
@@ -78,8 +80,15 @@ impl Proofs {
         demands: &Demands,
         moment: Moment,
     ) -> Result<Self, Unproven> {
-        let mut proofs =
-            Self { tls_key: peer.key_fingerprint, fresh: Vec::new(), unverified: Vec::new() };
+        let in_force = demands.message_keys.iter().filter(|key| key.holds(moment.now));
+        let mut partner_keys: Vec<_> = in_force.map(|key| *key.fingerprint()).collect();
+        partner_keys.push(peer.key_fingerprint);
+        let mut proofs = Self {
+            partner_keys,
+            tls_key: peer.key_fingerprint,
+            fresh: Vec::new(),
+            unverified: Vec::new(),
+        };
         for found in dsig::message_signatures(gated, demands.algorithms) {
             let signature = match found {
                 Ok(signature) => signature,
@@ -94,9 +103,7 @@ impl Proofs {
                     continue;
                 }
                 Signer::Assertion => signature.verify(confirmed.iter().copied()),
-                Signer::Token(key) if proofs.known(key, confirmed, demands) => {
-                    signature.verify([key])
-                }
+                Signer::Token(key) if proofs.knows(key, confirmed) => signature.verify([key]),
                 Signer::Token(_) => {
                     proofs.unverified.push("the token's key is not known".to_owned());
                     continue;
@@ -124,7 +131,12 @@ impl Proofs {
     /// A message without signatures, from a TLS client whose key is no one's.
     #[cfg(test)]
     pub(super) fn none() -> Self {
-        Self { tls_key: [0; 32], fresh: Vec::new(), unverified: Vec::new() }
+        Self {
+            partner_keys: Vec::new(),
+            tls_key: [0; 32],
+            fresh: Vec::new(),
+            unverified: Vec::new(),
+        }
     }
 
     /// Whether the sender has shown to hold that key by a fresh signature.
@@ -138,12 +150,10 @@ impl Proofs {
     }
 
     /// Whether the partner signed what it vouches for: Timestamp, Body and assertion.
-    pub(super) fn vouched(&self, demands: &Demands) -> bool {
+    pub(super) fn vouched(&self) -> bool {
         self.fresh.iter().any(|signed| {
-            let key = signed.key_fingerprint();
-            let known = *key == self.tls_key
-                || demands.message_keys.iter().any(|other| other.fingerprint() == key);
-            known && signed.covers_body() && signed.covers_assertion()
+            let partner = self.partner_keys.contains(signed.key_fingerprint());
+            partner && signed.covers_body() && signed.covers_assertion()
         })
     }
 
@@ -152,11 +162,10 @@ impl Proofs {
         self.unverified.iter().map(|why| format!("message signature unverified: {why}"))
     }
 
-    fn known(&self, key: &Key, confirmed: &[&Key], demands: &Demands) -> bool {
+    fn knows(&self, key: &Key, confirmed: &[&Key]) -> bool {
         let fingerprint = key.fingerprint();
-        *fingerprint == self.tls_key
+        self.partner_keys.contains(fingerprint)
             || confirmed.iter().any(|other| other.fingerprint() == fingerprint)
-            || demands.message_keys.iter().any(|other| other.fingerprint() == fingerprint)
     }
 }
 
