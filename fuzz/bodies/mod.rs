@@ -7,6 +7,7 @@ pub mod c14n;
 pub mod consent;
 pub mod document;
 pub mod identifiers;
+pub mod message_signature;
 pub mod mtom;
 pub mod namespace;
 pub mod resign;

@@ -1,5 +1,7 @@
 //! What `xmlsec1` and Python `signxml` sign is verified, what we sign they verify, and no changed byte gets through.
 
+mod message;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
