@@ -1,10 +1,15 @@
+use std::num::NonZeroUsize;
+use std::sync::{LazyLock, Mutex};
+
+use lru::LruCache;
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcKey, EcPoint};
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Public};
 use openssl::rsa::Rsa;
-use openssl::x509::{X509, X509Ref};
+use openssl::sha::sha256;
+use openssl::x509::X509;
 
 use super::key::{Key, KeyError};
 use super::reject::Reject;
@@ -15,6 +20,8 @@ use crate::xml::{Node, attribute, children, ns};
 const DSIG11: &str = "http://www.w3.org/2009/xmldsig11#";
 /// Keys and certificates of one KeyInfo: a chain and its key; each is parsed.
 const KEYS: usize = 8;
+/// Keys of certificates kept: those of the gateways and users who are busy now, some 2 KB each.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
 /// Why a KeyInfo names no one key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,10 +75,10 @@ pub fn key_in(key_info: Node<'_, '_>) -> Result<Key, KeyInfoError> {
         let mut certificates = Vec::new();
         for node in children(data, ns::DSIG, "X509Certificate") {
             counted(&mut count)?;
-            certificates.push(certificate_in(node)?);
+            certificates.push(base64(node, "X509Certificate")?);
         }
         if let Some(leaf) = leaf_of(&certificates)? {
-            keys.push(Key::from_certificate(leaf)?);
+            keys.push(key_of(leaf)?);
         }
     }
     for value in key_info.children().filter(Node::is_element) {
@@ -89,9 +96,26 @@ pub fn key_in(key_info: Node<'_, '_>) -> Result<Key, KeyInfoError> {
     if keys.all(same) { Ok(key) } else { Err(KeyInfoError::KeysDiffer) }
 }
 
-/// The certificate in an element of base64: X509Certificate or BinarySecurityToken.
-pub(super) fn certificate_in(node: Node<'_, '_>) -> Result<X509, KeyInfoError> {
-    Ok(X509::from_der(&base64(node, "X509Certificate")?)?)
+/// The key of the certificate in an element of base64: X509Certificate or BinarySecurityToken.
+pub(super) fn certificate_key_in(node: Node<'_, '_>) -> Result<Key, KeyInfoError> {
+    key_of(&base64(node, "X509Certificate")?)
+}
+
+/// The key of a certificate (DER); each of the last few is parsed once, as that costs more than all the rest.
+fn key_of(der: &[u8]) -> Result<Key, KeyInfoError> {
+    static PARSED: LazyLock<Mutex<LruCache<[u8; 32], Key>>> =
+        LazyLock::new(|| Mutex::new(LruCache::new(REMEMBERED)));
+    let name = sha256(der);
+    let remembered = || PARSED.lock().ok()?.get(&name).cloned();
+    if let Some(key) = remembered() {
+        return Ok(key);
+    }
+    let certificate = X509::from_der(der)?;
+    let key = Key::from_certificate(&certificate)?;
+    if let Ok(mut parsed) = PARSED.lock() {
+        parsed.put(name, key.clone());
+    }
+    Ok(key)
 }
 
 fn counted(count: &mut usize) -> Result<(), KeyInfoError> {
@@ -100,22 +124,23 @@ fn counted(count: &mut usize) -> Result<(), KeyInfoError> {
 }
 
 /// Of several certificates the one that issued none of the others: they may be a chain in any order.
-fn leaf_of(certificates: &[X509]) -> Result<Option<&X509Ref>, KeyInfoError> {
-    if let [only] = certificates {
-        return Ok(Some(only));
-    }
-    let names = |one: &X509Ref, other: &X509Ref| {
+fn leaf_of(certificates: &[Vec<u8>]) -> Result<Option<&[u8]>, KeyInfoError> {
+    let several = match certificates {
+        [] => return Ok(None),
+        [only] => return Ok(Some(only)),
+        several => several,
+    };
+    let parsed = several.iter().map(|der| X509::from_der(der)).collect::<Result<Vec<_>, _>>()?;
+    let issued = |one: &X509, other: &X509| {
         one.subject_name().try_cmp(other.issuer_name()).is_ok_and(std::cmp::Ordering::is_eq)
     };
-    let mut leaves = certificates.iter().enumerate().filter(|(at, certificate)| {
-        !certificates
-            .iter()
-            .enumerate()
-            .any(|(other, issued)| *at != other && names(certificate, issued))
-    });
+    let is_leaf = |at: usize, one: &X509| {
+        !parsed.iter().enumerate().any(|(other, of)| at != other && issued(one, of))
+    };
+    let mut leaves =
+        several.iter().zip(&parsed).enumerate().filter(|(at, (_, one))| is_leaf(*at, one));
     match (leaves.next(), leaves.next()) {
-        (Some((_, leaf)), None) => Ok(Some(leaf)),
-        (None, _) if certificates.is_empty() => Ok(None),
+        (Some((_, (der, _))), None) => Ok(Some(der)),
         _ => Err(KeyInfoError::KeysDiffer),
     }
 }
@@ -164,4 +189,109 @@ fn elliptic(value: Node<'_, '_>) -> Result<PKey<Public>, KeyInfoError> {
     let key = EcKey::from_public_key(&group, &point)?;
     key.check_key()?;
     Ok(PKey::from_ec_key(key)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use openssl::asn1::Asn1Time;
+    use openssl::hash::MessageDigest;
+    use openssl::pkey::Private;
+    use openssl::x509::X509Name;
+
+    use super::*;
+    use crate::dsig::fixture::{ec, ec_key, rsa, stranger};
+    use crate::xml::{Bounds, parse};
+
+    fn key(inside: &str) -> Result<Key, KeyInfoError> {
+        let text =
+            format!("<ds:KeyInfo xmlns:ds='{}' xmlns:k='{DSIG11}'>{inside}</ds:KeyInfo>", ns::DSIG);
+        key_in(parse(&text, Bounds::REQUEST).unwrap().root())
+    }
+
+    fn certificates(list: &[&[u8]]) -> String {
+        let one = |der: &&[u8]| {
+            format!("<ds:X509Certificate>{}</ds:X509Certificate>", STANDARD.encode(der))
+        };
+        format!("<ds:X509Data>{}</ds:X509Data>", list.iter().map(one).collect::<String>())
+    }
+
+    fn issued(subject: &str, issuer: &str, key: &PKey<Private>) -> Vec<u8> {
+        let name = |text: &str| {
+            let mut name = X509Name::builder().unwrap();
+            name.append_entry_by_text("CN", text).unwrap();
+            name.build()
+        };
+        let mut builder = X509::builder().unwrap();
+        builder.set_subject_name(&name(subject)).unwrap();
+        builder.set_issuer_name(&name(issuer)).unwrap();
+        builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+        builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
+        builder.set_pubkey(key).unwrap();
+        builder.sign(key, MessageDigest::sha256()).unwrap();
+        builder.build().to_der().unwrap()
+    }
+
+    #[test]
+    fn a_chain_names_the_key_of_its_leaf_in_any_order() {
+        let keys = [(); 3].map(|()| ec_key(Nid::X9_62_PRIME256V1));
+        let leaf = issued("leaf", "issuing", &keys[0]);
+        let issuing = issued("issuing", "root", &keys[1]);
+        let root = issued("root", "root", &keys[2]);
+        let alone = key(&certificates(&[&leaf])).unwrap();
+        for list in [[&leaf, &issuing, &root], [&root, &leaf, &issuing], [&issuing, &root, &leaf]] {
+            let found = key(&certificates(&list.map(Vec::as_slice))).unwrap();
+            assert_eq!(found.fingerprint(), alone.fingerprint());
+        }
+        let other = issued("other", "issuing", &keys[1]);
+        let two = certificates(&[&leaf, &other, &issuing]);
+        assert_eq!(key(&two).unwrap_err(), KeyInfoError::KeysDiffer);
+        let many = certificates(&[leaf.as_slice(); KEYS + 1]);
+        assert_eq!(key(&many).unwrap_err(), KeyInfoError::TooManyKeys { limit: KEYS });
+    }
+
+    #[test]
+    fn keys_of_every_form_are_the_same_or_refused() {
+        let der = |signing: &crate::dsig::SigningKey| {
+            let spki = STANDARD.encode(signing.public_der());
+            format!("<k:DEREncodedKeyValue>{spki}</k:DEREncodedKeyValue>")
+        };
+        let certificate =
+            |signing: &crate::dsig::SigningKey| certificates(&[signing.certificate_der()]);
+        for signing in [rsa(), ec()] {
+            for inside in [
+                der(signing),
+                certificate(signing),
+                format!("{}{}", certificate(signing), der(signing)),
+            ] {
+                assert_eq!(key(&inside).unwrap().fingerprint(), signing.key().fingerprint());
+                // and a second time, when it is remembered
+                assert_eq!(key(&inside).unwrap().fingerprint(), signing.key().fingerprint());
+            }
+        }
+        let differ = format!("{}{}", certificate(rsa()), der(stranger()));
+        assert_eq!(key(&differ).unwrap_err(), KeyInfoError::KeysDiffer);
+        for none in [
+            "",
+            "<ds:KeyName>x</ds:KeyName>",
+            "<ds:X509Data/>",
+            "<ds:X509Data><ds:X509SKI>AA==</ds:X509SKI></ds:X509Data>",
+        ] {
+            assert_eq!(key(none).unwrap_err(), KeyInfoError::NoKey, "{none}");
+        }
+        let short = crate::dsig::fixture::rsa_key(1024).public_key_to_der().unwrap();
+        let off_curve = STANDARD.encode([&[4_u8][..], &[1; 64]].concat());
+        for unreadable in [
+            "<ds:KeyValue/>".to_owned(),
+            "<ds:KeyValue><ds:DSAKeyValue/></ds:KeyValue>".to_owned(),
+            "<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>AQAB</ds:Modulus></ds:RSAKeyValue></ds:KeyValue>".to_owned(),
+            "<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>AQAB</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue></ds:KeyValue>".to_owned(),
+            format!("<k:DEREncodedKeyValue>{}</k:DEREncodedKeyValue>", STANDARD.encode(short)),
+            format!("<ds:KeyValue><k:ECKeyValue><k:NamedCurve URI='urn:oid:1.2.840.10045.3.1.7'/><k:PublicKey>{off_curve}</k:PublicKey></k:ECKeyValue></ds:KeyValue>"),
+            "<ds:KeyValue><k:ECKeyValue><k:NamedCurve URI='urn:oid:1.3.132.0.10'/><k:PublicKey>BA==</k:PublicKey></k:ECKeyValue></ds:KeyValue>".to_owned(),
+        ] {
+            assert!(matches!(key(&unreadable), Err(KeyInfoError::Unreadable(_))), "{unreadable}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 use super::place::wsu_id;
 use crate::dsig::gate::Gated;
 use crate::dsig::key::Key;
-use crate::dsig::key_info::certificate_in;
+use crate::dsig::key_info::certificate_key_in;
 use crate::dsig::reject::Reject;
 use crate::dsig::shape::is;
 use crate::xml::{Node, attribute, ns, text};
@@ -53,9 +53,7 @@ impl Signer {
         if attribute(token, "ValueType") != Some(X509_V3) {
             return Err(Reject::KeyInfo);
         }
-        let certificate = certificate_in(token).map_err(|_| Reject::KeyInfo)?;
-        let key = Key::from_certificate(&certificate).map_err(|_| Reject::KeyInfo)?;
-        Ok(Self::Token(key))
+        certificate_key_in(token).map(Self::Token).map_err(|_| Reject::KeyInfo)
     }
 }
 
