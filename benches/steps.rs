@@ -17,7 +17,7 @@ use glassgate::consent::{self, Permit};
 use glassgate::gateway::{Arrival, ReplyBody, Transaction};
 use glassgate::ids::PatientId;
 use glassgate::repository::{Criteria, Repository, embedded::Store};
-use glassgate::saml::{self, Peer, Trust};
+use glassgate::saml::{self, Means, Peer, Trust};
 use glassgate::soap::Message;
 use glassgate::xml::{self, Bounds};
 use glassgate::{clock, dsig, policy, xds};
@@ -41,7 +41,7 @@ fn main() -> Result<(), Failed> {
     let mut table = Table::default();
     let world = World::make(Path::new("target/bench/steps"), 0)?;
     let config = config::read(&world.layout.config())?;
-    let trust = Trust::new(config::read(&world.layout.config())?.saml);
+    let trust = config::read(&world.layout.config())?.terms.trust;
     let peer = peer(&world)?;
     let openssl_us = openssl_speed()?;
     push(&mut table, "openssl speed rsa2048, one verification", openssl_us, None);
@@ -127,7 +127,11 @@ fn verify(
         measure(|| signed(&cache).is_ok()),
         None,
     );
-    let believe = || saml::verify(&document, peer, trust, &dsig::Cache::new(), now).is_ok();
+    let believe = || {
+        let signatures = &dsig::Cache::new();
+        let means = Means { trust, signatures, replay: None, now };
+        saml::verify(&document, peer, &means, &mut ()).is_ok()
+    };
     if !believe() {
         return Err("our own assertion is not believed".into());
     }
@@ -146,16 +150,25 @@ fn decide(
     let entity = entity(&asker, world)?;
     let document = xml::parse(std::str::from_utf8(&entity.body)?, Bounds::REQUEST)?;
     let now = clock::Clock::now(&clock::SystemClock);
-    let verified = saml::verify(&document, peer, trust, &dsig::Cache::new(), now)
+    let signatures = &dsig::Cache::new();
+    let means = Means { trust, signatures, replay: None, now };
+    let verified = saml::verify(&document, peer, &means, &mut ())
         .map_err(|_| "our own assertion is not believed")?;
-    let access = policy::admit(verified.principal(), &config.policy)?;
+    let access = policy::admit(verified.principal(), &config.terms.policy)?;
     let store = Store::open(&config.repository)?;
     let id = PatientId::parse(&glassgate::demo::world::patient_id(patient::NUMBER))?;
     let state = store.snapshot()?;
     let subject = state.patient(&access, &id)?.ok_or("the patient is not there")?;
     let consents = state.consents(&access, subject.key)?;
     let grant = || {
-        consent::grant(&access, subject.key, &subject.references, &consents, &config.consent, now)
+        consent::grant(
+            &access,
+            subject.key,
+            &subject.references,
+            &consents,
+            &config.terms.domain,
+            now,
+        )
     };
     push(table, "weigh the consents", measure(grant), None);
     let grant = grant();

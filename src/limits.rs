@@ -54,3 +54,17 @@ pub const STRANGER_TIME: Duration = Duration::from_secs(60);
 pub const STRANGER_RECORDS: usize = 60;
 /// Addresses of failed handshakes remembered at once, about 100 bytes each.
 pub const STRANGER_ADDRESSES: usize = 4_096;
+/// Believed assertions remembered at once, some 150 bytes each: 70 new ones a second for four hours.
+pub const REPLAY_ASSERTIONS: usize = 1_000_000;
+/// Requests of one partner a second that may fail before the next ones are turned away, unless told otherwise.
+pub const FAILURES_PER_S: u32 = 200;
+/// The most that configuration may allow: beyond it the journal is what fails.
+pub const FAILURES_PER_S_CEILING: u32 = 10_000;
+/// Of that, the share kept for who declares break-glass while the others are turned away: a tenth.
+pub const BREAK_GLASS_SHARE: u32 = 10;
+/// Failures of one partner within [`ALERT_TIME`] that are worth an alert: a mistyped setting fails each request.
+pub const ALERT_FAILURES: u64 = 20;
+/// How long failures are counted together.
+pub const ALERT_TIME: Duration = Duration::from_secs(60);
+/// How long an alert stays the only one: as long as somebody needs to look.
+pub const ALERT_PAUSE: Duration = Duration::from_secs(15 * 60);

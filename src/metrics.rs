@@ -19,6 +19,14 @@ pub struct Metrics {
     pub documents: Family<PartnerLabels, Counter>,
     /// Break-glass declarations by what came of them.
     pub break_glass: Family<BreakGlassLabels, Counter>,
+    /// Assertions whose ID stood over other octets before.
+    pub repeated_ids: Family<PartnerLabels, Counter>,
+    /// Requests turned away because too many of the sender's failed.
+    pub turned_away: Family<PartnerLabels, Counter>,
+    /// Alerts of a sender whose requests fail again and again.
+    pub alerts: Family<PartnerLabels, Counter>,
+    /// Readings of changed settings, by what came of them.
+    pub reloads: Family<ReloadLabels, Counter>,
     /// TLS handshakes that failed.
     pub handshake_failures: Counter,
     /// Connections that ended before any TLS was spoken.
@@ -91,6 +99,13 @@ pub struct CertificateLabels {
     pub file: String,
 }
 
+/// What came of a reload.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReloadLabels {
+    /// `adopted` or `refused`.
+    pub outcome: &'static str,
+}
+
 /// An audit target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct TargetLabels {
@@ -107,6 +122,10 @@ impl Metrics {
             packagings: Family::default(),
             documents: Family::default(),
             break_glass: Family::default(),
+            repeated_ids: Family::default(),
+            turned_away: Family::default(),
+            alerts: Family::default(),
+            reloads: Family::default(),
             handshake_failures: Counter::default(),
             probes: Counter::default(),
             certificate_ends: Family::default(),
@@ -126,6 +145,14 @@ impl Metrics {
             r.register("packagings", "How requests were packed", metrics.packagings.clone());
             r.register("documents", "Documents delivered", metrics.documents.clone());
             r.register("break_glass", "Break-glass declarations", metrics.break_glass.clone());
+            for (name, help, family) in [
+                ("repeated_ids", "Assertion IDs over other octets", &metrics.repeated_ids),
+                ("turned_away", "Requests after too many failures", &metrics.turned_away),
+                ("failure_alerts", "Senders that fail again and again", &metrics.alerts),
+            ] {
+                r.register(name, help, family.clone());
+            }
+            r.register("reloads", "Readings of changed settings", metrics.reloads.clone());
             r.register(
                 "handshake_failures",
                 "TLS handshakes that failed",

@@ -11,7 +11,8 @@ use glassgate::dsig::{Cache, Key};
 use glassgate::ids::{Coded, HomeCommunityId};
 use glassgate::principal::Claims;
 use glassgate::saml::{
-    self, Assertion, Demands, Issuer, Partner, Peer, Reason, Settings, Trust, Untrusted, Verified,
+    self, Assertion, Issuer, Keys, Means, Partner, Peer, Reason, Settings, Trust, Untrusted,
+    Verified,
 };
 use glassgate::xml::{self, Bounds};
 use openssl::pkey::PKey;
@@ -80,22 +81,20 @@ fn some_key() -> Key {
 fn judge(assertion: &str, now: &str) -> Result<Verified, Untrusted> {
     let message = message(assertion);
     let trust = Trust::new(Settings {
-        audiences: ["nhn:dokumentdeling-saml", "https://xds-web.test.nhn.no/"]
-            .map(Into::into)
-            .into(),
-        recipients: Vec::new(),
-        clock_skew: Duration::from_secs(60),
+        issuers: vec![Issuer {
+            name: read(&message).claims().issuer.clone(),
+            keys: Keys::Pinned(vec![key_of(assertion)]),
+        }],
         partners: vec![Partner {
-            name: "Foreign".into(),
+            audiences: ["nhn:dokumentdeling-saml", "https://xds-web.test.nhn.no/"]
+                .map(Into::into)
+                .into(),
+            clock_skew: Duration::from_secs(60),
             communities: vec![HomeCommunityId::parse("2.16.578.1.12.4.1.7.1.1").unwrap()],
             tls_fingerprints: vec![[1; 32]],
-            issuers: vec![Issuer {
-                name: read(&message).claims().issuer.clone(),
-                keys: vec![key_of(assertion)],
-            }],
+            issuers: vec![read(&message).claims().issuer.clone()],
             longest_lifetime: Duration::from_secs(4 * 3600),
-            require_authn_statement: true,
-            demands: Demands::default(),
+            ..Partner::named("Foreign")
         }],
         generation: 1,
     });
@@ -106,7 +105,9 @@ fn judge(assertion: &str, now: &str) -> Result<Verified, Untrusted> {
         subject: "CN=foreign".into(),
     };
     let document = xml::parse(&message, Bounds::REQUEST).unwrap();
-    saml::verify(&document, &peer, &trust, &Cache::new(), Timestamp::parse(now).unwrap())
+    let (signatures, now) = (Cache::new(), Timestamp::parse(now).unwrap());
+    let means = Means { trust: &trust, signatures: &signatures, replay: None, now };
+    saml::verify(&document, &peer, &means, &mut ())
 }
 
 #[test]

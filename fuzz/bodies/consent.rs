@@ -116,6 +116,7 @@ fn access(purpose: &str) -> Access {
     let agreement = Agreement {
         partner: "riverside".into(),
         purposes: vec![Purpose::PurposeOfUse, Purpose::BTG],
+        code_systems: Vec::new(),
         break_glass_roles: vec![physician],
         etreat: Etreat::Treatment,
     };

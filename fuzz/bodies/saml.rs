@@ -10,7 +10,7 @@ use glassgate::policy::{self, Agreement, BreakGlass, Etreat, admit};
 use glassgate::principal::Claims;
 use glassgate::purpose::Purpose;
 use glassgate::saml::{
-    Assertion, Demands, Issuer, Partner, Peer, Settings, Trust, Verified, verify,
+    Assertion, Issuer, Keys, Means, Partner, Peer, Settings, Trust, Verified, verify,
 };
 use glassgate::xml::{self, Bounds, ns, parse};
 
@@ -78,24 +78,26 @@ fn believed(message: &str, client: u8, cache: &Cache, now: Timestamp) -> Option<
         subject: "CN=client".into(),
     };
     let settings = Settings {
-        audiences: vec!["urn:oid:2.999.1".into()],
-        recipients: vec!["https://127.0.0.1:8443/xca/query".into()],
-        clock_skew: Duration::from_secs(60),
+        issuers: vec![Issuer {
+            name: "https://sts.riverside.example".into(),
+            keys: Keys::Pinned(vec![Kind::Ec.key().clone()]),
+        }],
         partners: vec![Partner {
-            name: "riverside".into(),
+            audiences: vec!["urn:oid:2.999.1".into()],
+            recipients: Some(vec!["https://127.0.0.1:8443/xca/query".into()]),
+            clock_skew: Duration::from_secs(60),
             communities: HomeCommunityId::parse("2.999.2").into_iter().collect(),
             tls_fingerprints: vec![[7; 32]],
-            issuers: vec![Issuer {
-                name: "https://sts.riverside.example".into(),
-                keys: vec![Kind::Ec.key().clone()],
-            }],
+            issuers: vec!["https://sts.riverside.example".into()],
             longest_lifetime: 4 * HOUR,
             require_authn_statement: false,
-            demands: Demands::default(),
+            ..Partner::named("riverside")
         }],
         generation: 1,
     };
-    match verify(&document, &peer, &Trust::new(settings), cache, now) {
+    let trust = Trust::new(settings);
+    let means = Means { trust: &trust, signatures: cache, replay: None, now };
+    match verify(&document, &peer, &means, &mut ()) {
         Ok(verified) => Some(verified),
         Err(untrusted) => {
             assert!(!untrusted.reason.code().is_empty());
@@ -137,6 +139,7 @@ fn admitted(verified: &Verified) {
     let agreement = Agreement {
         partner: "riverside".into(),
         purposes: vec![Purpose::PurposeOfUse, Purpose::BTG],
+        code_systems: Vec::new(),
         break_glass_roles: vec![physician.clone()],
         etreat: Etreat::BreakGlass,
     };

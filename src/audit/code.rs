@@ -50,6 +50,10 @@ pub const LOGIN: Code = dcm("110122", "Login");
 pub const NODE_AUTHENTICATION: Code = dcm("110126", "Node Authentication");
 /// EventTypeCode: break-glass released something.
 pub const EMERGENCY_OVERRIDE_STARTED: Code = dcm("110127", "Emergency Override Started");
+/// EventTypeCode: settings of trust or policy changed.
+pub const SECURITY_CONFIGURATION: Code = dcm("110129", "Security Configuration");
+/// EventTypeCode: something that few may do was done.
+pub const RESTRICTED_FUNCTION: Code = dcm("110132", "Use of Restricted Function");
 /// EventTypeCode: an access decision worth an alert.
 pub const ACCESS_CONTROL_DECISION: Code = dcm("110147", "Access Control Decision");
 

@@ -17,8 +17,8 @@ use crate::clock::NoRandomness;
 
 pub use event::{Action, Event, Indicator, Outcome, Source};
 pub use events::{
-    AuthenticationFailure, Claimed, ConsentRule, Import, NodeFailure, Query, Released, Retrieved,
-    Transaction,
+    AuthenticationFailure, Claimed, ConsentRule, Explained, Import, NodeFailure, Query, Released,
+    RepeatedFailures, Retrieved, Transaction,
 };
 pub use journal::{Announced, Journal, Receipt, Record, Settings};
 pub use object::{Document, Object};

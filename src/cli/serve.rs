@@ -2,12 +2,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::{ConfigFile, Failed, runtime};
 use crate::server::{self, Server};
 
 /// Serves partners until SIGINT or SIGTERM, then finishes the requests under way.
 ///
+/// Settings are read anew on SIGHUP, and when their file or one that it names changes: partners, issuers, agreements,
+/// consent policy and the listener's certificates; a file that does not pass `glassgate check` changes nothing.
 /// Try `glassgate check` first; health and metrics are on the management address.
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -33,9 +36,23 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
             management = %server.management_address(),
             "listening"
         );
+        let (ask, asked) = mpsc::channel(1);
+        let rereading = tokio::spawn(opened.reload.watch(asked));
+        let hangups = tokio::spawn(hangups(ask));
         server.serve(opened.gateway, opened.delivery, stop()).await;
+        rereading.abort();
+        hangups.abort();
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Asks for the settings to be read anew at each SIGHUP.
+async fn hangups(ask: mpsc::Sender<()>) {
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        // one that waits already is enough
+        let _waiting = ask.try_send(());
+    }
 }
 
 /// Resolves at the first SIGINT or SIGTERM.

@@ -11,7 +11,7 @@ use crate::audit::delivery::{Settings as Delivery, Target, Times};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Raw {
-    journal: PathBuf,
+    pub(super) journal: PathBuf,
     source_id: String,
     #[serde(default)]
     enterprise_site: Option<String>,

@@ -16,6 +16,8 @@ use crate::saml::certificates::Watched;
 pub(super) struct Check<'t> {
     text: &'t str,
     base: PathBuf,
+    /// Every file that was read.
+    pub(super) files: Vec<PathBuf>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<String>,
     /// Every certificate that was read.
@@ -25,7 +27,9 @@ pub(super) struct Check<'t> {
 impl<'t> Check<'t> {
     pub(super) fn new(path: &Path, text: &'t str) -> Self {
         let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        Self { text, base, problems: Vec::new(), warnings: Vec::new(), watched: Vec::new() }
+        let files = vec![path.to_path_buf()];
+        let (problems, warnings, watched) = (Vec::new(), Vec::new(), Vec::new());
+        Self { text, base, files, problems, warnings, watched }
     }
 
     /// Notes that a key is wrong, and what to do about it.
@@ -43,6 +47,7 @@ impl<'t> Check<'t> {
     /// The file's bytes.
     pub(super) fn bytes(&mut self, key: &str, path: &Path) -> Option<Vec<u8>> {
         let whole = self.path(path);
+        self.files.push(whole.clone());
         match fs::read(&whole) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
@@ -158,13 +163,13 @@ mod tests {
 
     #[test]
     fn keys_are_found_on_their_lines() {
-        let text = "[server]\nlisten = 1\n\n[[partner]]\nname = 2\n[[partner]]\nname = 3\n[[partner.issuer]]\nx = 4\n";
+        let text = "[server]\nlisten = 1\n\n[[partner]]\nname = 2\n[[partner]]\nname = 3\n[[issuer]]\nx = 4\n";
         for (key, line) in [
             ("server.listen", 2),
             ("server.missing", 1),
             ("partner[0].name", 5),
             ("partner[1].name", 7),
-            ("partner[1].issuer[0].x", 9),
+            ("issuer[0].x", 9),
             ("nowhere", 0),
         ] {
             assert_eq!(line_of(text, key), line, "{key}");

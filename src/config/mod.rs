@@ -8,15 +8,19 @@ mod certificates;
 mod check;
 mod community;
 mod consent;
+mod issuer;
 mod load;
 mod log;
+mod metadata;
 mod open;
 mod partner;
 mod problem;
+mod profile;
+mod reload;
 mod saml;
 mod server;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +30,8 @@ use check::Check;
 pub use log::{Format, Level, LogSettings};
 pub use open::{OpenError, Opened};
 pub use problem::{Problem, Problems};
+pub use profile::names as profile_names;
+pub use reload::Reload;
 
 /// Everything that a gateway needs, parsed.
 #[derive(Debug)]
@@ -34,12 +40,10 @@ pub struct Config {
     pub server: crate::server::Settings,
     /// Who we are and how the transactions behave.
     pub gateway: crate::gateway::Settings,
-    /// Who may ask, and what proves it.
-    pub saml: crate::saml::Settings,
-    /// What partners agreed to.
-    pub policy: crate::policy::Settings,
-    /// The implicit policy and the ceiling of break-glass.
-    pub consent: crate::consent::Domain,
+    /// Who may ask, what proves it, and what was agreed: what a reload changes.
+    pub terms: crate::gateway::Terms,
+    /// Where believed assertions are remembered.
+    pub replay_memory: PathBuf,
     /// Where documents are.
     pub repository: crate::repository::embedded::Settings,
     /// How resources are loaded.
@@ -54,6 +58,11 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// The configuration with its defaults filled in; keys stand there by file name only.
     pub effective: String,
+    /// The file, and every file that was read with it.
+    path: PathBuf,
+    files: Vec<PathBuf>,
+    /// The sections that only a restart changes, as they read with defaults filled in.
+    fixed: reload::Fixed,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,6 +78,8 @@ struct Raw {
     audit: audit::Raw,
     #[serde(default)]
     log: LogSettings,
+    #[serde(default)]
+    issuer: Vec<issuer::Raw>,
     #[serde(default)]
     partner: Vec<partner::Raw>,
 }
@@ -89,16 +100,19 @@ fn readers() -> usize {
 
 /// Reads and checks the whole file; either everything is usable or every problem is told.
 pub fn read(path: &Path) -> Result<Config, Problems> {
-    let fail = |problems| Problems { path: path.to_path_buf(), problems };
+    let files = vec![path.to_path_buf()];
+    let fail = |problems, files| Problems { path: path.to_path_buf(), problems, files };
     let text = fs::read_to_string(path).map_err(|error| {
         let mend = "name the file with --config".to_owned();
-        fail(vec![Problem { key: String::new(), line: 0, what: error.to_string(), mend }])
+        let unread = Problem { key: String::new(), line: 0, what: error.to_string(), mend };
+        fail(vec![unread], files.clone())
     })?;
-    let raw: Raw = toml::from_str(&text).map_err(|error| fail(vec![syntax(&text, &error)]))?;
+    let raw: Raw =
+        toml::from_str(&text).map_err(|error| fail(vec![syntax(&text, &error)], files))?;
     let mut check = Check::new(path, &text);
-    match assemble(raw, &mut check) {
+    match assemble(raw, path, &mut check) {
         Some(config) if check.problems.is_empty() => Ok(config),
-        _ => Err(fail(check.problems)),
+        _ => Err(fail(check.problems, check.files)),
     }
 }
 
@@ -118,7 +132,7 @@ fn key_at(text: &str, line: usize) -> String {
     [section, own].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
 }
 
-fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
+fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> {
     let community = community::read(&raw.community, check);
     let server = server::read(&raw.server, check);
     let public_url = raw.server.public_url();
@@ -136,27 +150,31 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
     if raw.partner.is_empty() {
         check.warnings.push("no [[partner]]: nobody may ask".to_owned());
     }
+    let issuers = issuer::read_all(&mut raw.issuer, check);
     let read: Vec<_> = raw
         .partner
-        .iter()
+        .iter_mut()
         .enumerate()
-        .filter_map(|(at, partner)| partner::read(partner, at, check))
+        .filter_map(|(at, partner)| partner::read(partner, at, &rules, check))
         .collect();
-    unique_names(&raw.partner, check);
-    let (partners, agreements): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-    unique_certificates(&partners, check);
-    let strict_packaging: BTreeSet<String> = raw
-        .partner
-        .iter()
-        .filter(|p| p.strict_packaging)
-        .map(|p| p.name.trim().to_owned())
-        .collect();
+    partner::unique_names(&raw.partner, check);
+    partner::known_issuers(&raw.partner, &issuers, check);
+    partner::unique_certificates(&read, check);
+    let (mut partners, mut agreements, mut manners) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for read in read {
+        manners.insert(read.partner.name.clone(), read.manners);
+        partners.push(read.partner);
+        agreements.push(read.agreement);
+    }
+    let replay_memory =
+        raw.saml.replay_memory.get_or_insert_with(|| raw.audit.journal.with_extension("replay.db"));
+    let replay_memory = check.path(replay_memory);
     if !(1..=64).contains(&raw.repository.readers) {
         check.problem("repository.readers", "is out of range", "write a number from 1 to 64");
     }
 
     check.warn_of_ends();
-    let (community, rules, audit) = (community?, rules?, audit?);
+    let (community, audit) = (community?, audit?);
     let repository = crate::repository::embedded::Settings {
         directory: check.path(&raw.repository.directory),
         readers: raw.repository.readers,
@@ -168,22 +186,24 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
             repository: community.repository.clone(),
             public_url,
             host,
-            strict_packaging,
         },
         ingest: crate::ingest::Settings {
             home: community.home,
             repository: community.repository,
             patient_authority: community.patient_authority,
         },
-        saml: crate::saml::Settings {
-            audiences: rules.audiences,
-            recipients: rules.recipients,
-            clock_skew: rules.clock_skew,
-            partners,
-            generation: 0,
+        terms: crate::gateway::Terms {
+            trust: crate::saml::Trust::new(crate::saml::Settings {
+                issuers,
+                partners,
+                generation: 0,
+            }),
+            policy: crate::policy::Settings { agreements },
+            domain: consent?,
+            manners,
+            failures_per_s: rules.failures_per_s,
         },
-        policy: crate::policy::Settings { agreements },
-        consent: consent?,
+        replay_memory,
         server: crate::server::Settings { watched: std::mem::take(&mut check.watched), ..server? },
         repository,
         journal: audit.journal,
@@ -191,33 +211,10 @@ fn assemble(mut raw: Raw, check: &mut Check<'_>) -> Option<Config> {
         log: raw.log,
         warnings: std::mem::take(&mut check.warnings),
         effective: toml::to_string_pretty(&raw).unwrap_or_default(),
+        path: path.to_path_buf(),
+        files: check.files.clone(),
+        fixed: reload::Fixed::of(&raw),
     })
-}
-
-/// A partner is found by its certificate at the door.
-fn unique_certificates(partners: &[crate::saml::Partner], check: &mut Check<'_>) {
-    let mut owners = BTreeMap::new();
-    for (at, partner) in partners.iter().enumerate() {
-        for fingerprint in &partner.tls_fingerprints {
-            let owner = owners.insert(fingerprint, &partner.name);
-            if let Some(owner) = owner.filter(|owner| **owner != partner.name) {
-                let what = format!("a certificate is `{owner}`'s too, so it would name nobody");
-                let mend = "give each partner a TLS certificate of its own";
-                check.problem(&format!("partner[{at}].tls_certificates"), what, mend);
-            }
-        }
-    }
-}
-
-/// A partner is found by its name in agreements.
-fn unique_names(partners: &[partner::Raw], check: &mut Check<'_>) {
-    let mut names = BTreeSet::new();
-    for (at, partner) in partners.iter().enumerate() {
-        if !names.insert(partner.name.trim()) {
-            let what = format!("`{}` is taken by another partner", partner.name);
-            check.problem(&format!("partner[{at}].name"), what, "give each partner its own name");
-        }
-    }
 }
 
 /// The host of an `https://host:port` address.

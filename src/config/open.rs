@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
-use super::Config;
+use super::{Config, Reload};
 use crate::audit::delivery::Delivery;
 use crate::audit::{self, Journal};
-use crate::clock::{Random, SystemClock, SystemRandom};
+use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::gateway::{Gateway, Parts};
 use crate::metrics::Metrics;
 use crate::repository;
 use crate::repository::embedded::Store;
-use crate::saml::Trust;
+use crate::saml::{self, Replay};
 use crate::server;
 
 /// A gateway with everything behind it, ready to be served.
@@ -20,6 +20,8 @@ pub struct Opened {
     pub delivery: Arc<Delivery>,
     /// Where to listen.
     pub server: server::Settings,
+    /// Reads the settings anew.
+    pub reload: Reload,
 }
 
 /// Why a checked configuration cannot be put to work.
@@ -28,6 +30,9 @@ pub enum OpenError {
     /// The store.
     #[error("the document store cannot be opened: {0}")]
     Repository(#[from] repository::embedded::Error),
+    /// The memory of assertions.
+    #[error(transparent)]
+    Replay(#[from] saml::ReplayError),
     /// The journal or a target.
     #[error(transparent)]
     Audit(#[from] audit::Error),
@@ -40,17 +45,20 @@ impl Config {
         let repository = Arc::new(Store::open(&self.repository)?);
         let journal = Journal::open(self.journal, &*random)?;
         let delivery = Delivery::start(self.delivery, &journal, &random)?;
+        let replay = Replay::open(&self.replay_memory, SystemClock.now())?;
         let gateway = Gateway::new(Parts {
             settings: self.gateway,
-            trust: Trust::new(self.saml),
-            policy: self.policy,
-            domain: self.consent,
+            terms: self.terms,
+            replay,
             repository,
             journal,
             metrics: Arc::new(Metrics::new()),
             clock: Arc::new(SystemClock),
             random,
         });
-        Ok(Opened { gateway: Arc::new(gateway), delivery: Arc::new(delivery), server: self.server })
+        let gateway = Arc::new(gateway);
+        let acceptor = self.server.acceptor.clone();
+        let reload = Reload::new(self.path, Arc::clone(&gateway), acceptor, self.fixed, self.files);
+        Ok(Opened { gateway, delivery: Arc::new(delivery), server: self.server, reload })
     }
 }

@@ -21,6 +21,8 @@ pub struct Problems {
     pub path: PathBuf,
     /// At least one.
     pub problems: Vec<Problem>,
+    /// Every file that was read, or was to be.
+    pub files: Vec<PathBuf>,
 }
 
 impl fmt::Display for Problems {

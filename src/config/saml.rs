@@ -1,10 +1,12 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::check::Check;
+use crate::limits;
 
-/// `[saml]`: what every assertion must meet.
+/// `[saml]`: what every assertion must meet where its partner says nothing else, and how many may fail.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Raw {
@@ -14,10 +16,14 @@ pub(super) struct Raw {
     pub(super) recipients: Option<Vec<String>>,
     /// How far clocks may differ.
     clock_skew_s: Option<u64>,
+    /// Where believed assertions are remembered; by default beside the journal.
+    pub(super) replay_memory: Option<PathBuf>,
+    /// Requests of one partner a second that may fail before the next ones are turned away.
+    failures_per_s: Option<u32>,
 }
 
 /// Five minutes are as much as Kerberos and Norway's gateway allow.
-const LONGEST_SKEW_S: u64 = 300;
+pub(super) const LONGEST_SKEW_S: u64 = 300;
 /// eHDSI allows the same.
 const DEFAULT_SKEW_S: u64 = 60;
 
@@ -26,9 +32,10 @@ pub(super) struct Rules {
     pub(super) audiences: Vec<String>,
     pub(super) recipients: Vec<String>,
     pub(super) clock_skew: Duration,
+    pub(super) failures_per_s: u32,
 }
 
-pub(super) fn read(raw: &mut Raw, ours: &[String], check: &mut Check<'_>) -> Option<Rules> {
+pub(super) fn read(raw: &mut Raw, ours: &[String], check: &mut Check<'_>) -> Rules {
     let audiences = raw.audiences.get_or_insert_with(|| ours.to_vec()).clone();
     let recipients = raw.recipients.get_or_insert_with(|| ours.to_vec()).clone();
     if audiences.is_empty() {
@@ -40,5 +47,10 @@ pub(super) fn read(raw: &mut Raw, ours: &[String], check: &mut Check<'_>) -> Opt
     }
     let skew = *raw.clock_skew_s.get_or_insert(DEFAULT_SKEW_S);
     let clock_skew = check.seconds("saml.clock_skew_s", skew, LONGEST_SKEW_S);
-    Some(Rules { audiences, recipients, clock_skew: clock_skew? })
+    let failures_per_s = *raw.failures_per_s.get_or_insert(limits::FAILURES_PER_S);
+    if !(1..=limits::FAILURES_PER_S_CEILING).contains(&failures_per_s) {
+        let mend = format!("write a number from 1 to {}", limits::FAILURES_PER_S_CEILING);
+        check.problem("saml.failures_per_s", "is out of range", &mend);
+    }
+    Rules { audiences, recipients, clock_skew: clock_skew.unwrap_or_default(), failures_per_s }
 }

@@ -86,7 +86,7 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<server::Settings>
     Some(server::Settings {
         listen: listen?,
         management: management?,
-        acceptor: acceptor?,
+        acceptor: server::Acceptor::new(acceptor?),
         connections: raw.connections,
         watched: Vec::new(),
     })

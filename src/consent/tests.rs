@@ -40,6 +40,7 @@ pub(super) fn access_as(codes: &[&str], claims: Claims) -> Access {
     let agreement = Agreement {
         partner: "riverside".into(),
         purposes: vec![Purpose::PurposeOfUse, Purpose::BTG],
+        code_systems: Vec::new(),
         break_glass_roles: vec![physician],
         etreat: Etreat::Treatment,
     };

@@ -131,17 +131,19 @@ fn partner_section(partner: &Partner) -> String {
     let system = world::SNOMED_CT;
     format!(
         r#"
+[[issuer]]
+name = "{issuer}"
+trust = "pinned"
+certificates = ["pki/partners/{name}/saml.crt", "pki/partners/{name}/saml-ec.crt"]
+
 [[partner]]
 name = "{name}"
 home_community_ids = ["{home}"]
 tls_certificates = ["pki/partners/{name}/tls.crt"]
+issuers = ["{issuer}"]
 etreat = "{etreat}"
 purposes = ["TREAT", "BTG"]
 break_glass_roles = [{{ code = "{role}", system = "{system}" }}]
-
-[[partner.issuer]]
-name = "{issuer}"
-certificates = ["pki/partners/{name}/saml.crt", "pki/partners/{name}/saml-ec.crt"]
 "#
     )
 }

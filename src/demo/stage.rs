@@ -7,7 +7,7 @@ use std::path::Path;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
 use tokio::net::TcpSocket;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::error::Error;
@@ -34,6 +34,8 @@ pub struct Stage {
     pub receiver: Receiver,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    rereading: JoinHandle<()>,
+    ask: mpsc::Sender<()>,
     /// Held while this demo is up.
     _lock: File,
 }
@@ -77,7 +79,20 @@ impl Stage {
             let _sender_gone = stopped.wait_for(|stop| *stop).await;
         });
         let server = tokio::spawn(served);
-        Ok(Self { layout, url, management_url, receiver, stop, server, _lock: lock })
+        let (ask, asked) = mpsc::channel(1);
+        let rereading = tokio::spawn(opened.reload.watch(asked));
+        let stage = Self {
+            layout,
+            url,
+            management_url,
+            receiver,
+            stop,
+            server,
+            rereading,
+            ask,
+            _lock: lock,
+        };
+        Ok(stage)
     }
 
     /// A client of a partner; `paths` hold its TLS certificate and key.
@@ -130,8 +145,14 @@ impl Stage {
         )
     }
 
+    /// Has the settings read anew, as SIGHUP does with `serve`.
+    pub async fn reload(&self) {
+        let _ended = self.ask.send(()).await;
+    }
+
     /// Stops the gateway; requests under way are finished.
     pub async fn strike(self) {
+        self.rereading.abort();
         self.stop.send_replace(true);
         let _ended = self.server.await;
     }

@@ -20,7 +20,7 @@ pub struct Gated<'d, 'i> {
     pub(super) signature_value: Vec<u8>,
     /// Every value of the message that could serve as an id.
     pub(super) ids: Vec<&'d str>,
-    signature: Node<'d, 'i>,
+    pub(super) signature: Node<'d, 'i>,
     id: &'d str,
 }
 
@@ -43,7 +43,7 @@ pub fn gate<'d, 'i>(
     let value = take(&mut rest, "SignatureValue", &["Id"])?;
     match (rest.next(), rest.next()) {
         (None, _) => {}
-        // never read: keys come from configuration
+        // not read here: keys come from configuration
         (Some(key_info), None) if is(key_info, ns::DSIG, "KeyInfo") => {}
         _ => return Err(Reject::UnexpectedContent { inside: "Signature" }),
     }

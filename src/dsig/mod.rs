@@ -10,6 +10,7 @@ mod gate;
 mod key;
 mod key_info;
 mod message;
+mod offered;
 #[cfg(feature = "oracle")]
 mod oracle;
 mod pss;

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::Gateway;
+use super::binding::{bind, readable};
 use super::failure::Failure;
-use crate::consent::{self, Denial, Permit};
+use super::visit::Visit;
+use crate::consent::{self, Denial, Domain, Permit};
 use crate::ids::PatientId;
 use crate::policy::Access;
 use crate::repository::{Criteria, Items, Released, Snapshot, Subject};
@@ -47,63 +49,72 @@ pub(super) struct Withheld {
     pub(super) why: String,
 }
 
+impl Disclosure {
+    /// Notes once what holds of several patients.
+    fn note(&mut self, note: Option<&'static str>) {
+        self.notes.extend(note.filter(|note| !self.notes.contains(note)));
+    }
+}
+
 impl Gateway {
     /// Decides each document that is wanted; blocks.
-    pub(super) fn disclose(&self, access: &Access, wanted: &Wanted) -> Result<Disclosure, Failure> {
+    pub(super) fn disclose(
+        &self,
+        visit: &Visit,
+        access: &Access,
+        wanted: &Wanted,
+    ) -> Result<Disclosure, Failure> {
         let mut disclosure = Disclosure::default();
         let claims = access.principal().claims();
-        if claims.unreadable_patients > 0 {
-            disclosure
-                .notes
-                .push("the assertion's resource-id is unreadable, perhaps another patient's");
-            return Ok(disclosure);
-        }
-        if claims.unassigned_patients > 0 {
-            disclosure.notes.push("the assertion's resource-id has no authority and binds nothing");
+        let manner = visit.terms.manners(&claims.partner).resource_id;
+        match readable(claims, manner) {
+            Ok(note) => disclosure.notes.extend(note),
+            Err(why) => {
+                disclosure.notes.push(why);
+                return Ok(disclosure);
+            }
         }
         // one state for all of it: no document is found without the consent that came with it
         let state = &*self.repository.snapshot()?;
-        let mut other_patient = false;
+        let domain = &visit.terms.domain;
         match wanted {
             Wanted::Patient(patient, criteria) => {
                 let subject = state.patient(access, patient)?;
                 let identifiers =
                     subject.as_ref().map_or(std::slice::from_ref(patient), |s| &s.identifiers);
-                if !speaks_of(access, identifiers) {
-                    other_patient = true;
-                } else if let Some(subject) = subject {
-                    self.decide_for(state, access, &subject, patient, criteria, &mut disclosure)?;
+                let binding = bind(claims, identifiers, manner);
+                disclosure.note(binding.note);
+                if binding.holds
+                    && let Some(subject) = subject
+                {
+                    let found = &mut disclosure;
+                    self.decide_for(state, access, domain, &subject, patient, criteria, found)?;
                 }
             }
             Wanted::Items(items) => {
                 for subject in state.patients_of(access, items)? {
                     let Some(patient) = subject.identifiers.first().cloned() else { continue };
-                    if speaks_of(access, &subject.identifiers) {
+                    let binding = bind(claims, &subject.identifiers, manner);
+                    disclosure.note(binding.note);
+                    if binding.holds {
                         let criteria = Criteria::Items(items.clone());
+                        let found = &mut disclosure;
                         self.decide_for(
-                            state,
-                            access,
-                            &subject,
-                            &patient,
-                            &criteria,
-                            &mut disclosure,
+                            state, access, domain, &subject, &patient, &criteria, found,
                         )?;
-                    } else {
-                        other_patient = true;
                     }
                 }
             }
         }
-        if other_patient {
-            disclosure.notes.push("the assertion's resource-id is another patient's");
-        }
         Ok(disclosure)
     }
 
+    #[allow(clippy::too_many_arguments, reason = "one patient of a request")]
     fn decide_for(
         &self,
         state: &dyn Snapshot,
         access: &Access,
+        domain: &Domain,
         subject: &Subject,
         patient: &PatientId,
         criteria: &Criteria,
@@ -115,7 +126,7 @@ impl Gateway {
             subject.key,
             &subject.references,
             &consents,
-            &self.domain,
+            domain,
             self.clock.now(),
         );
         let forbids_override = grant.break_glass_forbidden();
@@ -156,16 +167,4 @@ fn reason(denial: &Denial) -> String {
         reason.push_str(bar.code());
     }
     reason
-}
-
-/// Whether the assertion's resource-ids, where comparable, mean this patient.
-///
-/// Comparable is what carries an assigning authority that the patient has an identifier of.
-fn speaks_of(access: &Access, identifiers: &[PatientId]) -> bool {
-    let stated = &access.principal().claims().patients;
-    let mut comparable = stated
-        .iter()
-        .filter(|s| identifiers.iter().any(|id| id.authority() == s.authority()))
-        .peekable();
-    comparable.peek().is_none() || comparable.any(|s| identifiers.contains(s))
 }

@@ -37,6 +37,8 @@ pub(super) enum Failure {
     Registry(Box<RegistryError>),
     /// The store is unreachable or damaged.
     Store(repository::Error),
+    /// Too many requests of the sender failed: this one is not looked at.
+    Busy,
     /// No randomness, or a task died: ours to mend.
     Internal(&'static str),
 }
@@ -73,6 +75,8 @@ impl Failure {
                 "the request is not permitted",
             )),
             Self::Registry(error) => Wire::Body((**error).clone()),
+            // answered without a record, before anyone asks here
+            Self::Busy => Wire::Fault(FaultKind::Receiver.into()),
             Self::Store(_) | Self::Internal(_) => Wire::Body(RegistryError::new(
                 transaction.general_error(),
                 "the request cannot be answered now",
@@ -89,6 +93,7 @@ impl Failure {
             Self::Refused(refusal) => refusal.to_string(),
             Self::Registry(error) => format!("{}: {}", error.code.as_str(), error.context),
             Self::Store(error) => error.to_string(),
+            Self::Busy => "too many requests of the sender failed".to_owned(),
             Self::Internal(what) => (*what).to_owned(),
         }
     }
@@ -102,8 +107,14 @@ impl Failure {
             Self::Refused(refusal) => refusal.code(),
             Self::Registry(error) => error.code.as_str(),
             Self::Store(_) => "store",
+            Self::Busy => "busy",
             Self::Internal(_) => "internal",
         }
+    }
+
+    /// Whether it counts against the sender: trust, form or policy, not what a body asks for, and not our own.
+    pub(super) fn is_the_senders(&self) -> bool {
+        matches!(self, Self::Http(_) | Self::Soap(_) | Self::Untrusted(_) | Self::Refused(_))
     }
 
     /// The audit outcome.
@@ -113,6 +124,7 @@ impl Failure {
             | Self::Soap(_)
             | Self::Untrusted(_)
             | Self::Refused(_)
+            | Self::Busy
             | Self::Registry(_) => Gravity::Serious,
             Self::Store(_) | Self::Internal(_) => Gravity::Major,
         }

@@ -1,5 +1,6 @@
 //! ITI-38, Cross Gateway Query (ITI TF-2 3.38).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::failure::Failure;
 use super::glass::Effect;
 use super::reply::{Reply, Unavailable};
 use super::visit::Visit;
-use super::{Arrival, Gateway, Transaction};
+use super::{Arrival, Gateway, Settings, Transaction};
 use crate::audit::{Event, Outcome, Receipt};
 use crate::ids::HomeCommunityId;
 use crate::limits;
@@ -19,7 +20,7 @@ use crate::repository::{Criteria, Items, Status};
 use crate::xds::{
     self, Availability, ErrorCode, Ids, Query, QueryRequest, RegistryError, ReturnType, Searched,
 };
-use crate::xml::Node;
+use crate::xml::{self, Node};
 
 /// Answers a query.
 pub(super) async fn answer(gateway: &Arc<Gateway>, arrival: Arrival) -> Result<Reply, Unavailable> {
@@ -28,17 +29,17 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, arrival: Arrival) -> Result<R
     let find = move |gateway: &Arc<Gateway>, visit: &mut Visit| find(gateway, &arrival, visit);
     let (visit, found) = gateway.work(visit, find).await?;
     match found {
-        Ok(found) => found.reply(gateway, &visit).await,
+        Ok(found) => found.reply(gateway, visit).await,
         Err(failure) => gateway.fail(visit, failure).await,
     }
 }
 
 /// The stages in their order.
 fn find(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Found, Failure> {
-    let (access, query) = gateway.admit(arrival, visit, note, xds::read_query)?;
-    gateway.known_home(&query)?;
+    let read = |body: Node<'_, '_>| read(&gateway.settings, body);
+    let (access, query) = gateway.admit(arrival, visit, note, read)?;
     let disclosure = match wanted(&query.query) {
-        Some(wanted) => gateway.disclose(&access, &wanted)?,
+        Some(wanted) => gateway.disclose(visit, &access, &wanted)?,
         None => Disclosure::default(),
     };
     let matching = matching(&query, &disclosure)?;
@@ -48,13 +49,25 @@ fn find(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Found
 }
 
 /// What audit knows of the query, whatever becomes of it.
-fn note(body: Node<'_, '_>, visit: &mut Visit) {
+pub(super) fn note(body: Node<'_, '_>, visit: &mut Visit) {
     let written = xds::as_written(body);
     visit.query.id = written.id.unwrap_or_default();
     visit.query.home = written.home;
     visit.query.patient = written.patient;
     visit.query.request =
         body.document().input_text().get(body.range()).unwrap_or_default().to_owned();
+}
+
+/// The query, which names our community if it names one.
+pub(super) fn read(settings: &Settings, body: Node<'_, '_>) -> Result<QueryRequest, Failure> {
+    let query = xds::read_query(body)?;
+    match query.home() {
+        Some(home) if HomeCommunityId::parse(home).as_ref() != Ok(&settings.home) => {
+            let context = "home is not a community that is reached here";
+            Err(RegistryError::new(ErrorCode::XDSUnknownCommunity, context).into())
+        }
+        _ => Ok(query),
+    }
 }
 
 fn wanted(query: &Query) -> Option<Wanted> {
@@ -145,26 +158,32 @@ impl Found {
     ) -> Self {
         let warnings = effect.warning.as_slice();
         let refs: Vec<String>;
-        let objects: Vec<&str> = match query.return_type {
-            ReturnType::LeafClass => matching.iter().map(|d| d.entry.rendered.as_str()).collect(),
+        let mut objects: Vec<Cow<'_, str>> = match query.return_type {
+            ReturnType::LeafClass => {
+                matching.iter().map(|d| Cow::Borrowed(d.entry.rendered.as_str())).collect()
+            }
             ReturnType::ObjectRef => {
                 let object_ref = |d: &Arc<Disclosed>| xds::object_ref(&d.entry.entry_uuid, home);
                 refs = matching.iter().map(object_ref).collect();
-                refs.iter().map(String::as_str).collect()
+                refs.iter().map(|text| Cow::Borrowed(text.as_str())).collect()
             }
         };
+        if let Some(written) = query.home().filter(|written| *written != home.to_string()) {
+            objects.iter_mut().for_each(|object| echo(object, home, written));
+        }
         // all of it is written once, in its place
         let room = objects.iter().map(|object| object.len()).sum::<usize>().saturating_add(1_024);
-        let envelope =
-            visit.envelope(room, |out| xds::query_response(out, home, warnings, objects));
+        let envelope = visit.envelope(room, |out| {
+            xds::query_response(out, home, warnings, objects.iter().map(Cow::as_ref));
+        });
         Self { envelope, count: matching.len(), effect }
     }
 
-    async fn reply(self, gateway: &Gateway, visit: &Visit) -> Result<Reply, Unavailable> {
+    async fn reply(self, gateway: &Gateway, mut visit: Visit) -> Result<Reply, Unavailable> {
         // the transaction's own record comes last: who has seen it has seen all
         let mut events = self.effect.events;
         events.push(Event::query(&visit.transaction(), &visit.query, Outcome::success()));
-        let receipt = gateway.record(visit, events, "success").await?;
+        let receipt = gateway.record(&mut visit, events, "success").await?;
         info!(
             transaction = visit.transaction.name(),
             partner = visit.partner_label(),
@@ -174,6 +193,15 @@ impl Found {
         );
         Ok(visit.answer(receipt, self.envelope))
     }
+}
+
+/// Names our community as the request does: some senders compare the texts.
+fn echo(object: &mut Cow<'_, str>, home: &HomeCommunityId, written: &str) {
+    let mut attribute = String::from(" home=\"");
+    xml::escape_attribute(&mut attribute, written);
+    attribute.push('"');
+    // the first is the element's own: what stands in attributes before it is escaped
+    *object = Cow::Owned(object.replacen(&format!(" home=\"{home}\""), &attribute, 1));
 }
 
 /// A Failure in the transaction's own words.
@@ -186,17 +214,4 @@ pub(super) fn failure(
     let home = &gateway.settings.home;
     let error = [error.at(home)];
     visit.answer(receipt, visit.envelope(0, |out| xds::query_response(out, home, &error, [])))
-}
-
-impl Gateway {
-    /// A query that names a community names ours.
-    fn known_home(&self, query: &QueryRequest) -> Result<(), Failure> {
-        match query.home() {
-            Some(home) if HomeCommunityId::parse(home).as_ref() != Ok(&self.settings.home) => {
-                let context = "home is not a community that is reached here";
-                Err(RegistryError::new(ErrorCode::XDSUnknownCommunity, context).into())
-            }
-            _ => Ok(()),
-        }
-    }
 }

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::reply::{Reply, Unavailable};
 use super::transfer::{Piece, Progress, Transfer};
 use super::visit::Visit;
-use super::{Arrival, Gateway, Transaction};
+use super::{Arrival, Gateway, Settings, Transaction};
 use crate::audit::{self, Event, Receipt, Retrieved};
 use crate::ids::{DocumentId, HomeCommunityId, PatientId, RepositoryId};
 use crate::metrics::PartnerLabels;
@@ -40,8 +40,9 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, arrival: Arrival) -> Result<R
 
 /// The stages in their order.
 fn fetch(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Fetched, Failure> {
-    let (access, request) = gateway.admit(arrival, visit, note, xds::read_retrieve)?;
-    let disclosure = gateway.disclose(&access, &wanted(gateway, &request))?;
+    let read = |body: Node<'_, '_>| Ok(xds::read_retrieve(body)?);
+    let (access, request) = gateway.admit(arrival, visit, note, read)?;
+    let disclosure = gateway.disclose(visit, &access, &wanted(gateway, &request))?;
     visit.notes.extend(disclosure.notes.iter().map(ToString::to_string));
     let settled = gateway.settle(&request, &disclosure);
     let opened = gateway.open(&request, settled);
@@ -64,7 +65,7 @@ fn fetch(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Fetc
 }
 
 /// What audit knows of the request, whatever becomes of it.
-fn note(body: Node<'_, '_>, visit: &mut Visit) {
+pub(super) fn note(body: Node<'_, '_>, visit: &mut Visit) {
     let Ok(request) = xds::read_retrieve(body) else { return };
     visit.documents = request.documents.iter().map(asked).collect();
 }
@@ -77,9 +78,20 @@ fn asked(request: &DocumentRequest) -> audit::Document {
     }
 }
 
+/// Whether any document of the request would be looked for here.
+pub(super) fn rehearse(settings: &Settings, body: Node<'_, '_>) -> Result<(), Failure> {
+    let request = xds::read_retrieve(body)?;
+    let mut outcomes = request.documents.iter().map(|document| settings.own(document));
+    let first = outcomes.next().unwrap_or(Ok(()));
+    if first.is_err() && !outcomes.any(|outcome| outcome.is_ok()) {
+        return Ok(first?);
+    }
+    Ok(())
+}
+
 /// The documents that are ours to look for.
 fn wanted(gateway: &Gateway, request: &RetrieveRequest) -> Wanted {
-    let ours = request.documents.iter().filter(|document| gateway.ours(document).is_ok());
+    let ours = request.documents.iter().filter(|document| gateway.settings.own(document).is_ok());
     let mut ids: Vec<_> = ours.filter_map(|d| DocumentId::parse(&d.document).ok()).collect();
     ids.sort();
     ids.dedup();
@@ -121,7 +133,7 @@ impl Gateway {
         let released: HashMap<&str, &Arc<Disclosed>> =
             disclosure.released.iter().map(|d| (d.entry.unique_id.as_str(), d)).collect();
         let settle = |document: &DocumentRequest| {
-            if let Err(error) = self.ours(document) {
+            if let Err(error) = self.settings.own(document) {
                 let reason = error.context.clone();
                 return Err(Missing {
                     error: error.at(&self.settings.home),
@@ -183,21 +195,21 @@ impl Gateway {
             }
         }
     }
+}
 
+impl Settings {
     /// Whether a request means our community and our repository.
-    fn ours(&self, document: &DocumentRequest) -> Result<(), RegistryError> {
+    fn own(&self, document: &DocumentRequest) -> Result<(), RegistryError> {
         if let Some(error) = document.incomplete() {
             return Err(error);
         }
         let home = document.home.as_deref().map(HomeCommunityId::parse);
         let repository = RepositoryId::parse(&document.repository);
         let (code, context) = match (home, repository) {
-            (Some(Ok(home)), Ok(id))
-                if home == self.settings.home && id == self.settings.repository =>
-            {
+            (Some(Ok(home)), Ok(id)) if home == self.home && id == self.repository => {
                 return Ok(());
             }
-            (Some(Ok(home)), _) if home == self.settings.home => {
+            (Some(Ok(home)), _) if home == self.home => {
                 (ErrorCode::XDSUnknownRepositoryId, "RepositoryUniqueId is not known here")
             }
             _ => (ErrorCode::XDSUnknownCommunity, "HomeCommunityId is not reached here"),
@@ -238,13 +250,13 @@ struct Fetched {
 }
 
 impl Fetched {
-    async fn reply(self, gateway: &Arc<Gateway>, visit: Visit) -> Result<Reply, Unavailable> {
+    async fn reply(self, gateway: &Arc<Gateway>, mut visit: Visit) -> Result<Reply, Unavailable> {
         let outcome = match (self.documents.is_empty(), self.errors.is_empty()) {
             (_, true) => "success",
             (false, false) => "partial",
             (true, false) => "document-unavailable",
         };
-        let receipt = gateway.record(&visit, self.events, outcome).await?;
+        let receipt = gateway.record(&mut visit, self.events, outcome).await?;
         let labels = PartnerLabels { partner: visit.partner_label() };
         let count = u64::try_from(self.documents.len()).unwrap_or(u64::MAX);
         gateway.metrics.documents.get_or_create(&labels).inc_by(count);

@@ -1,19 +1,22 @@
 //! The transactions: each stage in order, each record durable before its answer.
 
+mod admission;
+mod binding;
 mod disclosure;
 mod failure;
+mod failures;
 mod glass;
 mod iti38;
 mod iti39;
 mod record;
+mod rehearsal;
 mod reply;
 mod report;
-mod request;
+mod terms;
 mod transfer;
 mod visit;
 mod work;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,18 +25,21 @@ use tokio::sync::Semaphore;
 
 use crate::audit::{self, Journal};
 use crate::clock::{Clock, Random};
-use crate::consent::Domain;
 use crate::dsig;
 use crate::ids::{HomeCommunityId, RepositoryId};
 use crate::metrics::Metrics;
-use crate::policy;
 use crate::repository::Repository;
-use crate::saml::{Peer, Trust};
+use crate::saml::{Peer, Replay};
 use crate::soap::{action, wsdl};
 
+use failures::Failures;
+use terms::InForce;
+
 pub use failure::Refused;
+pub use rehearsal::{Finding, Rehearsal, rehearse};
 pub use reply::{Reply, ReplyBody, Unavailable};
 pub use report::Stranger;
+pub use terms::{Manners, ResourceId, Terms};
 pub use transfer::Transfer;
 
 /// Who we are and how the transactions behave.
@@ -49,8 +55,6 @@ pub struct Settings {
     pub public_url: String,
     /// The host of that address.
     pub host: String,
-    /// Partners that must pack each transaction as ITI TF-2 V.8 says.
-    pub strict_packaging: BTreeSet<String>,
 }
 
 /// What a gateway is made of.
@@ -58,12 +62,10 @@ pub struct Settings {
 pub struct Parts {
     /// Who we are.
     pub settings: Settings,
-    /// Who may ask, and what proves it.
-    pub trust: Trust,
-    /// What partners agreed to.
-    pub policy: policy::Settings,
-    /// The implicit policy and the ceiling of break-glass.
-    pub domain: Domain,
+    /// Who may ask, and on what terms.
+    pub terms: Terms,
+    /// Which assertions were believed already.
+    pub replay: Replay,
     /// Where documents are.
     pub repository: Arc<dyn Repository>,
     /// Where records become durable.
@@ -79,10 +81,10 @@ pub struct Parts {
 /// A responding gateway (ITI TF-1 18.1.1.2).
 pub struct Gateway {
     settings: Settings,
-    trust: Trust,
+    terms: InForce,
     signatures: dsig::Cache,
-    policy: policy::Settings,
-    domain: Domain,
+    replay: Replay,
+    failures: Failures,
     repository: Arc<dyn Repository>,
     journal: Journal,
     metrics: Arc<Metrics>,
@@ -117,10 +119,10 @@ impl Gateway {
     pub fn new(parts: Parts) -> Self {
         Self {
             settings: parts.settings,
-            trust: parts.trust,
+            terms: InForce::new(parts.terms),
             signatures: dsig::Cache::new(),
-            policy: parts.policy,
-            domain: parts.domain,
+            replay: parts.replay,
+            failures: Failures::new(),
             repository: parts.repository,
             journal: parts.journal,
             metrics: parts.metrics,
@@ -142,6 +144,12 @@ impl Gateway {
         }
     }
 
+    /// The terms in force.
+    #[must_use]
+    pub fn terms(&self) -> Arc<Terms> {
+        self.terms.now()
+    }
+
     /// The transaction's WSDL with our address in it.
     #[must_use]
     pub fn wsdl(&self, transaction: Transaction) -> String {
@@ -159,8 +167,14 @@ impl Gateway {
     }
 
     fn endpoint(&self, transaction: Transaction) -> audit::Endpoint {
-        let uri = format!("{}{}", self.settings.public_url, transaction.path());
-        audit::Endpoint { uri, host: self.settings.host.clone() }
+        self.settings.endpoint(transaction)
+    }
+}
+
+impl Settings {
+    fn endpoint(&self, transaction: Transaction) -> audit::Endpoint {
+        let uri = format!("{}{}", self.public_url, transaction.path());
+        audit::Endpoint { uri, host: self.host.clone() }
     }
 }
 

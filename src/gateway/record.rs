@@ -20,16 +20,25 @@ impl Gateway {
         refused: Refused,
     ) -> Result<Reply, Unavailable> {
         let visit = Visit::begin(self, transaction, peer, content_type)?;
-        self.fail(visit, Failure::Http(refused)).await
+        let failure = if self.crowded(&visit) { Failure::Busy } else { Failure::Http(refused) };
+        self.fail(visit, failure).await
     }
 
     /// Records a failure and answers it.
-    pub(super) async fn fail(&self, visit: Visit, failure: Failure) -> Result<Reply, Unavailable> {
+    pub(super) async fn fail(
+        &self,
+        mut visit: Visit,
+        failure: Failure,
+    ) -> Result<Reply, Unavailable> {
+        if matches!(failure, Failure::Busy) {
+            self.turn_away(&visit);
+            return Err(Unavailable::Busy { retry_after_s: 1 });
+        }
         let outcome = match failure.gravity() {
             Gravity::Serious => Outcome::serious(failure.reason()),
             Gravity::Major => Outcome::major(failure.reason()),
         };
-        let events = match &failure {
+        let mut events = match &failure {
             Failure::Untrusted(untrusted) => {
                 vec![Event::user_authentication_failure(&visit.authentication_failure(untrusted))]
             }
@@ -42,7 +51,8 @@ impl Gateway {
                 }
             },
         };
-        let receipt = self.record(&visit, events, failure.label()).await?;
+        events.extend(self.alert(&visit, &failure));
+        let receipt = self.record(&mut visit, events, failure.label()).await?;
         info!(
             transaction = visit.transaction.name(),
             partner = visit.partner_label(),
@@ -63,10 +73,10 @@ impl Gateway {
         })
     }
 
-    /// Makes the records durable; without them there is no answer.
+    /// Makes the records durable; without them there is no answer, nor while a used assertion could be used again.
     pub(super) async fn record(
         &self,
-        visit: &Visit,
+        visit: &mut Visit,
         events: Vec<Event>,
         outcome: &'static str,
     ) -> Result<Receipt, Unavailable> {
@@ -76,11 +86,18 @@ impl Gateway {
             outcome,
         };
         let mut count = Count { metrics: &self.metrics, labels };
+        if let Some(pending) = visit.pending.take() {
+            pending.written().await.map_err(|error| {
+                count.labels.outcome = "not-recorded";
+                error!(%error, "an assertion for one time is not remembered, so no answer");
+                Unavailable::NotRecorded
+            })?;
+        }
         self.journal.record(visit.at, &events).await.map_err(|error| {
             // whatever was decided, nobody hears of it
             count.labels.outcome = "not-recorded";
             error!(%error, "no audit record, so no answer");
-            Unavailable
+            Unavailable::NotRecorded
         })
     }
 }

@@ -27,9 +27,17 @@ pub enum ReplyBody {
     Stream(Box<Transfer>),
 }
 
-/// The record could not be made durable, so nothing may be said.
+/// Why there is no reply, and no record of the transaction either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unavailable;
+pub enum Unavailable {
+    /// The record could not be made durable, so nothing may be said.
+    NotRecorded,
+    /// Too many requests of this sender failed; an alert tells how many were turned away.
+    Busy {
+        /// When to come again.
+        retry_after_s: u32,
+    },
+}
 
 impl Reply {
     /// An answer in one piece; the receipt is spent on it.

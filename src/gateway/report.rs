@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use tracing::{error, info};
 
+use super::terms::Terms;
 use super::{Gateway, Transaction};
-use crate::audit::{self, Endpoint, Event, NodeFailure};
+use crate::audit::{self, Endpoint, Event, NodeFailure, Outcome};
+use crate::metrics::ReloadLabels;
 
 /// A TLS client that was not believed.
 #[derive(Debug, Clone)]
@@ -40,6 +42,23 @@ impl Gateway {
         }
         self.report(&[event]).await;
         info!("stopped");
+    }
+
+    /// Puts other terms in force, for requests that begin from now on, and records it.
+    pub async fn adopt(&self, terms: Terms, told: &str) {
+        self.terms.replace(terms);
+        self.reread(Outcome::success().noting(told), "adopted").await;
+    }
+
+    /// Records that other terms could not be read, so that the former stay in force.
+    pub async fn keep(&self, told: &str) {
+        self.reread(Outcome::minor(told), "refused").await;
+    }
+
+    async fn reread(&self, outcome: Outcome, what: &'static str) {
+        self.metrics.reloads.get_or_create(&ReloadLabels { outcome: what }).inc();
+        let now = self.clock.now();
+        self.report(&[Event::security_configuration(now, &self.program(), outcome)]).await;
     }
 
     /// Records a TLS client that was not believed.

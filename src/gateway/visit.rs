@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use tracing::error;
 
@@ -5,16 +7,19 @@ use crate::audit::{self, Announced, Receipt};
 use crate::clock::{self, Timestamp};
 use crate::ids::Coded;
 use crate::principal::Principal;
-use crate::saml::{Peer, Untrusted};
+use crate::saml::{Peer, Pending, Untrusted};
 use crate::soap::{self, Multipart, Packaging};
 
 use super::reply::{Reply, Unavailable};
-use super::{Gateway, Transaction};
+use super::terms::Terms;
+use super::{Gateway, Settings, Transaction};
 
 /// What audit must know of one request, filled in as the request is understood.
 pub(super) struct Visit {
     pub(super) transaction: Transaction,
     pub(super) at: Timestamp,
+    /// What it is judged by, whatever a reload changes meanwhile.
+    pub(super) terms: Arc<Terms>,
     /// The partner, once its certificate was recognised.
     pub(super) partner: Option<String>,
     /// wsa:MessageID, as far as it could be read.
@@ -31,7 +36,10 @@ pub(super) struct Visit {
     pub(super) multipart: bool,
     /// Boundary and content ids of an answer in MTOM.
     pub(super) mime: Multipart,
-    _announced: Announced,
+    /// What an answer has to wait for, beside its record.
+    pub(super) pending: Option<Pending>,
+    /// Keeps a commit waiting for this request's record.
+    announced: Option<Announced>,
     requestor: Option<audit::Requestor>,
     peer: audit::Peer,
     endpoint: audit::Endpoint,
@@ -47,12 +55,37 @@ impl Visit {
     ) -> Result<Self, Unavailable> {
         let uuid = clock::uuid(&*gateway.random).map_err(|error| {
             error!(%error, "no boundary, so no answer");
-            Unavailable
+            Unavailable::NotRecorded
         })?;
-        Ok(Self {
+        let at = gateway.clock.now();
+        let mut visit = Self::new(
+            &gateway.settings,
+            gateway.terms(),
             transaction,
-            at: gateway.clock.now(),
-            partner: gateway.trust.partner(&peer.fingerprint).map(|partner| partner.name.clone()),
+            peer,
+            content_type,
+            Multipart::new(&uuid),
+            at,
+        );
+        visit.announced = Some(gateway.journal.announce());
+        Ok(visit)
+    }
+
+    /// A visit that nobody will answer, too.
+    pub(super) fn new(
+        settings: &Settings,
+        terms: Arc<Terms>,
+        transaction: Transaction,
+        peer: &Peer,
+        content_type: Option<&str>,
+        mime: Multipart,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            transaction,
+            at,
+            partner: terms.trust.partner(&peer.fingerprint).map(|partner| partner.name.clone()),
+            terms,
             message_id: None,
             purposes: Vec::new(),
             notes: Vec::new(),
@@ -61,10 +94,11 @@ impl Visit {
             multipart: Packaging::announced(content_type) == Packaging::Mtom,
             requestor: None,
             peer: audit::Peer { id: peer.subject.clone(), address: peer.address },
-            endpoint: gateway.endpoint(transaction),
-            mime: Multipart::new(&uuid),
-            _announced: gateway.journal.announce(),
-        })
+            endpoint: settings.endpoint(transaction),
+            mime,
+            pending: None,
+            announced: None,
+        }
     }
 
     /// A trusted signature covers the user.
@@ -143,6 +177,11 @@ impl Visit {
         let mut entity = BytesMut::from(self.mime.root(&envelope));
         entity.extend_from_slice(&self.mime.end());
         Reply::whole(receipt, status, self.mime.content_type(action), entity.freeze())
+    }
+
+    /// The sender as failures are counted: a partner, or whoever holds that certificate.
+    pub(super) fn sender(&self) -> &str {
+        self.partner.as_deref().unwrap_or(&self.peer.id)
     }
 
     /// The partner as metrics name it.

@@ -29,7 +29,8 @@ impl Gateway {
         work: impl FnOnce(&Arc<Self>, &mut Visit) -> Result<T, Failure> + Send + 'static,
     ) -> Result<(Visit, Result<T, Failure>), Unavailable> {
         let gateway = Arc::clone(self);
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Unavailable)?;
+        let place =
+            Arc::clone(&self.places).acquire_owned().await.map_err(|_| Unavailable::NotRecorded)?;
         let worked = tokio::task::spawn_blocking(move || {
             // whatever breaks, the visit is left to tell of it
             let result = catch_unwind(AssertUnwindSafe(|| work(&gateway, &mut visit)));
@@ -38,7 +39,7 @@ impl Gateway {
         });
         worked.await.map_err(|error| {
             error!(%error, "no thread to work in, so no answer");
-            Unavailable
+            Unavailable::NotRecorded
         })
     }
 }

@@ -18,6 +18,9 @@ pub enum Refusal {
     /// One that we do not know.
     #[error(transparent)]
     Purpose(purpose::Error),
+    /// One in a system that the partner did not agree to.
+    #[error("purpose of use in code system {0}, which is outside the partner's agreement")]
+    CodeSystem(String),
     /// One that the partner did not agree to.
     #[error("purpose of use {} is outside the partner's agreement", .0.code())]
     OutsideAgreement(Purpose),
@@ -34,6 +37,7 @@ impl Refusal {
             Self::NoAgreement => "no-agreement",
             Self::NoPurpose => "no-purpose",
             Self::Purpose(_) => "unknown-purpose",
+            Self::CodeSystem(_) => "code-system",
             Self::OutsideAgreement(_) => "outside-agreement",
             Self::BesideBreakGlass(_) => "beside-break-glass",
         }
@@ -52,6 +56,9 @@ pub fn admit(principal: &Principal, settings: &Settings) -> Result<Access, Refus
         purpose::Error::None => Refusal::NoPurpose,
         unknown => Refusal::Purpose(unknown),
     })?;
+    if let Some(system) = foreign_system(claims, agreement) {
+        return Err(Refusal::CodeSystem(system.to_owned()));
+    }
     let declared = declaration(&mut treatment, claims, agreement);
     if declared.is_some() {
         let beside = treatment.iter().find(|purpose| !purpose.is_a(Purpose::TREAT));
@@ -77,6 +84,23 @@ pub fn admit(principal: &Principal, settings: &Settings) -> Result<Access, Refus
     };
     let stated = claims.purposes.coded.clone();
     Ok(Access { principal: principal.clone(), treatment, break_glass, stated })
+}
+
+/// Whether somebody who says this of himself would declare break-glass, believed or not.
+#[must_use]
+pub fn declares(claims: &Claims, partner: &str, settings: &Settings) -> bool {
+    let agreement = settings.agreements.iter().find(|agreement| agreement.partner == partner);
+    let purposes = resolve(&claims.purposes).ok();
+    agreement.zip(purposes).is_some_and(|(agreement, mut purposes)| {
+        declaration(&mut purposes, claims, agreement).is_some()
+    })
+}
+
+/// A system that a stated purpose is coded in and that was not agreed.
+fn foreign_system<'c>(claims: &'c Claims, agreement: &Agreement) -> Option<&'c str> {
+    let agreed = &agreement.code_systems;
+    let mut systems = claims.purposes.coded.iter().map(|coded| coded.system.as_str());
+    systems.find(|system| !agreed.is_empty() && !agreed.iter().any(|one| one == system))
 }
 
 /// Takes BTG, and ETREAT where the partner means that, out of the purposes; the code as received is kept.
@@ -108,6 +132,7 @@ mod tests {
         let agreement = |partner: &str, etreat| Agreement {
             partner: partner.into(),
             purposes: vec![Purpose::TREAT, Purpose::BTG],
+            code_systems: vec![],
             break_glass_roles: vec![Coded::new(PHYSICIAN.0, PHYSICIAN.1)],
             etreat,
         };
@@ -180,6 +205,35 @@ mod tests {
         // BTG is below TREAT in the vocabulary, not in an agreement; and without TREAT it stands on nothing
         assert_eq!(only(&[Purpose::TREAT]), Err(Refusal::OutsideAgreement(Purpose::BTG)));
         assert_eq!(only(&[Purpose::BTG]), Err(Refusal::OutsideAgreement(Purpose::TREAT)));
+    }
+
+    #[test]
+    fn a_purpose_counts_in_the_systems_that_were_agreed() {
+        let mut settings = settings();
+        settings.agreements[0].code_systems = vec!["2.16.840.1.113883.3.18.7.1".into()];
+        let ask = |codes: &[(&str, &str)]| {
+            let coded = codes.iter().map(|(code, system)| Coded::new(code, system)).collect();
+            let purposes = Stated { coded, plain: vec![] };
+            let claims = Claims { partner: "riverside".into(), purposes, ..Claims::default() };
+            admit(&Principal::assertion(claims), &settings).map(|_| ()).map_err(|r| r.code())
+        };
+        let nhin = ("TREATMENT", "urn:oid:2.16.840.1.113883.3.18.7.1");
+        let hl7 = ("TREAT", "2.16.840.1.113883.5.8");
+        assert_eq!(ask(&[nhin]), Ok(()));
+        assert_eq!(ask(&[hl7]), Err("code-system"));
+        assert_eq!(ask(&[nhin, hl7]), Err("code-system"));
+    }
+
+    #[test]
+    fn who_would_declare_break_glass_is_told_without_belief() {
+        let told = |partner: &str, codes: &[&str]| {
+            let coded = codes.iter().map(|code| Coded::new(code, "2.16.840.1.113883.5.8"));
+            let purposes = Stated { coded: coded.collect(), plain: vec![] };
+            declares(&Claims { purposes, ..Claims::default() }, partner, &settings())
+        };
+        assert!(told("riverside", &["BTG"]) && told("hilltop", &["ETREAT"]));
+        assert!(!told("riverside", &["ETREAT"]) && !told("riverside", &["TREAT"]));
+        assert!(!told("nobody", &["BTG"]) && !told("riverside", &["BTG", "x"]));
     }
 
     #[test]

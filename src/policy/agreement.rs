@@ -15,6 +15,8 @@ pub struct Agreement {
     pub partner: String,
     /// Allowed purposes with all below them; BTG is below none and must be named itself.
     pub purposes: Vec<Purpose>,
+    /// The systems that its purposes may be coded in; none where any known one may.
+    pub code_systems: Vec<String>,
     /// The roles that may break glass, by code and system.
     pub break_glass_roles: Vec<Coded>,
     /// What this partner means by ETREAT.

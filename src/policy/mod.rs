@@ -5,5 +5,5 @@ mod admit;
 mod agreement;
 
 pub use access::{Access, BreakGlass, Declared, NotHonoured};
-pub use admit::{Refusal, admit};
+pub use admit::{Refusal, admit, declares};
 pub use agreement::{Agreement, Etreat, Settings};

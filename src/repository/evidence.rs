@@ -13,6 +13,7 @@ pub(crate) fn access() -> Access {
     let agreement = Agreement {
         partner: "riverside".into(),
         purposes: vec![Purpose::TREAT],
+        code_systems: Vec::new(),
         break_glass_roles: vec![],
         etreat: Etreat::Treatment,
     };

@@ -2,7 +2,8 @@ use crate::clock::Timestamp;
 use crate::xml::{self, Node, ns};
 
 use super::element::{Malformed, time};
-use super::trust::{Partner, Settings};
+use super::rules::Held;
+use super::trust::Partner;
 use super::untrusted::{Reason, quote};
 
 /// When and for whom an assertion is valid (SAML core 2.5).
@@ -40,32 +41,25 @@ impl Conditions {
         Ok(conditions)
     }
 
-    /// Whether they hold now, for us, in an assertion issued then.
-    pub(super) fn hold(
-        &self,
-        issued: Timestamp,
-        partner: &Partner,
-        settings: &Settings,
-        now: Timestamp,
-    ) -> Result<(), Reason> {
-        self.hold_now(issued, partner, settings, now)?;
-        self.hold_for_us(settings)
+    /// Whether the assertion may be used once alone.
+    pub(super) fn one_time_use(&self) -> bool {
+        self.one_time_use
     }
 
-    fn hold_now(
-        &self,
-        issued: Timestamp,
-        partner: &Partner,
-        settings: &Settings,
-        now: Timestamp,
-    ) -> Result<(), Reason> {
-        let longest = partner.longest_lifetime;
+    /// When an assertion issued then is no longer valid; without an end it lives as long as agreed.
+    pub(super) fn end(&self, issued: Timestamp, partner: &Partner) -> Timestamp {
+        self.not_on_or_after.unwrap_or(issued.plus(partner.longest_lifetime))
+    }
+
+    pub(super) fn hold_now(&self, held: &Held<'_>) -> Result<(), Reason> {
+        let (issued, partner, now) = (held.assertion.issued, held.partner, held.now);
+        let (longest, skew) = (partner.longest_lifetime, partner.clock_skew);
         let from = self.not_before.unwrap_or(issued);
-        if from > now.plus(settings.clock_skew) {
+        if from > now.plus(skew) {
             return Err(Reason::NotYetValid { from, now });
         }
-        let until = self.not_on_or_after.unwrap_or(issued.plus(longest));
-        if now >= until.plus(settings.clock_skew) {
+        let until = self.end(issued, partner);
+        if now >= until.plus(skew) {
             return Err(Reason::Expired { until, now });
         }
         if self.not_on_or_after.is_none() {
@@ -81,17 +75,18 @@ impl Conditions {
         Ok(())
     }
 
-    fn hold_for_us(&self, settings: &Settings) -> Result<(), Reason> {
-        if let Some(name) = &self.unknown {
-            return Err(Reason::UnknownCondition(name.clone()));
+    pub(super) fn are_known(&self) -> Result<(), Reason> {
+        match &self.unknown {
+            Some(name) => Err(Reason::UnknownCondition(name.clone())),
+            None => Ok(()),
         }
-        if self.one_time_use {
-            return Err(Reason::OneTimeUse);
-        }
+    }
+
+    pub(super) fn hold_for_us(&self, partner: &Partner) -> Result<(), Reason> {
         if self.audiences.is_empty() {
             return Err(Reason::NoAudience);
         }
-        let ours = |audience: &String| settings.audiences.contains(audience);
+        let ours = |audience: &String| partner.audiences.contains(audience);
         match self.audiences.iter().find(|restriction| !restriction.iter().any(ours)) {
             Some(foreign) => Err(Reason::Audience(quote(&foreign.join(" ")))),
             None => Ok(()),

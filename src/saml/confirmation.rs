@@ -5,7 +5,7 @@ use crate::xml::{self, Node, ns};
 use super::demands::{ConfirmationMethod, Demands};
 use super::element::{Malformed, only, stated, time};
 use super::message::Proofs;
-use super::trust::Settings;
+use super::trust::Partner;
 use super::untrusted::quote;
 
 /// Whoever holds the assertion may use it (SAML profiles 3.3).
@@ -125,14 +125,13 @@ impl Confirmation {
     /// Whether one of them holds; if not, why the first of an agreed method does not, else why the first does not.
     pub(super) fn any_holds(
         all: &[Self],
-        settings: &Settings,
-        demands: &Demands,
+        partner: &Partner,
         proofs: &Proofs,
         now: Timestamp,
     ) -> Result<(), Unconfirmed> {
         let mut why = Unconfirmed::Absent;
         for confirmation in all {
-            match confirmation.holds(settings, demands, proofs, now) {
+            match confirmation.holds(partner, proofs, now) {
                 Ok(()) => return Ok(()),
                 Err(method @ Unconfirmed::Method(_)) if why == Unconfirmed::Absent => why = method,
                 Err(Unconfirmed::Method(_)) => {}
@@ -145,23 +144,17 @@ impl Confirmation {
         Err(why)
     }
 
-    fn holds(
-        &self,
-        settings: &Settings,
-        demands: &Demands,
-        proofs: &Proofs,
-        now: Timestamp,
-    ) -> Result<(), Unconfirmed> {
-        self.proven(demands, proofs)?;
-        let skew = settings.clock_skew;
+    fn holds(&self, partner: &Partner, proofs: &Proofs, now: Timestamp) -> Result<(), Unconfirmed> {
+        self.proven(&partner.demands, proofs)?;
+        let skew = partner.clock_skew;
         if let Some(from) = self.not_before.filter(|from| *from > now.plus(skew)) {
             return Err(Unconfirmed::NotYetValid { from, now });
         }
         if let Some(until) = self.not_on_or_after.filter(|until| now >= until.plus(skew)) {
             return Err(Unconfirmed::Expired { until, now });
         }
-        match &self.recipient {
-            Some(recipient) if !settings.recipients.contains(recipient) => {
+        match (&self.recipient, &partner.recipients) {
+            (Some(recipient), Some(ours)) if !ours.contains(recipient) => {
                 Err(Unconfirmed::Recipient(quote(recipient)))
             }
             _ => Ok(()),

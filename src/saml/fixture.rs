@@ -13,8 +13,7 @@ use crate::dsig::SigningKey;
 use crate::ids::HomeCommunityId;
 use crate::xml::ns;
 
-use super::demands::Demands;
-use super::trust::{Issuer, Partner, Settings};
+use super::trust::{Issuer, Keys, Partner, Settings};
 
 /// When the tests take place.
 pub(super) const NOW: &str = "2026-11-22T12:01:00Z";
@@ -38,23 +37,20 @@ Recipient=\"https://127.0.0.1:8443/xca/query\"/></saml:SubjectConfirmation></sam
 
 /// One partner, Riverside, whose TLS fingerprint is all sevens; its issuer has no key yet.
 pub(super) fn settings() -> Settings {
+    let issuer = "https://sts.riverside.example";
     Settings {
-        audiences: vec!["urn:oid:2.999.1".into()],
-        recipients: vec!["https://127.0.0.1:8443/xca/query".into()],
-        clock_skew: Duration::from_secs(60),
+        issuers: vec![Issuer { name: issuer.into(), keys: Keys::Pinned(Vec::new()) }],
         partners: vec![Partner {
-            name: "Riverside".into(),
             communities: ["2.999.2", "2.999.22"]
                 .map(|home| HomeCommunityId::parse(home).unwrap())
                 .to_vec(),
             tls_fingerprints: vec![[7; 32]],
-            issuers: vec![Issuer {
-                name: "https://sts.riverside.example".into(),
-                keys: Vec::new(),
-            }],
+            issuers: vec![issuer.into()],
+            audiences: vec!["urn:oid:2.999.1".into()],
+            recipients: Some(vec!["https://127.0.0.1:8443/xca/query".into()]),
+            clock_skew: Duration::from_secs(60),
             longest_lifetime: Duration::from_secs(4 * 3600),
-            require_authn_statement: true,
-            demands: Demands::default(),
+            ..Partner::named("Riverside")
         }],
         generation: 1,
     }

@@ -245,10 +245,9 @@ mod tests {
         let now = Timestamp::parse(fixture::NOW).unwrap();
         let (order, settings) = (full(), fixture::settings());
         let read = reread(&order, now);
-        assert_eq!(
-            rules::hold(&read, &settings.partners[0], &settings, &Proofs::none(), now),
-            Ok(())
-        );
+        let (partner, proofs) = (&settings.partners[0], &Proofs::none());
+        let held = rules::Held { assertion: &read, partner, proofs, now };
+        assert_eq!(rules::hold(&held, &mut ()), Ok(()));
         let claims = &read.claims;
         assert_eq!((&claims.issuer, &claims.subject), (&order.issuer, &order.subject));
         assert_eq!((&claims.alias, &claims.name), (&order.alias, &order.subject_name));

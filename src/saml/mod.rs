@@ -4,11 +4,14 @@
 //! issuer's key made the signature, and every rule then holds on an assertion parsed from the signed octets alone.
 
 mod assertion;
+mod authorities;
+mod check;
 mod conditions;
 mod confirmation;
 mod demands;
 mod element;
 mod message;
+mod replay;
 mod rules;
 mod trust;
 mod untrusted;
@@ -22,10 +25,13 @@ pub mod issue;
 mod fixture;
 
 pub use assertion::Assertion;
+pub use authorities::{Authorities, Names, Subject, Unchained};
+pub use check::{Check, Witness};
 pub use confirmation::Unconfirmed;
 pub use demands::{ConfirmationMethod, ConfirmationMethods, Demands};
 pub use element::Malformed;
 pub use message::Unproven;
-pub use trust::{Issuer, Partner, Peer, Settings, Trust};
+pub use replay::{Error as ReplayError, Pending, Replay, Replayed};
+pub use trust::{Issuer, Keys, Partner, Peer, Settings, Trust};
 pub use untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
-pub use verify::{Verified, verify};
+pub use verify::{Means, Verified, verify};

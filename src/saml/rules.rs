@@ -2,46 +2,106 @@ use crate::clock::Timestamp;
 use crate::ids::HomeCommunityId;
 
 use super::assertion::Assertion;
+use super::check::{Check, Witness};
 use super::confirmation::Confirmation;
 use super::message::Proofs;
-use super::trust::{Partner, Settings};
+use super::trust::Partner;
 use super::untrusted::{Reason, quote};
 
-/// Every rule that a signed assertion must keep, checked anew on each use (ITI TF-2 3.40.4.1.3).
-pub(super) fn hold(
-    assertion: &Assertion,
-    partner: &Partner,
-    settings: &Settings,
-    proofs: &Proofs,
-    now: Timestamp,
-) -> Result<(), Reason> {
-    if assertion.version != "2.0" {
-        return Err(Reason::Version(quote(&assertion.version)));
+/// A signed assertion, and what it is held to.
+pub(super) struct Held<'a> {
+    pub(super) assertion: &'a Assertion,
+    pub(super) partner: &'a Partner,
+    pub(super) proofs: &'a Proofs,
+    pub(super) now: Timestamp,
+}
+
+type Rule = fn(&Held<'_>) -> Result<(), Reason>;
+
+/// Every rule that a signed assertion must keep, in the order in which one is told of (ITI TF-2 3.40.4.1.3).
+const RULES: [(Check, Rule); 10] = [
+    (Check::Version, version_holds),
+    (Check::Issued, issue_holds),
+    (Check::Validity, |held| held.assertion.conditions.hold_now(held)),
+    (Check::Conditions, |held| held.assertion.conditions.are_known()),
+    (Check::Audience, |held| held.assertion.conditions.hold_for_us(held.partner)),
+    (Check::AuthnStatement, authn_statement_holds),
+    (Check::AuthnContext, authn_context_holds),
+    (Check::Session, session_holds),
+    (Check::Confirmation, confirmation_holds),
+    (Check::HomeCommunity, homes_hold),
+];
+
+/// Checks every rule anew, up to the first that is broken, or all of them where the witness wants to see all.
+pub(super) fn hold(held: &Held<'_>, witness: &mut dyn Witness) -> Result<(), Reason> {
+    let mut broken = None;
+    for (check, rule) in RULES {
+        let outcome = rule(held);
+        witness.saw(check, outcome.as_ref().copied());
+        if let Err(reason) = outcome {
+            broken.get_or_insert(reason);
+            if !witness.wants_all() {
+                break;
+            }
+        }
     }
-    let issued = assertion.issued;
-    if issued > now.plus(settings.clock_skew) {
+    broken.map_or(Ok(()), Err)
+}
+
+fn version_holds(held: &Held<'_>) -> Result<(), Reason> {
+    match held.assertion.version.as_str() {
+        "2.0" => Ok(()),
+        other => Err(Reason::Version(quote(other))),
+    }
+}
+
+fn issue_holds(held: &Held<'_>) -> Result<(), Reason> {
+    let (issued, now) = (held.assertion.issued, held.now);
+    if issued > now.plus(held.partner.clock_skew) {
         return Err(Reason::IssuedInFuture { issued, now });
     }
-    assertion.conditions.hold(issued, partner, settings, now)?;
-    if assertion.sessions.is_empty() && partner.require_authn_statement {
+    Ok(())
+}
+
+fn authn_statement_holds(held: &Held<'_>) -> Result<(), Reason> {
+    if held.assertion.sessions.is_empty() && held.partner.require_authn_statement {
         return Err(Reason::NoAuthnStatement);
     }
-    for until in assertion.sessions.iter().flatten().copied() {
-        if now >= until.plus(settings.clock_skew) {
+    Ok(())
+}
+
+/// Where ways of authentication are agreed, one of them is stated.
+fn authn_context_holds(held: &Held<'_>) -> Result<(), Reason> {
+    let agreed = &held.partner.authn_contexts;
+    let stated = held.assertion.claims.authn_context.as_deref();
+    if agreed.is_empty() || stated.is_some_and(|stated| agreed.iter().any(|one| one == stated)) {
+        return Ok(());
+    }
+    Err(Reason::AuthnContext(quote(stated.unwrap_or("none"))))
+}
+
+fn session_holds(held: &Held<'_>) -> Result<(), Reason> {
+    let now = held.now;
+    for until in held.assertion.sessions.iter().flatten().copied() {
+        if now >= until.plus(held.partner.clock_skew) {
             return Err(Reason::SessionEnded { until, now });
         }
     }
-    Confirmation::any_holds(&assertion.confirmations, settings, &partner.demands, proofs, now)?;
-    homes_hold(&assertion.homes, partner)
+    Ok(())
+}
+
+fn confirmation_holds(held: &Held<'_>) -> Result<(), Reason> {
+    let Held { assertion, partner, proofs, now } = *held;
+    Ok(Confirmation::any_holds(&assertion.confirmations, partner, proofs, now)?)
 }
 
 /// Where homes are stated, all are the same one, and it is the partner's.
-fn homes_hold(homes: &[String], partner: &Partner) -> Result<(), Reason> {
+fn homes_hold(held: &Held<'_>) -> Result<(), Reason> {
     let mut known = None;
-    for text in homes {
+    for text in &held.assertion.homes {
         let home = HomeCommunityId::parse(text)
             .ok()
-            .filter(|home| partner.communities.contains(home))
+            .filter(|home| held.partner.communities.contains(home))
             .ok_or_else(|| Reason::HomeCommunity(quote(text)))?;
         if *known.get_or_insert_with(|| home.clone()) != home {
             return Err(Reason::HomeCommunities);
@@ -55,6 +115,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::saml::Settings;
     use crate::saml::fixture::{self, ASSERTION, NOW};
     use crate::xml::{self, Bounds};
     use proptest::prelude::*;
@@ -62,8 +123,8 @@ mod tests {
     fn check_with(text: &str, settings: &Settings, now: &str) -> Result<(), Reason> {
         let document = xml::parse(text, Bounds::REQUEST).unwrap();
         let assertion = Assertion::read(document.root())?;
-        let now = Timestamp::parse(now).unwrap();
-        hold(&assertion, &settings.partners[0], settings, &Proofs::none(), now)
+        let (partner, now) = (&settings.partners[0], Timestamp::parse(now).unwrap());
+        hold(&Held { assertion: &assertion, partner, proofs: &Proofs::none(), now }, &mut ())
     }
 
     fn check(text: &str, now: &str) -> Result<(), Reason> {
@@ -85,7 +146,9 @@ mod tests {
             let Ok(assertion) = Assertion::read(document.root()) else { return Ok(()) };
             let settings = fixture::settings();
             let far = Timestamp::parse("2026-11-23T12:00:00Z").unwrap();
-            prop_assert!(hold(&assertion, &settings.partners[0], &settings, &Proofs::none(), far).is_err());
+            let (partner, proofs) = (&settings.partners[0], &Proofs::none());
+            let held = Held { assertion: &assertion, partner, proofs, now: far };
+            prop_assert!(hold(&held, &mut ()).is_err());
         }
     }
 
@@ -160,7 +223,7 @@ mod tests {
             (restriction, "", "no-audience"),
             (restriction, &format!("{restriction}{other}"), "audience"),
             (restriction, &format!("{restriction}{restriction}"), "accepted"),
-            (restriction, &format!("{restriction}<saml:OneTimeUse/>"), "one-time-use"),
+            (restriction, &format!("{restriction}<saml:OneTimeUse/>"), "accepted"),
             (
                 restriction,
                 &format!("{restriction}<saml:ProxyRestriction Count=\"0\"/>"),
@@ -269,7 +332,7 @@ mod tests {
         assert_eq!(check(&endless, "2026-11-22T16:00:59.999999Z"), Ok(()));
         assert_eq!(check(&endless, "2026-11-22T16:01:00Z").unwrap_err().code(), "expired");
         let mut eager = fixture::settings();
-        eager.clock_skew = Duration::MAX;
+        eager.partners[0].clock_skew = Duration::MAX;
         assert_eq!(check_with(&endless, &eager, "9999-01-01T00:00:00Z"), Ok(()));
     }
 

@@ -1,28 +1,25 @@
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::authorities::Authorities;
+use super::demands::Demands;
 use crate::dsig;
 use crate::ids::HomeCommunityId;
 
-use super::demands::Demands;
-
-/// Whom to trust, and what an assertion must name to be meant for us.
-#[derive(Debug)]
+/// Whom to trust: partners, issuers, and which pairs of both.
+#[derive(Debug, Default)]
 pub struct Settings {
-    /// Audiences that mean us; an AudienceRestriction must name one of them.
-    pub audiences: Vec<String>,
-    /// Recipients that mean us; a SubjectConfirmationData that names a Recipient must name one of them.
-    pub recipients: Vec<String>,
-    /// How far the clocks of issuers may be off, either way.
-    pub clock_skew: Duration,
+    /// Who signs assertions, each name once.
+    pub issuers: Vec<Issuer>,
     /// The communities that may ask.
     pub partners: Vec<Partner>,
     /// Rises with every change of these settings, so that nothing cached outlives one.
     pub generation: u64,
 }
 
-/// A community that may ask.
-#[derive(Debug)]
+/// A community that may ask, and what its assertions must meet.
+#[derive(Debug, Clone)]
 pub struct Partner {
     /// The name of the partner in configuration, log and audit.
     pub name: String,
@@ -30,12 +27,24 @@ pub struct Partner {
     pub communities: Vec<HomeCommunityId>,
     /// SHA-256 of each TLS client certificate (DER) that is the partner's.
     pub tls_fingerprints: Vec<[u8; 32]>,
-    /// The issuers whose assertions it may bring, each name once.
-    pub issuers: Vec<Issuer>,
+    /// The names of the issuers whose assertions it may bring.
+    pub issuers: Vec<String>,
+    /// Audiences that mean us; an AudienceRestriction must name one of them.
+    pub audiences: Vec<String>,
+    /// Recipients that mean us, where SubjectConfirmationData names one; none where any will do.
+    pub recipients: Option<Vec<String>>,
+    /// How far the clocks of its issuers may be off, either way.
+    pub clock_skew: Duration,
     /// The longest time from NotBefore to NotOnOrAfter.
     pub longest_lifetime: Duration,
     /// Whether an assertion must say how its subject was authenticated.
     pub require_authn_statement: bool,
+    /// The ways of authentication that suffice; none means any.
+    pub authn_contexts: Vec<String>,
+    /// Whether an assertion is good for one request alone.
+    pub one_time: bool,
+    /// Whether an ID that an issuer gave to two assertions refuses the second.
+    pub unique_ids: bool,
     /// What its messages must show beside the issuer's signature.
     pub demands: Demands,
 }
@@ -45,8 +54,17 @@ pub struct Partner {
 pub struct Issuer {
     /// The exact text of the Issuer element.
     pub name: String,
-    /// The keys it signs with, current and coming.
-    pub keys: Vec<dsig::Key>,
+    /// What its signatures are verified with.
+    pub keys: Keys,
+}
+
+/// Where the key of an issuer comes from; never from a message alone.
+#[derive(Debug)]
+pub enum Keys {
+    /// The keys it signs with, current and coming; KeyInfo is not read.
+    Pinned(Vec<dsig::Key>),
+    /// A certificate in KeyInfo counts once it chains to these roots and bears the issuer's name.
+    Authorities(Box<Authorities>),
 }
 
 /// The TLS client, as the server found it.
@@ -66,13 +84,55 @@ pub struct Peer {
 #[derive(Debug)]
 pub struct Trust {
     settings: Settings,
+    /// By TLS certificate; none where two partners list it.
+    clients: HashMap<[u8; 32], Option<usize>>,
+    /// By name.
+    issuers: HashMap<String, usize>,
+}
+
+impl Partner {
+    /// A partner of that name with nothing that it may do: no certificate, no issuer, no audience.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            communities: Vec::new(),
+            tls_fingerprints: Vec::new(),
+            issuers: Vec::new(),
+            audiences: Vec::new(),
+            recipients: Some(Vec::new()),
+            clock_skew: Duration::ZERO,
+            longest_lifetime: Duration::ZERO,
+            require_authn_statement: true,
+            authn_contexts: Vec::new(),
+            one_time: false,
+            unique_ids: false,
+            demands: Demands::default(),
+        }
+    }
 }
 
 impl Trust {
     /// Takes the settings as configuration read them.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        let mut clients = HashMap::new();
+        for (at, partner) in settings.partners.iter().enumerate() {
+            for fingerprint in &partner.tls_fingerprints {
+                let owner = clients.entry(*fingerprint).or_insert(Some(at));
+                if *owner != Some(at) {
+                    *owner = None;
+                }
+            }
+        }
+        let named = |(at, issuer): (usize, &Issuer)| (issuer.name.clone(), at);
+        let issuers = settings.issuers.iter().enumerate().map(named).collect();
+        Self { settings, clients, issuers }
+    }
+
+    /// Takes the place of others: their generation is over.
+    pub fn succeed(&mut self, before: &Self) {
+        self.settings.generation = before.settings.generation.saturating_add(1);
     }
 
     /// What was configured.
@@ -84,18 +144,16 @@ impl Trust {
     /// The partner whose TLS certificate this is; none where two partners list it.
     #[must_use]
     pub fn partner(&self, fingerprint: &[u8; 32]) -> Option<&Partner> {
-        let mut owners = self
-            .settings
-            .partners
-            .iter()
-            .filter(|partner| partner.tls_fingerprints.contains(fingerprint));
-        owners.next().filter(|_| owners.next().is_none())
+        let at = self.clients.get(fingerprint)?.as_ref()?;
+        self.settings.partners.get(*at)
     }
-}
 
-impl Partner {
-    pub(super) fn issuer(&self, name: &str) -> Option<&Issuer> {
-        self.issuers.iter().find(|issuer| issuer.name == name)
+    /// The issuer of that name, where the partner may bring its assertions.
+    pub(super) fn issuer(&self, partner: &Partner, name: &str) -> Option<&Issuer> {
+        if !partner.issuers.iter().any(|listed| listed == name) {
+            return None;
+        }
+        self.settings.issuers.get(*self.issuers.get(name)?)
     }
 }
 
@@ -113,5 +171,24 @@ mod tests {
         let mut shared = fixture::settings();
         shared.partners.extend(fixture::settings().partners);
         assert!(Trust::new(shared).partner(&[7; 32]).is_none());
+    }
+
+    #[test]
+    fn an_issuer_serves_whom_it_is_listed_for() {
+        let mut settings = fixture::settings();
+        let issuer = settings.issuers[0].name.clone();
+        let other = |name: &str, issuers| Partner {
+            tls_fingerprints: vec![[8; 32]],
+            issuers,
+            ..Partner::named(name)
+        };
+        settings.partners.push(other("Hilltop", vec![issuer.clone()]));
+        settings.partners.push(Partner { tls_fingerprints: vec![], ..other("Plain", vec![]) });
+        let trust = Trust::new(settings);
+        let listed = |at: usize| trust.issuer(&trust.settings.partners[at], &issuer).is_some();
+        assert!(listed(0) && listed(1) && !listed(2));
+        // a name that no [[issuer]] has names nobody
+        let stray = Partner { issuers: vec!["urn:x".into()], ..Partner::named("Stray") };
+        assert!(trust.issuer(&stray, "urn:x").is_none());
     }
 }

@@ -6,9 +6,11 @@ use crate::dsig;
 use crate::limits;
 use crate::xml::{self, Document, Node, ns};
 
+use super::authorities::Unchained;
 use super::confirmation::Unconfirmed;
 use super::element::Malformed;
 use super::message::Unproven;
+use super::replay::Replayed;
 
 /// Why a message is not believed, and what can be said of its sender.
 #[derive(Debug)]
@@ -85,15 +87,15 @@ pub enum Reason {
     /// An AudienceRestriction that does not name us.
     #[error("meant for another audience: {0}")]
     Audience(String),
-    /// Asks for a memory of assertions, which is not kept.
-    #[error("OneTimeUse cannot be honoured")]
-    OneTimeUse,
     /// A condition that nobody here understands (SAML core 2.5.1.1).
     #[error("unknown condition {0}")]
     UnknownCondition(String),
     /// Nothing says how the subject was authenticated.
     #[error("no AuthnStatement")]
     NoAuthnStatement,
+    /// Authenticated in a way that was not agreed.
+    #[error("authenticated by {0}, which is not agreed")]
+    AuthnContext(String),
     /// SessionNotOnOrAfter has come.
     #[error("the session ended at {until}, and it is {now}")]
     SessionEnded {
@@ -114,6 +116,12 @@ pub enum Reason {
     /// Several homeCommunityId attributes that differ.
     #[error("several home communities that differ")]
     HomeCommunities,
+    /// No certificate of KeyInfo counts for the issuer.
+    #[error("certificate: {0}")]
+    Certificate(#[from] Unchained),
+    /// Used before, where it is good for one time.
+    #[error("{0}")]
+    Replay(#[from] Replayed),
 }
 
 impl Reason {
@@ -134,14 +142,16 @@ impl Reason {
             Self::Lifetime { .. } => "lifetime",
             Self::NoAudience => "no-audience",
             Self::Audience(_) => "audience",
-            Self::OneTimeUse => "one-time-use",
             Self::UnknownCondition(_) => "unknown-condition",
             Self::NoAuthnStatement => "no-authn-statement",
+            Self::AuthnContext(_) => "authn-context",
             Self::SessionEnded { .. } => "session-ended",
             Self::Message(unproven) => unproven.code(),
             Self::Confirmation(unconfirmed) => unconfirmed.code(),
             Self::HomeCommunity(_) => "home-community",
             Self::HomeCommunities => "home-communities-differ",
+            Self::Certificate(unchained) => unchained.code(),
+            Self::Replay(replayed) => replayed.code(),
         }
     }
 }

@@ -4,10 +4,13 @@ use crate::principal::Principal;
 use crate::xml::{self, Bounds, Document};
 
 use super::assertion::Assertion;
+use super::authorities::Authorities;
+use super::check::{Check, Witness};
 use super::element::Malformed;
 use super::message::{Moment, Proofs};
-use super::rules;
-use super::trust::{Peer, Trust};
+use super::replay::{Mark, Pending, Remembered, Replay, Rule};
+use super::rules::{self, Held};
+use super::trust::{Keys, Peer, Trust};
 use super::untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
 
 /// A principal for whom a trusted issuer vouches, here and now; only [`verify`] makes one.
@@ -15,6 +18,20 @@ use super::untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
 pub struct Verified {
     principal: Principal,
     notes: Vec<String>,
+    remembered: Remembered,
+}
+
+/// What assertions are verified with.
+#[derive(Debug, Clone, Copy)]
+pub struct Means<'a> {
+    /// Who is trusted.
+    pub trust: &'a Trust,
+    /// Signatures verified lately.
+    pub signatures: &'a dsig::Cache,
+    /// Assertions believed before; without one, what is verified is for no answer.
+    pub replay: Option<&'a Replay>,
+    /// The present moment.
+    pub now: Timestamp,
 }
 
 impl Verified {
@@ -35,18 +52,28 @@ impl Verified {
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
+
+    /// Whether the assertion's ID stood over other octets before.
+    #[must_use]
+    pub fn repeated_id(&self) -> bool {
+        self.remembered.repeated_id
+    }
+
+    /// What an answer has to wait for: that an assertion which is good for one time is remembered on disk.
+    pub fn pending(&mut self) -> Option<Pending> {
+        self.remembered.pending.take()
+    }
 }
 
 /// Believes a SOAP message's assertion, or says why not.
 pub fn verify(
     document: &Document<'_>,
     peer: &Peer,
-    trust: &Trust,
-    cache: &dsig::Cache,
-    now: Timestamp,
+    means: &Means<'_>,
+    witness: &mut dyn Witness,
 ) -> Result<Verified, Untrusted> {
     let mut known = Known::default();
-    believe(document, peer, trust, cache, now, &mut known).map_err(|reason| Untrusted {
+    believe(document, peer, means, witness, &mut known).map_err(|reason| Untrusted {
         reason,
         claimed: Claimed::quote(document).map(Box::new),
         partner: known.partner,
@@ -64,34 +91,83 @@ struct Known {
 fn believe(
     document: &Document<'_>,
     peer: &Peer,
-    trust: &Trust,
-    cache: &dsig::Cache,
-    now: Timestamp,
+    means: &Means<'_>,
+    witness: &mut dyn Witness,
     known: &mut Known,
 ) -> Result<Verified, Reason> {
-    let settings = trust.settings();
-    let partner = trust.partner(&peer.fingerprint).ok_or(Reason::UnknownPeer)?;
+    let Means { trust, now, .. } = *means;
+    let partner = trust.partner(&peer.fingerprint).ok_or(Reason::UnknownPeer);
+    let partner = seen(witness, Check::Client, partner)?;
     known.partner = Some(partner.name.clone());
-    let gated = dsig::gate(document, partner.demands.algorithms)?;
-    let issuer = partner.issuer(gated.claimed_issuer().trim()).ok_or(Reason::IssuerNotListed)?;
-    let signed = dsig::verify(&gated, &issuer.keys, cache, settings.generation, now)?;
+    let gated = dsig::gate(document, partner.demands.algorithms).map_err(Reason::from);
+    let gated = seen(witness, Check::Structure, gated)?;
+    let issuer = trust.issuer(partner, gated.claimed_issuer().trim());
+    let issuer = seen(witness, Check::Issuer, issuer.ok_or(Reason::IssuerNotListed))?;
+    let offered;
+    let keys = match &issuer.keys {
+        Keys::Pinned(keys) => keys.as_slice(),
+        Keys::Authorities(authorities) => {
+            offered = seen(witness, Check::Key, offered_key(authorities, &gated, now))?;
+            std::slice::from_ref(&offered)
+        }
+    };
+    let generation = trust.settings().generation;
+    let signed = dsig::verify(&gated, keys, means.signatures, generation, now);
+    let signed = seen(witness, Check::Signature, signed.map_err(Reason::from))?;
 
     // from here on the message is out of sight: only what was digested is read
     let octets = xml::parse(signed.octets(), Bounds::REQUEST).map_err(Malformed::from)?;
-    let assertion = Assertion::read(octets.root())?;
-    if assertion.claims.issuer != issuer.name {
-        return Err(Reason::IssuerDiffers);
-    }
+    let assertion = seen(witness, Check::Reading, read(&octets, &issuer.name))?;
     let mut claims = assertion.claims.clone();
     claims.partner.clone_from(&partner.name);
     known.subject =
         Some(VerifiedSubject { user_name: claims.user_name(), subject: claims.subject.clone() });
-    let moment = Moment { skew: settings.clock_skew, now };
+    let moment = Moment { skew: partner.clock_skew, now };
     let confirmed: Vec<_> = assertion.holder_keys().collect();
-    let proofs = Proofs::examine(&gated, &confirmed, peer, &partner.demands, moment)?;
-    rules::hold(&assertion, partner, settings, &proofs, now)?;
+    let proofs = Proofs::examine(&gated, &confirmed, peer, &partner.demands, moment);
+    let proofs = seen(witness, Check::Message, proofs.map_err(Reason::from))?;
+    rules::hold(&Held { assertion: &assertion, partner, proofs: &proofs, now }, witness)?;
+
+    // last, since what any rule refuses was not used
+    let remembered = match means.replay {
+        Some(replay) => {
+            let mark = Mark::of(&claims.issuer, &claims.assertion_id, signed.octets());
+            let one_time = partner.one_time || assertion.conditions.one_time_use();
+            let rule = Rule { one_time, unique_id: partner.unique_ids };
+            let until = assertion.conditions.end(assertion.issued, partner);
+            let until = until.plus(partner.clock_skew);
+            let remembered = replay.remember(mark, rule, until, now).map_err(Reason::from);
+            seen(witness, Check::Replay, remembered)?
+        }
+        None => Remembered::default(),
+    };
     let notes = proofs.notes().collect();
-    Ok(Verified { principal: Principal::assertion(claims), notes })
+    Ok(Verified { principal: Principal::assertion(claims), notes, remembered })
+}
+
+/// Lets the witness see what came of a check.
+fn seen<T>(
+    witness: &mut dyn Witness,
+    check: Check,
+    outcome: Result<T, Reason>,
+) -> Result<T, Reason> {
+    witness.saw(check, outcome.as_ref().map(|_| ()));
+    outcome
+}
+
+/// The key of a certificate that the message offers, once it chains to the issuer's roots.
+fn offered_key(
+    authorities: &Authorities,
+    gated: &dsig::Gated<'_, '_>,
+    now: Timestamp,
+) -> Result<dsig::Key, Reason> {
+    Ok(authorities.key(&gated.offered_certificates()?, now)?)
+}
+
+/// The assertion that was digested, which is the issuer's whose key verified.
+fn read(octets: &Document<'_>, issuer: &str) -> Result<Assertion, Reason> {
+    let assertion = Assertion::read(octets.root())?;
+    if assertion.claims.issuer == issuer { Ok(assertion) } else { Err(Reason::IssuerDiffers) }
 }
 
 #[cfg(test)]
@@ -110,7 +186,7 @@ mod tests {
 
     fn trust() -> Trust {
         let mut settings = fixture::settings();
-        settings.partners[0].issuers[0].keys.push(key().key().clone());
+        settings.issuers[0].keys = Keys::Pinned(vec![key().key().clone()]);
         Trust::new(settings)
     }
 
@@ -126,7 +202,9 @@ mod tests {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             subject: "CN=client".into(),
         };
-        verify(&document, &peer, &trust(), cache, Timestamp::parse(now).unwrap())
+        let now = Timestamp::parse(now).unwrap();
+        let means = Means { trust: &trust(), signatures: cache, replay: None, now };
+        verify(&document, &peer, &means, &mut ())
     }
 
     fn refused(message: &str) -> Untrusted {

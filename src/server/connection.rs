@@ -55,7 +55,7 @@ pub(super) async fn accept(
             Ok((stream, address)) => {
                 let connection = Connection {
                     gateway: Arc::clone(gateway),
-                    acceptor: settings.acceptor.clone(),
+                    acceptor: settings.acceptor.now(),
                     router: router.clone(),
                     watcher: graceful.watcher(),
                     address,

@@ -16,7 +16,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openssl::ssl::SslAcceptor;
 use tokio::net::TcpListener;
 
 use crate::audit::delivery::Delivery;
@@ -25,7 +24,7 @@ use crate::limits;
 use crate::saml::certificates::Watched;
 
 pub use open_files::{raise_open_files, suffices};
-pub use tls::{Identity, TlsError, acceptor, acceptor_for};
+pub use tls::{Acceptor, Identity, TlsError, acceptor, acceptor_for};
 
 /// How long the last records may take to be sent; the rest waits in the journal for the next start.
 const DELIVERY_TIME: Duration = Duration::from_secs(5);
@@ -38,7 +37,7 @@ pub struct Settings {
     /// `/healthz`, `/readyz` and `/metrics`, in plain HTTP; a loopback address.
     pub management: SocketAddr,
     /// The gateway's certificate and the CAs whose clients may connect.
-    pub acceptor: SslAcceptor,
+    pub acceptor: Acceptor,
     /// Open connections at once.
     pub connections: usize,
     /// Configured certificates whose end metrics and log tell.

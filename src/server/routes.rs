@@ -79,7 +79,15 @@ async fn transact(
     match reply {
         Ok(reply) => respond(reply),
         // the journal cannot record: nothing of the transaction may be said
-        Err(Unavailable) => fault(StatusCode::SERVICE_UNAVAILABLE, FaultKind::Receiver),
+        Err(Unavailable::NotRecorded) => {
+            fault(StatusCode::SERVICE_UNAVAILABLE, FaultKind::Receiver)
+        }
+        Err(Unavailable::Busy { retry_after_s }) => {
+            let mut response = fault(StatusCode::SERVICE_UNAVAILABLE, FaultKind::Receiver);
+            let seconds = HeaderValue::from(retry_after_s);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+            response
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
@@ -22,6 +22,36 @@ pub struct Identity {
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Identity")
+    }
+}
+
+/// The TLS of new connections, replaced as a whole; clones share it.
+#[derive(Clone)]
+pub struct Acceptor(Arc<RwLock<SslAcceptor>>);
+
+impl Acceptor {
+    /// Accepts with this until it is replaced.
+    #[must_use]
+    pub fn new(acceptor: SslAcceptor) -> Self {
+        Self(Arc::new(RwLock::new(acceptor)))
+    }
+
+    /// What a new connection is accepted with.
+    #[must_use]
+    pub fn now(&self) -> SslAcceptor {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes another's from now on; sessions of the former are not resumed, and open connections stay.
+    pub fn replace(&self, other: &Self) {
+        let new = other.now();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+}
+
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Acceptor")
     }
 }
 

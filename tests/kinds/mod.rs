@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use glassgate::audit::{
-    AuthenticationFailure, Claimed, ConsentRule, Document, Endpoint, Event, Import, NodeFailure,
-    Outcome, Peer, Query, Released, Requestor, Retrieved, Source, Transaction,
+    AuthenticationFailure, Claimed, ConsentRule, Document, Endpoint, Event, Explained, Import,
+    NodeFailure, Outcome, Peer, Query, Released, RepeatedFailures, Requestor, Retrieved, Source,
+    Transaction,
 };
 use glassgate::clock::Timestamp;
 use glassgate::ids::{Coded, PatientId};
@@ -157,6 +158,23 @@ pub(crate) fn every_kind(sender: &Sender) -> Vec<Event> {
             reason: "unable to get local issuer certificate".to_owned(),
             unrecorded: 41,
             elsewhere: 7,
+        }),
+        Event::repeated_failures(&RepeatedFailures {
+            at: NOW,
+            endpoint: endpoint("127.0.0.1"),
+            sender: format!("riverside{text}"),
+            failures: 20,
+            turned_away: 7,
+            reason: text.to_owned(),
+        }),
+        Event::security_configuration(NOW, &endpoint("gateway"), Outcome::minor(text)),
+        Event::message_explained(&Explained {
+            at: NOW,
+            endpoint: endpoint("gateway"),
+            operator: format!("ops{text}"),
+            file: format!("captured.xml{text}"),
+            shown: false,
+            verdict: text.to_owned(),
         }),
         Event::application_start(NOW, &endpoint("10.0.0.1")),
         Event::application_stop(NOW, &endpoint("gateway")),

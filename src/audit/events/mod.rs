@@ -6,6 +6,7 @@ mod break_glass;
 mod load;
 mod query;
 mod retrieve;
+mod security;
 
 use super::code::Code;
 use super::fit::{fit, width};
@@ -19,6 +20,7 @@ pub use break_glass::{ConsentRule, Released};
 pub use load::Import;
 pub use query::Query;
 pub use retrieve::Retrieved;
+pub use security::{Explained, RepeatedFailures};
 
 /// Bytes of the reasons of one record: some dozens of them.
 const REASON_BYTES: usize = 3 * 1024;

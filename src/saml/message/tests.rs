@@ -13,8 +13,8 @@ use crate::dsig::fixture::{certificate_of, ec, ec_key, replaced, rsa, sign_parts
 use crate::dsig::{Cache, SigningKey, sign};
 use crate::saml::demands::ConfirmationMethod;
 use crate::saml::fixture::{self, ASSERTION, NOW};
-use crate::saml::trust::Trust;
-use crate::saml::verify;
+use crate::saml::trust::{Keys, Trust};
+use crate::saml::{Means, verify};
 
 const HOLDER: &str = "holder-of-key";
 const VOUCHES: &str = "sender-vouches";
@@ -107,7 +107,7 @@ fn outcome(message: &str, demands: &Demands, tls: Option<&SigningKey>) -> String
 
 fn outcome_at(message: &str, demands: &Demands, tls: Option<&SigningKey>, now: &str) -> String {
     let mut settings = fixture::settings();
-    settings.partners[0].issuers[0].keys.push(issuer().key().clone());
+    settings.issuers[0].keys = Keys::Pinned(vec![issuer().key().clone()]);
     settings.partners[0].demands = demands.clone();
     let document = xml::parse(message, Bounds::REQUEST).unwrap();
     let peer = Peer {
@@ -119,7 +119,8 @@ fn outcome_at(message: &str, demands: &Demands, tls: Option<&SigningKey>, now: &
     let now = Timestamp::parse(now).unwrap();
     // twice over one cache: a remembered assertion excuses nothing of the message
     let (trust, cache) = (Trust::new(settings), Cache::new());
-    let ask = || match verify(&document, &peer, &trust, &cache, now) {
+    let means = Means { trust: &trust, signatures: &cache, replay: None, now };
+    let ask = || match verify(&document, &peer, &means, &mut ()) {
         Ok(verified) if verified.notes().is_empty() => "believed".to_owned(),
         Ok(verified) => verified.notes().join("; "),
         Err(untrusted) => untrusted.reason.code().to_owned(),

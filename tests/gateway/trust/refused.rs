@@ -174,7 +174,6 @@ fn assertions_that_say_too_little_or_what_nobody_understands() {
         let confirmation =
             draft.piece("<saml2:SubjectConfirmation ", "</saml2:SubjectConfirmation>");
         let end = "</saml2:Conditions>";
-        let once = format!("<saml2:OneTimeUse/>{end}");
         let unknown = format!(
             "<saml2:Condition xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
              xsi:type=\"x:Weather\" xmlns:x=\"urn:x\"/>{end}"
@@ -184,7 +183,6 @@ fn assertions_that_say_too_little_or_what_nobody_understands() {
         let edited = |from: &str, to: &str| draft.edited(from, to).signed();
         all_are_refused_alike(vec![
             case(edited(&authn, ""), "no AuthnStatement"),
-            case(edited(end, &once), "OneTimeUse cannot be honoured"),
             case(edited(end, &unknown), "unknown condition Condition"),
             case(edited("cm:bearer", "cm:sender-vouches"), vouched),
             case(edited(&confirmation, ""), "subject confirmation: none stated"),

@@ -1,0 +1,139 @@
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use openssl::x509::{X509, X509Ref};
+use serde::{Deserialize, Serialize};
+
+use super::check::Check;
+use super::metadata;
+use crate::dsig::Key;
+use crate::saml::{Authorities, Issuer, Keys, Names, Subject};
+
+/// `[[issuer]]`: who signs assertions, for one partner or for many.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Raw {
+    pub(super) name: Option<String>,
+    trust: Trust,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    certificates: Vec<PathBuf>,
+    metadata: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    roots: Vec<PathBuf>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    subjects: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    alternative_names: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Trust {
+    #[default]
+    Pinned,
+    Ca,
+}
+
+/// Reads every issuer; each name stands once.
+pub(super) fn read_all(raw: &mut [Raw], check: &mut Check<'_>) -> Vec<Issuer> {
+    let mut names = BTreeSet::new();
+    let mut issuers = Vec::new();
+    for (at, raw) in raw.iter_mut().enumerate() {
+        let Some(issuer) = read(raw, at, check) else { continue };
+        if !names.insert(issuer.name.clone()) {
+            let mend = "list all of its certificates in one [[issuer]]";
+            check.problem(&format!("issuer[{at}].name"), "is named twice", mend);
+        }
+        issuers.push(issuer);
+    }
+    issuers
+}
+
+fn read(raw: &mut Raw, at: usize, check: &mut Check<'_>) -> Option<Issuer> {
+    let key = |name: &str| format!("issuer[{at}].{name}");
+    let entity = raw.metadata.clone().and_then(|path| {
+        let bytes = check.bytes(&key("metadata"), &path)?;
+        let read = metadata::read(&bytes, raw.name.as_deref());
+        check.parsed(&key("metadata"), read, "ask the issuer for its SAML 2.0 metadata anew")
+    });
+    if let (None, Some(entity)) = (&raw.name, &entity) {
+        raw.name = Some(entity.name.clone());
+    }
+    let name = raw.name.clone().unwrap_or_default();
+    if name.trim().is_empty() && raw.metadata.is_none() {
+        let mend = "write the exact text of the assertion's Issuer, or name its `metadata`";
+        check.problem(&key("name"), "is missing", mend);
+    }
+    let keys = match raw.trust {
+        Trust::Pinned => {
+            let offered = entity.map(|entity| entity.certificates).unwrap_or_default();
+            unused(&key("roots"), raw.roots.is_empty(), "pinned", check);
+            unused(&key("subjects"), raw.subjects.is_empty(), "pinned", check);
+            unused(&key("alternative_names"), raw.alternative_names.is_empty(), "pinned", check);
+            pinned(raw, offered, &key("certificates"), check)
+        }
+        Trust::Ca => {
+            unused(&key("certificates"), raw.certificates.is_empty(), "ca", check);
+            unused(&key("metadata"), raw.metadata.is_none(), "ca", check);
+            chained(raw, at, check)?
+        }
+    };
+    (!name.trim().is_empty()).then_some(Issuer { name, keys })
+}
+
+/// A key that the kind of trust does not look at would mislead whoever reads the file.
+fn unused(key: &str, absent: bool, trust: &str, check: &mut Check<'_>) {
+    if !absent {
+        let what = format!("has no meaning with trust = \"{trust}\"");
+        check.problem(key, what, "remove it, or change `trust`");
+    }
+}
+
+fn pinned(raw: &Raw, offered: Vec<X509>, key: &str, check: &mut Check<'_>) -> Keys {
+    let mut certificates = offered;
+    for path in &raw.certificates {
+        certificates.extend(check.certificates(key, path).unwrap_or_default());
+    }
+    if certificates.is_empty() && raw.certificates.is_empty() && raw.metadata.is_none() {
+        let mend = "name the issuer's signing certificates, or its `metadata`";
+        check.problem(key, "is missing", mend);
+    }
+    let mend = "use RSA from 2048 bits, or P-256 to P-521";
+    let read = |one: &X509| check.parsed(key, Key::from_certificate(one), mend);
+    Keys::Pinned(certificates.iter().filter_map(read).collect())
+}
+
+fn chained(raw: &Raw, at: usize, check: &mut Check<'_>) -> Option<Keys> {
+    let key = |name: &str| format!("issuer[{at}].{name}");
+    let mut roots = Vec::new();
+    for path in &raw.roots {
+        roots.extend(check.certificates(&key("roots"), path).unwrap_or_default());
+    }
+    if raw.roots.is_empty() {
+        let mend = "name the PEM files of the CAs whose certificates the issuer signs with";
+        check.problem(&key("roots"), "is missing", mend);
+    }
+    if !roots.iter().all(|root| is_root(root)) {
+        let mend = "name the certificates that end the chain, those whose issuer is themselves";
+        check.problem(&key("roots"), "holds a certificate that is no root", mend);
+    }
+    let mend =
+        "write it as in \"CN=sts.example, O=Example\"; `openssl x509 -noout -subject` shows it";
+    let mut subjects = Vec::new();
+    for text in &raw.subjects {
+        match Subject::parse(text) {
+            Some(subject) => subjects.push(subject),
+            None => check.problem(&key("subjects"), format!("`{text}` is no subject"), mend),
+        }
+    }
+    if raw.subjects.is_empty() && raw.alternative_names.is_empty() {
+        let what = "or `alternative_names` is missing: any certificate of the CA would do";
+        check.problem(&key("subjects"), what, mend);
+    }
+    let names = Names { subjects, alternative: raw.alternative_names.clone() };
+    Some(Keys::Authorities(Box::new(Authorities::new(roots, names))))
+}
+
+fn is_root(certificate: &X509Ref) -> bool {
+    certificate.issued(certificate) == openssl::x509::X509VerifyResult::OK
+}

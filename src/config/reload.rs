@@ -1,0 +1,163 @@
+//! Reading the settings anew while the gateway serves: on demand, and when a file that they name has changed.
+//!
+//! Partners, issuers, agreements, the domain's policy and the listener's certificates change; a request keeps what
+//! it began with. Listeners, stores and targets stay as they are until a restart.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, info, warn};
+
+use super::{Config, Problems, Raw, read};
+use crate::gateway::Gateway;
+use crate::server::Acceptor;
+
+/// How often the files are looked at; a change is read once two looks agree, so that no half a file is.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Keys of `[server]` and `[saml]` that a reload changes.
+const RELOADED: [&str; 7] = [
+    "server.certificate",
+    "server.key",
+    "server.client_ca",
+    "saml.audiences",
+    "saml.recipients",
+    "saml.clock_skew_s",
+    "saml.failures_per_s",
+];
+
+/// The keys that only a restart changes, with their values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fixed(BTreeMap<String, String>);
+
+/// What can be read anew.
+#[derive(Debug)]
+pub struct Reload {
+    path: PathBuf,
+    gateway: Arc<Gateway>,
+    acceptor: Acceptor,
+    fixed: Fixed,
+    files: Vec<PathBuf>,
+}
+
+/// A file by what changes when it is written or replaced.
+type Print = Vec<Option<(i64, i64, u64, u64)>>;
+
+impl Fixed {
+    pub(super) fn of(raw: &Raw) -> Self {
+        let mut keys = BTreeMap::new();
+        let table = toml::Table::try_from(raw).unwrap_or_default();
+        for section in ["community", "server", "saml", "repository", "audit", "log"] {
+            let values = table.get(section).and_then(toml::Value::as_table);
+            for (key, value) in values.into_iter().flatten() {
+                let key = format!("{section}.{key}");
+                if !RELOADED.contains(&key.as_str()) {
+                    keys.insert(key, value.to_string());
+                }
+            }
+        }
+        Self(keys)
+    }
+
+    /// The keys that read otherwise there.
+    fn changed(&self, other: &Self) -> Vec<String> {
+        let all = self.0.keys().chain(other.0.keys().filter(|key| !self.0.contains_key(*key)));
+        all.filter(|key| self.0.get(*key) != other.0.get(*key)).cloned().collect()
+    }
+}
+
+impl Reload {
+    pub(super) fn new(
+        path: PathBuf,
+        gateway: Arc<Gateway>,
+        acceptor: Acceptor,
+        fixed: Fixed,
+        files: Vec<PathBuf>,
+    ) -> Self {
+        Self { path, gateway, acceptor, fixed, files }
+    }
+
+    /// Reads the settings whenever somebody asks or a file has changed, as long as it is polled.
+    pub async fn watch(mut self, mut asked: mpsc::Receiver<()>) {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut known = self.print().await;
+        let mut seen = known.clone();
+        loop {
+            let on_demand = tokio::select! {
+                Some(()) = asked.recv() => true,
+                _ = looks.tick() => false,
+            };
+            let print = self.print().await;
+            if !on_demand && (print == known || print != seen) {
+                seen = print;
+                continue;
+            }
+            self.read().await;
+            // the files may be others now
+            known = self.print().await;
+            seen = known.clone();
+        }
+    }
+
+    /// Reads the settings once: they are adopted as a whole, or the former stay as a whole.
+    async fn read(&mut self) {
+        let path = self.path.clone();
+        let Ok(found) = tokio::task::spawn_blocking(move || read(&path)).await else {
+            error!("no thread to read the settings in");
+            return;
+        };
+        match found {
+            Ok(config) => self.adopt(config).await,
+            Err(problems) => self.refuse(problems).await,
+        }
+    }
+
+    async fn adopt(&mut self, config: Config) {
+        for warning in &config.warnings {
+            warn!("{warning}");
+        }
+        let restart = self.fixed.changed(&config.fixed).join(", ");
+        if !restart.is_empty() {
+            warn!(keys = restart, "changed keys that take effect at the next start");
+        }
+        let settings = config.terms.trust.settings();
+        let (partners, issuers) = (settings.partners.len(), settings.issuers.len());
+        let mut told = format!("settings adopted: {partners} partners, {issuers} issuers");
+        if !restart.is_empty() {
+            told.push_str("; at the next start: ");
+            told.push_str(&restart);
+        }
+        self.files = config.files;
+        self.acceptor.replace(&config.server.acceptor);
+        self.gateway.adopt(config.terms, &told).await;
+        info!(partners, issuers, "settings adopted");
+    }
+
+    async fn refuse(&mut self, problems: Problems) {
+        error!("settings refused, the former stay:\n{problems}");
+        let told = format!("settings refused, the former stay: {problems}");
+        // what the refused file names may be what is mended next
+        let new = problems.files.into_iter().filter(|file| !self.files.contains(file));
+        self.files.extend(new.collect::<Vec<_>>());
+        self.gateway.keep(&told.replace('\n', "; ")).await;
+    }
+
+    async fn print(&self) -> Print {
+        let files = self.files.clone();
+        let look = move || {
+            let print = |file: &PathBuf| {
+                let m = fs::metadata(file).ok()?;
+                Some((m.mtime(), m.mtime_nsec(), m.ino(), m.size()))
+            };
+            files.iter().map(print).collect()
+        };
+        tokio::task::spawn_blocking(look).await.unwrap_or_default()
+    }
+}

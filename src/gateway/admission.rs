@@ -1,0 +1,156 @@
+//! The way in, the same for both transactions: entity, envelope, signature, body, policy.
+
+use super::failure::Failure;
+use super::failures::Failures;
+use super::rehearsal::Finding;
+use super::visit::Visit;
+use super::{Arrival, Gateway, Transaction};
+use crate::dsig;
+use crate::metrics::{Metrics, PackagingLabels, PartnerLabels};
+use crate::policy::{self, Access, BreakGlass};
+use crate::saml::{self, Assertion, Check, Means, Reason, Replay, Witness};
+use crate::soap::{self, Message};
+use crate::xml::{self, Bounds, Document, Node, ns};
+
+/// What a request is admitted with; in a rehearsal nothing is remembered or counted, and each step is told.
+pub(super) struct Admission<'a> {
+    pub(super) signatures: &'a dsig::Cache,
+    pub(super) replay: Option<&'a Replay>,
+    pub(super) metrics: Option<&'a Metrics>,
+    /// Where too many requests of the sender failed: only who breaks the glass is let through, up to a share.
+    pub(super) crowded: Option<&'a Failures>,
+    pub(super) trace: Option<&'a mut Vec<Finding>>,
+}
+
+impl Gateway {
+    /// Believes and admits a request, or says why not; `note` tells audit of the body before anything refuses it.
+    pub(super) fn admit<Body>(
+        &self,
+        arrival: &Arrival,
+        visit: &mut Visit,
+        note: impl FnOnce(Node<'_, '_>, &mut Visit),
+        read: impl FnOnce(Node<'_, '_>) -> Result<Body, Failure>,
+    ) -> Result<(Access, Body), Failure> {
+        let mut admission = Admission {
+            signatures: &self.signatures,
+            replay: Some(&self.replay),
+            metrics: Some(&self.metrics),
+            crowded: self.crowded(visit).then_some(&self.failures),
+            trace: None,
+        };
+        admission.admit(arrival, visit, note, read)
+    }
+}
+
+impl Admission<'_> {
+    pub(super) fn admit<Body>(
+        &mut self,
+        arrival: &Arrival,
+        visit: &mut Visit,
+        note: impl FnOnce(Node<'_, '_>, &mut Visit),
+        read: impl FnOnce(Node<'_, '_>) -> Result<Body, Failure>,
+    ) -> Result<(Access, Body), Failure> {
+        let message = Message::unpack(arrival.content_type.as_deref(), arrival.body.clone());
+        let message = self.step("HTTP entity", message.map_err(Failure::from))?;
+        let document = xml::parse(message.xml(), Bounds::REQUEST);
+        let document = self.step("XML", document.map_err(Failure::from))?;
+        visit.message_id = soap::message_id(&document);
+        let request = soap::Request::read(&document);
+        let request = self.step("SOAP envelope", request.map_err(Failure::from))?;
+        self.step("action", right_action(&request.action, visit.transaction))?;
+        note(request.body, visit);
+        if let Some(failures) = self.crowded {
+            let share = || failures.take_share(visit.sender(), &visit.terms, visit.at);
+            if !claims_break_glass(&document, visit) || !share() {
+                return Err(Failure::Busy);
+            }
+        }
+        let verified = {
+            let terms = std::sync::Arc::clone(&visit.terms);
+            let means = Means {
+                trust: &terms.trust,
+                signatures: self.signatures,
+                replay: self.replay,
+                now: visit.at,
+            };
+            saml::verify(&document, &arrival.peer, &means, &mut Told(self.trace.as_deref_mut()))
+        };
+        let mut verified = verified?;
+        visit.recognise(verified.principal());
+        visit.notes.extend_from_slice(verified.notes());
+        visit.partner = Some(verified.partner().to_owned());
+        visit.pending = verified.pending();
+        self.count(visit, verified.repeated_id());
+        self.step("packaging", right_packaging(visit))?;
+        let access = policy::admit(verified.principal(), &visit.terms.policy);
+        let access = self.step("purpose of use", access.map_err(Failure::from))?;
+        if self.crowded.is_some() && !matches!(access.break_glass(), BreakGlass::Honoured(_)) {
+            return Err(Failure::Busy);
+        }
+        let body = self.step("body", read(request.body))?;
+        Ok((access, body))
+    }
+
+    /// Tells what came of a step, where somebody listens.
+    fn step<T>(&mut self, title: &'static str, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        if let Some(trace) = self.trace.as_deref_mut() {
+            let refused = outcome.as_ref().err().map(|failure| (failure.label(), failure.reason()));
+            trace.push(Finding { title, refused });
+        }
+        outcome
+    }
+
+    fn count(&self, visit: &Visit, repeated_id: bool) {
+        let Some(metrics) = self.metrics else { return };
+        let partner = visit.partner_label();
+        if repeated_id {
+            let labels = PartnerLabels { partner: partner.clone() };
+            metrics.repeated_ids.get_or_create(&labels).inc();
+        }
+        let packaging = if visit.multipart { "mtom" } else { "simple" };
+        let transaction = visit.transaction.name();
+        let labels = PackagingLabels { transaction, partner, packaging };
+        metrics.packagings.get_or_create(&labels).inc();
+    }
+}
+
+/// Passes each check of trust on to the trace.
+struct Told<'a>(Option<&'a mut Vec<Finding>>);
+
+impl Witness for Told<'_> {
+    fn saw(&mut self, check: Check, outcome: Result<(), &Reason>) {
+        if let Some(trace) = self.0.as_deref_mut() {
+            let refused = outcome.err().map(|reason| (reason.code(), reason.to_string()));
+            trace.push(Finding { title: check.title(), refused });
+        }
+    }
+
+    fn wants_all(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+fn right_action(action: &str, transaction: Transaction) -> Result<(), Failure> {
+    if action == transaction.action() {
+        return Ok(());
+    }
+    Err(soap::Error::ActionNotSupported(action.to_owned()).into())
+}
+
+/// Holds a strict partner to ITI TF-2 V.8.
+fn right_packaging(visit: &Visit) -> Result<(), Failure> {
+    let right = visit.multipart == (visit.transaction == Transaction::Retrieve);
+    let partner = visit.partner.as_deref().unwrap_or_default();
+    let strict = visit.terms.manners(partner).strict_packaging;
+    if strict && !right { Err(soap::Error::Packaging.into()) } else { Ok(()) }
+}
+
+/// Whether the message says that it breaks the glass; nothing is verified yet, and nothing follows but a place.
+fn claims_break_glass(document: &Document<'_>, visit: &Visit) -> bool {
+    let is_assertion = |node: &Node<'_, '_>| node.has_tag_name((ns::SAML, "Assertion"));
+    let assertion = document.root().descendants().find(is_assertion);
+    let read = assertion.and_then(|assertion| Assertion::read(assertion).ok());
+    read.zip(visit.partner.as_deref()).is_some_and(|(read, partner)| {
+        policy::declares(read.claims(), partner, &visit.terms.policy)
+    })
+}

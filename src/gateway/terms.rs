@@ -1,0 +1,71 @@
+//! What a reload changes: who may ask, on what terms. A request reads it once, at its start.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::consent::Domain;
+use crate::policy;
+use crate::saml::Trust;
+
+/// Who may ask, what proves it, and what was agreed.
+#[derive(Debug)]
+pub struct Terms {
+    /// Who may ask, and what proves it.
+    pub trust: Trust,
+    /// What partners agreed to.
+    pub policy: policy::Settings,
+    /// The implicit policy and the ceiling of break-glass.
+    pub domain: Domain,
+    /// How each partner's requests are handled, by its name.
+    pub manners: BTreeMap<String, Manners>,
+    /// Requests of one partner a second that may fail before the next ones are turned away.
+    pub failures_per_s: u32,
+}
+
+/// How a partner's requests are handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Manners {
+    /// Whether each transaction must be packed as ITI TF-2 V.8 says.
+    pub strict_packaging: bool,
+    /// What an assertion's resource-id is worth.
+    pub resource_id: ResourceId,
+}
+
+/// What becomes of a resource-id that cannot be compared with the patient; one that differs never passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ResourceId {
+    /// The assertion must name the patient, comparably.
+    Require,
+    /// What carries another authority passes; what cannot be read may be anybody and does not.
+    #[default]
+    Compare,
+    /// What cannot be read passes too.
+    Ignore,
+}
+
+/// The terms in force, replaced as a whole.
+#[derive(Debug)]
+pub(super) struct InForce(RwLock<Arc<Terms>>);
+
+impl InForce {
+    pub(super) fn new(terms: Terms) -> Self {
+        Self(RwLock::new(Arc::new(terms)))
+    }
+
+    pub(super) fn now(&self) -> Arc<Terms> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Requests under way keep what they began with; what was verified under the old terms is verified anew.
+    pub(super) fn replace(&self, mut terms: Terms) {
+        let mut slot = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        terms.trust.succeed(&slot.trust);
+        *slot = Arc::new(terms);
+    }
+}
+
+impl Terms {
+    pub(super) fn manners(&self, partner: &str) -> Manners {
+        self.manners.get(partner).copied().unwrap_or_default()
+    }
+}

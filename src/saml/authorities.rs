@@ -1,0 +1,289 @@
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+
+use lru::LruCache;
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::error::ErrorStack;
+use openssl::sha::Sha256;
+use openssl::stack::Stack;
+use openssl::x509::store::{X509Store, X509StoreBuilder};
+use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
+use openssl::x509::{X509, X509KeyUsage, X509Ref, X509StoreContext};
+
+use crate::clock::Timestamp;
+use crate::dsig::Key;
+use crate::limits;
+
+/// Certificates of KeyInfo that are looked at: a signer and its issuers.
+const CERTIFICATES: usize = 8;
+/// Certificates between the signer's and a root.
+const INTERMEDIATES: i32 = 4;
+/// OpenSSL's level for 112 bits: RSA from 2048, no SHA-1 in a chain (NIST SP 800-131A).
+const SECURITY_LEVEL: i32 = 2;
+/// Chains remembered for an issuer: it signs with one or two certificates at a time.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+
+/// The roots of an issuer, and the names that its certificate bears.
+pub struct Authorities {
+    roots: Vec<X509>,
+    names: Names,
+    /// What was found good: parsing a certificate costs more than a signature.
+    good: Mutex<LruCache<[u8; 32], Good>>,
+}
+
+/// The names of which an issuer's certificate bears one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Whole subjects, the parts in any order.
+    pub subjects: Vec<Subject>,
+    /// Subject alternative names: DNS, e-mail or URI.
+    pub alternative: Vec<String>,
+}
+
+/// A distinguished name, its parts sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject(Vec<(String, String)>);
+
+/// A key that a chain was found for.
+struct Good {
+    key: Key,
+    checked: Timestamp,
+    /// The first end of a certificate in the chain.
+    until: Timestamp,
+}
+
+/// Why no certificate of KeyInfo counts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unchained {
+    /// There is none in KeyInfo.
+    #[error("KeyInfo offers no certificate")]
+    Absent,
+    /// More than anyone needs.
+    #[error("KeyInfo offers more than {CERTIFICATES} certificates")]
+    TooMany,
+    /// None bears a configured subject or alternative name.
+    #[error("no certificate bears the issuer's name; offered: {0}")]
+    Name(String),
+    /// No chain to a configured root.
+    #[error("no chain to the issuer's roots: {0}")]
+    Chain(String),
+    /// Its key usage does not allow signatures.
+    #[error("the certificate is not for signatures")]
+    Usage,
+    /// A key that is too weak or of a kind that is not used.
+    #[error("the certificate's key: {0}")]
+    Key(String),
+}
+
+impl Unchained {
+    /// The stable name for metrics, audit and tests, in kebab case.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Absent => "no-certificate",
+            Self::TooMany => "too-many-certificates",
+            Self::Name(_) => "certificate-name",
+            Self::Chain(_) => "certificate-chain",
+            Self::Usage => "certificate-usage",
+            Self::Key(_) => "certificate-key",
+        }
+    }
+}
+
+impl Authorities {
+    /// Believes these roots and no others, for certificates of these names.
+    #[must_use]
+    pub fn new(roots: Vec<X509>, names: Names) -> Self {
+        Self { roots, names, good: Mutex::new(LruCache::new(REMEMBERED)) }
+    }
+
+    /// The key of the first offered certificate that bears the name and chains to a root now.
+    pub(super) fn key(&self, offered: &[Vec<u8>], now: Timestamp) -> Result<Key, Unchained> {
+        if offered.is_empty() {
+            return Err(Unchained::Absent);
+        }
+        if offered.len() > CERTIFICATES {
+            return Err(Unchained::TooMany);
+        }
+        let name = name_of(offered);
+        if let Some(key) = self.remembered(&name, now) {
+            return Ok(key);
+        }
+        let certificates: Vec<X509> =
+            offered.iter().filter_map(|der| X509::from_der(der).ok()).collect();
+        let mut why = None;
+        for candidate in certificates.iter().filter(|one| self.names.bears(one)) {
+            match self.chain(candidate, &certificates, now) {
+                Ok((key, until)) => {
+                    let good = Good { key: key.clone(), checked: now, until };
+                    if let Ok(mut known) = self.good.lock() {
+                        known.put(name, good);
+                    }
+                    return Ok(key);
+                }
+                Err(unchained) => why = Some(unchained),
+            }
+        }
+        Err(why.unwrap_or_else(|| {
+            let subjects: Vec<_> =
+                certificates.iter().map(|one| Subject::of(one).to_string()).collect();
+            Unchained::Name(super::untrusted::quote(&subjects.join("; ")))
+        }))
+    }
+
+    fn remembered(&self, name: &[u8; 32], now: Timestamp) -> Option<Key> {
+        let mut known = self.good.lock().ok()?;
+        let good = known.get(name)?;
+        let fresh = good.checked <= now && now.since(good.checked) <= limits::SIGNATURE_CACHE_TIME;
+        (fresh && now < good.until).then(|| good.key.clone())
+    }
+
+    /// The key and the end of its chain, where there is one.
+    fn chain(
+        &self,
+        candidate: &X509Ref,
+        offered: &[X509],
+        now: Timestamp,
+    ) -> Result<(Key, Timestamp), Unchained> {
+        let failed = |error: ErrorStack| Unchained::Chain(error.to_string());
+        if !for_signatures(candidate) {
+            return Err(Unchained::Usage);
+        }
+        let mut others = Stack::new().map_err(failed)?;
+        for other in offered {
+            others.push(other.clone()).map_err(failed)?;
+        }
+        let store = self.store(now).map_err(failed)?;
+        let mut context = X509StoreContext::new().map_err(failed)?;
+        let (chained, error, until) = context
+            .init(&store, candidate, &others, |context| {
+                let chained = context.verify_cert()?;
+                let ends = context.chain().and_then(|chain| chain.iter().filter_map(end).min());
+                Ok((chained, context.error(), ends))
+            })
+            .map_err(failed)?;
+        if !chained {
+            return Err(Unchained::Chain(error.error_string().to_owned()));
+        }
+        let key =
+            Key::from_certificate(candidate).map_err(|error| Unchained::Key(error.to_string()))?;
+        Ok((key, until.unwrap_or(now)))
+    }
+
+    /// The roots as OpenSSL looks at them at that moment.
+    fn store(&self, now: Timestamp) -> Result<X509Store, ErrorStack> {
+        let mut parameters = X509VerifyParam::new()?;
+        parameters.set_time(now.micros().div_euclid(1_000_000));
+        parameters.set_depth(INTERMEDIATES);
+        parameters.set_auth_level(SECURITY_LEVEL);
+        parameters.set_flags(X509VerifyFlags::X509_STRICT)?;
+        let mut store = X509StoreBuilder::new()?;
+        for root in &self.roots {
+            store.add_cert(root.clone())?;
+        }
+        store.set_param(&parameters)?;
+        Ok(store.build())
+    }
+}
+
+impl fmt::Debug for Authorities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorities").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+impl Names {
+    fn bears(&self, certificate: &X509Ref) -> bool {
+        if self.subjects.contains(&Subject::of(certificate)) {
+            return true;
+        }
+        let Some(alternative) = certificate.subject_alt_names() else { return false };
+        alternative.iter().any(|name| {
+            let dns = name.dnsname().map(|dns| (dns, true));
+            let exact = name.email().or_else(|| name.uri()).map(|text| (text, false));
+            dns.or(exact).is_some_and(|(text, any_case)| {
+                self.alternative
+                    .iter()
+                    .any(|own| own == text || any_case && own.eq_ignore_ascii_case(text))
+            })
+        })
+    }
+}
+
+impl Subject {
+    /// Reads `CN=sts, O=Riverside`, as `openssl x509 -subject` prints it too; a part must have a value.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts: Vec<(String, String)> = Vec::new();
+        for piece in text.split(',') {
+            let part = piece.split_once('=').filter(|(kind, _)| is_kind(kind.trim()));
+            match (part, parts.last_mut()) {
+                (Some((kind, value)), _) => {
+                    parts.push((kind.trim().to_owned(), value.trim().to_owned()));
+                }
+                // a comma within a value
+                (None, Some((_, value))) => {
+                    value.push(',');
+                    value.push_str(piece);
+                }
+                (None, None) => return None,
+            }
+        }
+        parts.sort();
+        parts.iter().all(|(_, value)| !value.is_empty()).then_some(Self(parts))
+    }
+
+    fn of(certificate: &X509Ref) -> Self {
+        let entries = certificate.subject_name().entries();
+        let mut parts: Vec<(String, String)> = entries
+            .map(|entry| {
+                let kind = entry.object().nid().short_name().unwrap_or("OID").to_owned();
+                (kind, entry.data().to_string().unwrap_or_default())
+            })
+            .collect();
+        parts.sort();
+        Self(parts)
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (kind, value)) in self.0.iter().enumerate() {
+            write!(f, "{}{kind}={value}", if at > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+fn is_kind(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
+}
+
+/// Whether the key usage, where there is one, allows digital signatures (RFC 5280 4.2.1.3).
+fn for_signatures(certificate: &X509Ref) -> bool {
+    let signs = X509KeyUsage::DIGITAL_SIGNATURE | X509KeyUsage::NON_REPUDIATION;
+    certificate.key_usage().is_none_or(|usage| usage.intersects(signs))
+}
+
+fn end(certificate: &X509Ref) -> Option<Timestamp> {
+    seconds(certificate.not_after()).map(|s| Timestamp::from_micros(s.saturating_mul(1_000_000)))
+}
+
+fn seconds(time: &Asn1TimeRef) -> Option<i64> {
+    let span = Asn1Time::from_unix(0).ok()?.diff(time).ok()?;
+    Some(i64::from(span.days).saturating_mul(86_400).saturating_add(i64::from(span.secs)))
+}
+
+/// The name under which a chain is remembered: all that was offered, each with its length.
+fn name_of(offered: &[Vec<u8>]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for der in offered {
+        hash.update(&(der.len() as u64).to_be_bytes());
+        hash.update(der);
+    }
+    hash.finish()
+}
+
+#[cfg(test)]
+mod tests;
