@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{ConfigFile, Failed, say};
+use super::{ConfigFile, Failed, operator, say};
 use crate::ingest::{Progress, Report};
 
 /// Loads FHIR R4 resources: JSON files with a resource or a Bundle, NDJSON, and directories of these.
@@ -25,9 +25,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let config = options.file.read()?;
     let bar = bar();
-    let operator = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
-    let operator = operator.unwrap_or_else(|_| "unknown".to_owned());
-    let report = config.load(&options.paths, &operator, &mut |Progress { done, total }| {
+    let report = config.load(&options.paths, &operator(), &mut |Progress { done, total }| {
         bar.set_length(u64::try_from(total).unwrap_or(u64::MAX));
         bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
     })?;

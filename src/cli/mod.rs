@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod load;
 mod log;
+mod partner;
 mod query;
 mod retrieve;
 mod serve;
@@ -35,6 +36,7 @@ enum Command {
     Serve(serve::Options),
     Check(check::Options),
     Load(load::Options),
+    Partner(partner::Options),
     Query(query::Options),
     Retrieve(retrieve::Options),
     Assert(assert::Options),
@@ -48,6 +50,7 @@ pub fn run() -> ExitCode {
         Command::Serve(options) => serve::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Load(options) => load::run(&options),
+        Command::Partner(options) => partner::run(&options),
         Command::Query(options) => query::run(&options),
         Command::Retrieve(options) => retrieve::run(&options),
         Command::Assert(options) => assert::run(&options),
@@ -82,6 +85,12 @@ impl ConfigFile {
 
 fn read(path: &Path) -> Result<Config, Failed> {
     Ok(config::read(path)?)
+}
+
+/// The operating system's user, for audit.
+fn operator() -> String {
+    let operator = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
+    operator.unwrap_or_else(|_| "unknown".to_owned())
 }
 
 /// A line to stdout; a closed pipe ends the output, not the command.

@@ -8,6 +8,7 @@ use openssl::x509::X509;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::Problem;
+use super::seen::Seen;
 use crate::clock::{Clock, SystemClock};
 use crate::ids::{HomeCommunityId, Oid, RepositoryId};
 use crate::saml::certificates::Watched;
@@ -16,8 +17,8 @@ use crate::saml::certificates::Watched;
 pub(super) struct Check<'t> {
     text: &'t str,
     base: PathBuf,
-    /// Every file that was read.
-    pub(super) files: Vec<PathBuf>,
+    /// Every file that was read, this one first.
+    pub(super) files: Vec<Seen>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<String>,
     /// Every certificate that was read.
@@ -25,9 +26,9 @@ pub(super) struct Check<'t> {
 }
 
 impl<'t> Check<'t> {
-    pub(super) fn new(path: &Path, text: &'t str) -> Self {
+    pub(super) fn new(path: &Path, seen: Seen, text: &'t str) -> Self {
         let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        let files = vec![path.to_path_buf()];
+        let files = vec![seen];
         let (problems, warnings, watched) = (Vec::new(), Vec::new(), Vec::new());
         Self { text, base, files, problems, warnings, watched }
     }
@@ -47,7 +48,7 @@ impl<'t> Check<'t> {
     /// The file's bytes.
     pub(super) fn bytes(&mut self, key: &str, path: &Path) -> Option<Vec<u8>> {
         let whole = self.path(path);
-        self.files.push(whole.clone());
+        self.files.push(Seen::of(&whole));
         match fs::read(&whole) {
             Ok(bytes) => Some(bytes),
             Err(error) => {

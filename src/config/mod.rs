@@ -18,6 +18,7 @@ mod problem;
 mod profile;
 mod reload;
 mod saml;
+mod seen;
 mod server;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub use open::{OpenError, Opened};
 pub use problem::{Problem, Problems};
 pub use profile::names as profile_names;
 pub use reload::Reload;
+pub use seen::Seen;
 
 /// Everything that a gateway needs, parsed.
 #[derive(Debug)]
@@ -60,7 +62,7 @@ pub struct Config {
     pub effective: String,
     /// The file, and every file that was read with it.
     path: PathBuf,
-    files: Vec<PathBuf>,
+    files: Vec<Seen>,
     /// The sections that only a restart changes, as they read with defaults filled in.
     fixed: reload::Fixed,
 }
@@ -100,7 +102,8 @@ fn readers() -> usize {
 
 /// Reads and checks the whole file; either everything is usable or every problem is told.
 pub fn read(path: &Path) -> Result<Config, Problems> {
-    let files = vec![path.to_path_buf()];
+    let seen = Seen::of(path);
+    let files = vec![seen.clone()];
     let fail = |problems, files| Problems { path: path.to_path_buf(), problems, files };
     let text = fs::read_to_string(path).map_err(|error| {
         let mend = "name the file with --config".to_owned();
@@ -109,7 +112,7 @@ pub fn read(path: &Path) -> Result<Config, Problems> {
     })?;
     let raw: Raw =
         toml::from_str(&text).map_err(|error| fail(vec![syntax(&text, &error)], files))?;
-    let mut check = Check::new(path, &text);
+    let mut check = Check::new(path, seen, &text);
     match assemble(raw, path, &mut check) {
         Some(config) if check.problems.is_empty() => Ok(config),
         _ => Err(fail(check.problems, check.files)),

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::seen::Seen;
+
 /// One thing that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -22,7 +24,7 @@ pub struct Problems {
     /// At least one.
     pub problems: Vec<Problem>,
     /// Every file that was read, or was to be.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<Seen>,
 }
 
 impl fmt::Display for Problems {

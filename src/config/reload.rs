@@ -4,8 +4,6 @@
 //! it began with. Listeners, stores and targets stay as they are until a restart.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
+use super::seen::Seen;
 use super::{Config, Problems, Raw, read};
 use crate::gateway::Gateway;
 use crate::server::Acceptor;
@@ -22,10 +21,13 @@ use crate::server::Acceptor;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Keys of `[server]` and `[saml]` that a reload changes.
-const RELOADED: [&str; 7] = [
+const RELOADED: [&str; 10] = [
     "server.certificate",
     "server.key",
     "server.client_ca",
+    "server.client_crls",
+    "server.client_crl_grace_s",
+    "server.client_minimum_rsa_bits",
     "saml.audiences",
     "saml.recipients",
     "saml.clock_skew_s",
@@ -43,11 +45,9 @@ pub struct Reload {
     gateway: Arc<Gateway>,
     acceptor: Acceptor,
     fixed: Fixed,
-    files: Vec<PathBuf>,
+    /// The files as they were when they were read.
+    files: Vec<Seen>,
 }
-
-/// A file by what changes when it is written or replaced.
-type Print = Vec<Option<(i64, i64, u64, u64)>>;
 
 impl Fixed {
     pub(super) fn of(raw: &Raw) -> Self {
@@ -78,7 +78,7 @@ impl Reload {
         gateway: Arc<Gateway>,
         acceptor: Acceptor,
         fixed: Fixed,
-        files: Vec<PathBuf>,
+        files: Vec<Seen>,
     ) -> Self {
         Self { path, gateway, acceptor, fixed, files }
     }
@@ -87,22 +87,19 @@ impl Reload {
     pub async fn watch(mut self, mut asked: mpsc::Receiver<()>) {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut known = self.print().await;
-        let mut seen = known.clone();
+        let mut before = self.files.clone();
         loop {
             let on_demand = tokio::select! {
                 Some(()) = asked.recv() => true,
                 _ = looks.tick() => false,
             };
-            let print = self.print().await;
-            if !on_demand && (print == known || print != seen) {
-                seen = print;
+            let now = self.look().await;
+            if !on_demand && (now == self.files || now != before) {
+                before = now;
                 continue;
             }
             self.read().await;
-            // the files may be others now
-            known = self.print().await;
-            seen = known.clone();
+            before.clone_from(&self.files);
         }
     }
 
@@ -143,21 +140,17 @@ impl Reload {
     async fn refuse(&mut self, problems: Problems) {
         error!("settings refused, the former stay:\n{problems}");
         let told = format!("settings refused, the former stay: {problems}");
-        // what the refused file names may be what is mended next
-        let new = problems.files.into_iter().filter(|file| !self.files.contains(file));
-        self.files.extend(new.collect::<Vec<_>>());
+        // what the refused file names may be what is mended next, and what the one in force names still counts
+        let refused = |file: &Seen| problems.files.iter().any(|other| other.path == file.path);
+        self.files.retain(|file| !refused(file));
+        self.files.extend(problems.files);
         self.gateway.keep(&told.replace('\n', "; ")).await;
     }
 
-    async fn print(&self) -> Print {
+    /// The files as they are now.
+    async fn look(&self) -> Vec<Seen> {
         let files = self.files.clone();
-        let look = move || {
-            let print = |file: &PathBuf| {
-                let m = fs::metadata(file).ok()?;
-                Some((m.mtime(), m.mtime_nsec(), m.ino(), m.size()))
-            };
-            files.iter().map(print).collect()
-        };
+        let look = move || files.iter().map(Seen::again).collect();
         tokio::task::spawn_blocking(look).await.unwrap_or_default()
     }
 }

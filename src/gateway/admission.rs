@@ -12,6 +12,10 @@ use crate::saml::{self, Assertion, Check, Means, Reason, Replay, Witness};
 use crate::soap::{self, Message};
 use crate::xml::{self, Bounds, Document, Node, ns};
 
+/// Steps whose refusals quote what the message says.
+const PURPOSE: &str = "purpose of use";
+const BODY: &str = "body";
+
 /// What a request is admitted with; in a rehearsal nothing is remembered or counted, and each step is told.
 pub(super) struct Admission<'a> {
     pub(super) signatures: &'a dsig::Cache,
@@ -19,6 +23,8 @@ pub(super) struct Admission<'a> {
     pub(super) metrics: Option<&'a Metrics>,
     /// Where too many requests of the sender failed: only who breaks the glass is let through, up to a share.
     pub(super) crowded: Option<&'a Failures>,
+    /// Whether this one is.
+    pub(super) let_through: bool,
     pub(super) trace: Option<&'a mut Vec<Finding>>,
 }
 
@@ -36,9 +42,15 @@ impl Gateway {
             replay: Some(&self.replay),
             metrics: Some(&self.metrics),
             crowded: self.crowded(visit).then_some(&self.failures),
+            let_through: false,
             trace: None,
         };
-        admission.admit(arrival, visit, note, read)
+        let admitted = admission.admit(arrival, visit, note, read);
+        if admission.crowded.is_some() && !admission.let_through {
+            // also what could not be read at all
+            return Err(Failure::Busy);
+        }
+        admitted
     }
 }
 
@@ -64,6 +76,7 @@ impl Admission<'_> {
             if !claims_break_glass(&document, visit) || !share() {
                 return Err(Failure::Busy);
             }
+            self.let_through = true;
         }
         let verified = {
             let terms = std::sync::Arc::clone(&visit.terms);
@@ -83,11 +96,11 @@ impl Admission<'_> {
         self.count(visit, verified.repeated_id());
         self.step("packaging", right_packaging(visit))?;
         let access = policy::admit(verified.principal(), &visit.terms.policy);
-        let access = self.step("purpose of use", access.map_err(Failure::from))?;
+        let access = self.step(PURPOSE, access.map_err(Failure::from))?;
         if self.crowded.is_some() && !matches!(access.break_glass(), BreakGlass::Honoured(_)) {
             return Err(Failure::Busy);
         }
-        let body = self.step("body", read(request.body))?;
+        let body = self.step(BODY, read(request.body))?;
         Ok((access, body))
     }
 
@@ -95,7 +108,9 @@ impl Admission<'_> {
     fn step<T>(&mut self, title: &'static str, outcome: Result<T, Failure>) -> Result<T, Failure> {
         if let Some(trace) = self.trace.as_deref_mut() {
             let refused = outcome.as_ref().err().map(|failure| (failure.label(), failure.reason()));
-            trace.push(Finding { title, refused });
+            // purposes and ids
+            let names_values = matches!(title, PURPOSE | BODY);
+            trace.push(Finding { title, refused, trust: false, names_values });
         }
         outcome
     }
@@ -121,7 +136,9 @@ impl Witness for Told<'_> {
     fn saw(&mut self, check: Check, outcome: Result<(), &Reason>) {
         if let Some(trace) = self.0.as_deref_mut() {
             let refused = outcome.err().map(|reason| (reason.code(), reason.to_string()));
-            trace.push(Finding { title: check.title(), refused });
+            let names_values = check == Check::HomeCommunity;
+            let title = check.title();
+            trace.push(Finding { title, refused, trust: true, names_values });
         }
     }
 

@@ -18,6 +18,10 @@ pub struct Finding {
     pub title: &'static str,
     /// Code and sentence of a refusal.
     pub refused: Option<(&'static str, String)>,
+    /// Whether it is a check of signature or assertion, whose codes stand in tables of their own.
+    pub trust: bool,
+    /// Whether the sentence may quote an attribute of the assertion or the body.
+    pub names_values: bool,
 }
 
 /// What would become of a message.
@@ -53,6 +57,7 @@ pub fn rehearse(
         replay: None,
         metrics: None,
         crowded: None,
+        let_through: false,
         trace: Some(&mut findings),
     };
     let admitted = match transaction {

@@ -2,7 +2,13 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::sha::sha256;
+use openssl::x509::X509Ref;
+
 use super::authorities::Authorities;
+use super::certificates::subject_line;
 use super::demands::Demands;
 use crate::dsig;
 use crate::ids::HomeCommunityId;
@@ -78,6 +84,19 @@ pub struct Peer {
     pub address: IpAddr,
     /// The certificate's subject, for audit.
     pub subject: String,
+}
+
+impl Peer {
+    /// The client that showed this certificate.
+    pub fn of(certificate: &X509Ref, address: IpAddr) -> Result<Self, ErrorStack> {
+        let digest = certificate.digest(MessageDigest::sha256())?;
+        Ok(Self {
+            fingerprint: <[u8; 32]>::try_from(&*digest).unwrap_or_default(),
+            key_fingerprint: sha256(&certificate.public_key()?.public_key_to_der()?),
+            address,
+            subject: subject_line(certificate.subject_name()),
+        })
+    }
 }
 
 /// The settings, ready to be asked.

@@ -3,8 +3,6 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
-use openssl::sha::sha256;
 use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslRef};
 use openssl::x509::{X509, X509VerifyResult};
 use tokio::io::BufWriter;
@@ -129,12 +127,7 @@ fn said_hello(ssl: &SslRef) -> bool {
 fn peer(ssl: &SslRef, address: SocketAddr) -> Result<Peer, Failed> {
     let certificate =
         ssl.peer_certificate().ok_or_else(|| Failed::refused("no client certificate"))?;
-    let digest = certificate.digest(MessageDigest::sha256())?;
-    let fingerprint = <[u8; 32]>::try_from(&*digest)
-        .map_err(|_| Failed::refused("unreadable client certificate"))?;
-    let key_fingerprint = sha256(&certificate.public_key()?.public_key_to_der()?);
-    let subject = subject_line(certificate.subject_name());
-    Ok(Peer { fingerprint, key_fingerprint, address: address.ip(), subject })
+    Ok(Peer::of(&certificate, address.ip())?)
 }
 
 /// OpenSSL's reasons without its file names and lines.

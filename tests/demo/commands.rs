@@ -89,7 +89,7 @@ fn check_names_key_line_and_what_to_do() {
             issuer,
             "certificates = [\"glassgate.toml\"",
             "[\"glassgate.toml\"",
-            "`partner[0].issuer[0].certificates`: glassgate.toml holds no certificate; name",
+            "`issuer[0].certificates`: glassgate.toml holds no certificate; name",
         ),
         ("[\"TREAT\", \"BTG\"]", "[\"TREET\"]", "TREET", "`TREET` is no code of HL7 ActReason"),
         ("= \"urn:oid:2.999.1\"", "= \"2.999.x\"", "2.999.x", "`community.home_community_id`: "),
@@ -115,7 +115,7 @@ fn check_tells_all_problems_at_once_and_what_is_unwise() {
     assert!(missing.contains("/nowhere/glassgate.toml: No such file"), "{missing}");
 
     let tls = played().config.split("transport = \"tls\"").nth(1).unwrap();
-    let tls = tls.split("[[partner]]").next().unwrap();
+    let tls = tls.split("[[issuer]]").next().unwrap();
     let udp = "transport = \"udp\"\nhost = \"127.0.0.1\"\nport = 514\n\n";
     let (_directory, config) = configured(&[(&format!("transport = \"tls\"{tls}"), udp)]);
     let run = check(&config);

@@ -13,6 +13,7 @@ mod loaded;
 #[path = "../mutual/mod.rs"]
 mod mutual;
 mod packaging;
+mod partners;
 mod purposes;
 mod record;
 mod resource_id;

@@ -45,6 +45,9 @@ pub struct Settings {
 /// A day: long enough to mend a broken download, short enough to matter.
 pub const DEFAULT_CRL_GRACE: Duration = Duration::from_secs(24 * 3600);
 
+/// Certificates between one and its root.
+const INTERMEDIATES: i32 = 4;
+
 /// RSA keys below this are refused (NIST SP 800-131A: 112 bits of security).
 pub const DEFAULT_RSA_BITS: u32 = 2048;
 
@@ -172,6 +175,7 @@ impl Authority {
         rules.set_flags(X509VerifyFlags::NO_CHECK_TIME | X509VerifyFlags::PARTIAL_CHAIN)?;
         // 112 bits of security for every key and signature of the chain: no SHA-1, no short keys
         rules.set_auth_level(2);
+        rules.set_depth(INTERMEDIATES);
         rules.set_purpose(match settings.purpose {
             Usage::Signing => X509PurposeId::ANY,
             Usage::TlsClient => X509PurposeId::SSL_CLIENT,

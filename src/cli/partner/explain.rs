@@ -1,0 +1,210 @@
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use openssl::x509::X509;
+
+use super::captured::Captured;
+use super::mend;
+use crate::audit::{Endpoint, Event, Explained, Journal};
+use crate::cli::{ConfigFile, Failed, operator, read, say};
+use crate::clock::{Clock, SystemClock, SystemRandom, Timestamp};
+use crate::config::Config;
+use crate::gateway::{self, Arrival, Finding, Rehearsal, Transaction};
+use crate::ids::Coded;
+use crate::policy::{Access, BreakGlass};
+use crate::principal::Claims;
+use crate::saml::{Assertion, Peer};
+use crate::soap::Message;
+use crate::xml::{self, Bounds, ns};
+
+/// Explains, check by check, what would become of a captured SOAP message; the exit code is 1 if it would be refused.
+///
+/// The message is an envelope, an MTOM multipart, or a whole HTTP request, as a proxy or a log kept it. The checks are
+/// those of the running gateway; nothing is answered, remembered or released. What the assertion says stays masked
+/// unless --show asks for it. Either way the audit journal has a record of it.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The captured message.
+    #[arg(value_name = "FILE")]
+    message: PathBuf,
+    /// The TLS client certificate that it came with, PEM; by default that of the partner that may bring its issuer.
+    #[arg(long, value_name = "CERT")]
+    client: Option<PathBuf>,
+    /// When it came, as 2026-11-22T12:00:00Z; by default now.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// The transaction; by default that of the request's path, or of its wsa:Action.
+    #[arg(long, value_enum)]
+    transaction: Option<Kind>,
+    /// Show what the assertion says of user and patient.
+    #[arg(long)]
+    show: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// ITI-38.
+    Query,
+    /// ITI-39.
+    Retrieve,
+}
+
+pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
+    let config = read(&options.file.config)?;
+    let bytes = fs::read(&options.message)
+        .map_err(|error| format!("cannot read {}: {error}", options.message.display()))?;
+    let mut captured = Captured::read(&bytes);
+    match options.transaction {
+        Some(Kind::Query) => captured.transaction = Transaction::Query,
+        Some(Kind::Retrieve) => captured.transaction = Transaction::Retrieve,
+        None => {}
+    }
+    let at = match &options.at {
+        Some(text) => {
+            Timestamp::parse(text).ok_or("--at is a time such as 2026-11-22T12:00:00Z")?
+        }
+        None => SystemClock.now(),
+    };
+    let claims = claims(&captured);
+    let (peer, guessed) = options.peer(&config, claims.as_ref())?;
+    let Captured { transaction, content_type, body } = captured;
+    let arrival = Arrival { peer, content_type, body };
+    let endpoint =
+        Endpoint { uri: config.gateway.public_url.clone(), host: config.gateway.host.clone() };
+    let journal = Journal::open(config.journal, &SystemRandom)?;
+    let rehearsal = gateway::rehearse(&config.gateway, config.terms, transaction, &arrival, at);
+
+    // on record before anything is shown
+    let event = Event::message_explained(&Explained {
+        at: SystemClock.now(),
+        endpoint,
+        operator: operator(),
+        file: options.message.display().to_string(),
+        shown: options.show,
+        verdict: verdict(&rehearsal),
+    });
+    let _receipt = journal.record_blocking(SystemClock.now(), &[event])?;
+
+    if let Some(partner) = guessed {
+        say(&format!("--client is not given: judged as sent by {partner}\n"));
+    }
+    say(&format!("{} at {at}\n", transaction.name()));
+    rehearsal.findings.iter().for_each(|finding| tell(finding, options.show));
+    if let Some(claims) = claims {
+        say_of(&claims, rehearsal.access.as_ref(), options.show);
+    }
+    say(&format!("\n{}", verdict(&rehearsal)));
+    Ok(if rehearsal.access.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Options {
+    /// Who sent it: by certificate, or as the one partner that may bring the claimed issuer.
+    fn peer(
+        &self,
+        config: &Config,
+        claims: Option<&Claims>,
+    ) -> Result<(Peer, Option<String>), Failed> {
+        let address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        if let Some(path) = &self.client {
+            let certificate = X509::from_pem(&fs::read(path)?)
+                .map_err(|_| format!("{} holds no certificate", path.display()))?;
+            return Ok((Peer::of(&certificate, address)?, None));
+        }
+        let issuer = claims.map(|claims| claims.issuer.as_str()).unwrap_or_default();
+        let partners = &config.terms.trust.settings().partners;
+        let mut fitting =
+            partners.iter().filter(|partner| partner.issuers.iter().any(|one| one == issuer));
+        match (fitting.next(), fitting.next()) {
+            (Some(partner), None) => {
+                let fingerprint = partner.tls_fingerprints.first().copied().unwrap_or_default();
+                // its key is not known: who holds a key as TLS client is asked for with --client
+                let (key_fingerprint, subject) = ([0; 32], String::new());
+                let peer = Peer { fingerprint, key_fingerprint, address, subject };
+                Ok((peer, Some(partner.name.clone())))
+            }
+            _ => Err("name the TLS client certificate that it came with, --client: \
+                      not exactly one partner may bring its issuer"
+                .into()),
+        }
+    }
+}
+
+/// What the assertion of a message says, whether or not it is to be believed.
+fn claims(captured: &Captured) -> Option<Claims> {
+    let message = Message::unpack(captured.content_type.as_deref(), captured.body.clone()).ok()?;
+    let document = xml::parse(message.xml(), Bounds::REQUEST).ok()?;
+    let mut nodes = document.root().descendants();
+    let assertion = nodes.find(|node| node.has_tag_name((ns::SAML, "Assertion")))?;
+    Some(Assertion::read(assertion).ok()?.claims().clone())
+}
+
+/// One check, and how to mend what failed.
+fn tell(finding: &Finding, show: bool) {
+    let Some((code, reason)) = &finding.refused else {
+        say(&format!("ok       {}", finding.title));
+        return;
+    };
+    let (meaning, what) = mend::of(code, finding.trust).unwrap_or_default();
+    // what attributes say stands in the sentence of these alone
+    let sentence = if finding.names_values && !show { meaning } else { reason };
+    say(&format!("REFUSED  {}: {sentence} ({code})", finding.title));
+    if !what.is_empty() {
+        say(&format!("         to mend it: {what}"));
+    }
+}
+
+/// What would become of it, in one line.
+fn verdict(rehearsal: &Rehearsal) -> String {
+    let partner = rehearsal.partner.as_deref().unwrap_or("nobody known");
+    let refused = rehearsal.findings.iter().find_map(|finding| finding.refused.as_ref());
+    match (&rehearsal.access, refused) {
+        (Some(_), _) => format!("would be admitted, from {partner}"),
+        (None, Some((code, _))) => format!("would be refused, from {partner}: {code}"),
+        (None, None) => format!("would be refused, from {partner}"),
+    }
+}
+
+fn say_of(claims: &Claims, access: Option<&Access>, show: bool) {
+    let believed = if access.is_some() { "verified" } else { "UNVERIFIED" };
+    say(&format!("\nThe assertion says ({believed}):"));
+    let codes = |codes: &[Coded]| -> Vec<String> {
+        codes.iter().map(|code| format!("{}@{}", code.code, code.system)).collect()
+    };
+    let one = |value: &Option<String>| value.iter().cloned().collect::<Vec<_>>();
+    let home = claims.home_community.iter().map(ToString::to_string).collect();
+    let patients = claims.patients.iter().map(ToString::to_string).collect();
+    let purposes = [codes(&claims.purposes.coded), claims.purposes.plain.clone()].concat();
+    say(&format!("  issuer          {}", claims.issuer));
+    for (name, values) in [
+        ("subject", vec![claims.subject.clone()]),
+        ("name", one(&claims.name)),
+        ("purposes", purposes),
+        ("roles", codes(&claims.roles)),
+        ("patients", patients),
+        ("home community", home),
+        ("organization", one(&claims.organization)),
+        ("organizations", claims.organization_ids.clone()),
+        ("provider ids", claims.provider_ids.clone()),
+        ("authn context", one(&claims.authn_context)),
+    ] {
+        let shown = match (values.len(), show) {
+            (0, _) => "-".to_owned(),
+            (_, true) => values.join(" "),
+            (1, false) => "***".to_owned(),
+            (count, false) => format!("*** ({count} values)"),
+        };
+        say(&format!("  {name:15} {shown}"));
+    }
+    let break_glass = match access.map(Access::break_glass) {
+        None => return,
+        Some(BreakGlass::NotDeclared) => "not declared",
+        Some(BreakGlass::Honoured(_)) => "declared, and honoured",
+        Some(BreakGlass::NotHonoured(why)) => why.reason(),
+    };
+    say(&format!("  {:15} {break_glass}", "break-glass"));
+}

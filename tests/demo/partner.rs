@@ -1,0 +1,230 @@
+//! `glassgate partner`, as an operator uses it.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use glassgate::demo::world::RIVERSIDE;
+
+use crate::program::{Run, configured, glassgate, played, run};
+
+fn partner(command: &str, config: &Path, arguments: &[&str]) -> Run {
+    let mut program = glassgate(["partner", command, "--config"]);
+    Run::of(program.arg(config).args(arguments).output().unwrap())
+}
+
+/// The same with somebody who types.
+fn typed(config: &Path, arguments: &[&str], lines: &str) -> Run {
+    let mut program = glassgate(["partner", "add", "--config"]);
+    program.arg(config).args(arguments);
+    program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = program.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    Run::of(child.wait_with_output().unwrap())
+}
+
+/// A captured ITI-38 request of Riverside.
+fn captured(folder: &Path, purpose: &str, audience: &str) -> String {
+    let mut assert = glassgate(["assert", "--resource-id", "P-1001^^^&2.999.1.3&ISO", "--demo"]);
+    assert.arg(&played().world).args(["--purpose", purpose, "--audience", audience]);
+    let assertion = Run::of(assert.output().unwrap()).succeeds();
+    let body = glassgate::client::Query::find_documents("P-1001^^^&2.999.1.3&ISO").body();
+    let ask = glassgate::client::Ask {
+        assertion: assertion.trim().to_owned(),
+        message_id: "8bb1ef3c-4a86-4a2d-9a0c-6f0e3c1d2b11".to_owned(),
+        to: None,
+    };
+    let action = glassgate::soap::action::QUERY;
+    let path = folder.join("captured.xml");
+    fs::write(&path, ask.envelope(action, "https://gateway.example/xca/query", &body)).unwrap();
+    path.display().to_string()
+}
+
+/// Settings that know the demo's own keys, with a journal of their own.
+fn settings(folder: &Path) -> std::path::PathBuf {
+    let world = fs::canonicalize(&played().world).unwrap();
+    let text = played().config.replace("\"pki/", &format!("\"{}/pki/", world.display()));
+    let path = folder.join("glassgate.toml");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn a_message_that_is_admitted_is_explained_and_nothing_of_it_shown_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, message) =
+        (settings(folder.path()), captured(folder.path(), "TREAT", "urn:oid:2.999.1"));
+    let told = partner("test", &config, &[&message]).succeeds();
+    for line in [
+        "judged as sent by riverside",
+        "ok       signature",
+        "ok       audience",
+        "ok       purpose of use",
+        "ok       body",
+        "The assertion says (verified):",
+        "subject         ***",
+        "would be admitted, from riverside",
+    ] {
+        assert!(told.contains(line), "{line} is not in {told}");
+    }
+    assert!(!told.contains("user-7") && !told.contains("P-1001") && !told.contains("TREAT@"));
+    let shown = partner("test", &config, &[&message, "--show"]).succeeds();
+    assert!(shown.contains("subject         user-7") && shown.contains("P-1001^^^&2.999.1.3&ISO"));
+
+    // each look is on record, and nothing else is: no replay, no store
+    let journal = rusqlite::Connection::open(folder.path().join("audit/journal.db")).unwrap();
+    let mut records = journal.prepare("SELECT CAST(message AS TEXT) FROM record").unwrap();
+    let records: Vec<String> =
+        records.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(records.len(), 2);
+    for (record, values) in records.iter().zip(["masked", "shown"]) {
+        assert!(record.contains("csd-code=\"110132\""), "{record}");
+        let told = format!("would be admitted, from riverside; values {values}");
+        assert!(record.contains(&told), "{record}");
+        assert!(!record.contains("user-7"), "{record}");
+    }
+    let mut left: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["audit", "captured.xml", "glassgate.toml"]);
+    let audit = fs::read_dir(folder.path().join("audit")).unwrap();
+    assert!(audit.flatten().all(|e| !e.file_name().to_string_lossy().contains("replay")));
+}
+
+#[test]
+fn a_message_that_is_refused_is_told_every_rule_it_breaks_and_how_to_mend_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, message) = (settings(folder.path()), captured(folder.path(), "TREAT", "urn:x"));
+    let told = partner("test", &config, &[&message, "--at", "2026-01-01T00:00:00Z"]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    for line in [
+        "ok       signature",
+        "REFUSED  IssueInstant: issued at",
+        "(not-yet-valid)",
+        "REFUSED  audience: meant for another audience: urn:x (audience)",
+        "to mend it: the issuer names us, or the partner's `audiences` get what it writes",
+        "ok       homeCommunityId",
+        "The assertion says (UNVERIFIED):",
+        "would be refused, from riverside: issued-in-future",
+    ] {
+        assert!(told.stdout.contains(line), "{line} is not in {}", told.stdout);
+    }
+    assert!(!told.stdout.contains("purpose of use"), "what was not reached is not told");
+
+    // who sent it counts, as in the gateway
+    let message = captured(folder.path(), "TREAT", "urn:oid:2.999.1");
+    let client = played().world.join("pki/partners/hilltop/tls.crt");
+    let told = partner("test", &config, &[&message, "--client", client.to_str().unwrap()]);
+    assert_eq!(told.code, Some(1));
+    assert!(told.stdout.contains("(issuer-not-listed)"), "{}", told.stdout);
+    // a purpose is an attribute's value: it is named on demand alone
+    let message = captured(folder.path(), "HRESCH", "urn:oid:2.999.1");
+    let told = partner("test", &config, &[&message]);
+    assert!(told.stdout.contains("(outside-agreement)"), "{}", told.stdout);
+    assert!(!told.stdout.contains("HRESCH"), "{}", told.stdout);
+    let told = partner("test", &config, &[&message, "--show"]);
+    assert!(told.stdout.contains("purpose of use HRESCH is outside"), "{}", told.stdout);
+    let nothing = folder.path().join("nothing");
+    fs::write(&nothing, "").unwrap();
+    let told = partner("test", &config, &[nothing.to_str().unwrap()]).fails();
+    assert!(told.contains("name the TLS client certificate"), "{told}");
+}
+
+#[test]
+fn partners_are_listed_and_shown() {
+    let (_directory, config) = configured(&[]);
+    let listed = partner("list", &config, &[]).succeeds();
+    let lines: Vec<_> = listed.lines().map(|l| l.split_whitespace().collect::<Vec<_>>()).collect();
+    assert_eq!(lines[1][..3], ["riverside", "urn:oid:2.999.2", RIVERSIDE.issuer]);
+    assert_eq!(lines[2].last(), Some(&"break-glass"));
+    let json = partner("list", &config, &["--json"]).succeeds();
+    let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(first["purposes"], serde_json::json!(["TREAT", "BTG"]));
+    let shown = partner("show", &config, &["hilltop"]).succeeds();
+    for text in [
+        "resource_id = \"compare\"",
+        "name = \"https://sts.hilltop.example\"",
+        "tls_certificates pki/partners/hilltop/tls.crt",
+        "CN=sts-ec.hilltop.example",
+        "SHA-256 ",
+    ] {
+        assert!(shown.contains(text), "{text} is not in {shown}");
+    }
+    assert!(!shown.contains("riverside"), "{shown}");
+    let told = partner("show", &config, &["nobody"]).fails();
+    assert!(told.contains("there are: riverside, hilltop"), "{told}");
+}
+
+#[test]
+fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
+    let (directory, config) = configured(&[]);
+    let before = fs::read_to_string(&config).unwrap();
+    fs::copy(
+        directory.path().join("pki/stranger/tls.crt"),
+        directory.path().join("pki/lakeview.crt"),
+    )
+    .unwrap();
+    let flags =
+        ["--name", "lakeview", "--home", "2.999.7", "--issuer", "https://sts.lakeview.example"];
+    // what is missing is asked for, and asked again where it cannot be read
+    let lines = "atlantis\nnone\npki/gone.crt\npki/lakeview.crt\npki/stranger/saml.crt\nmaybe\ntreatment\nTREAT; BTG\n309343006\n";
+    let declined = typed(&config, &flags, &format!("{lines}n\n"));
+    assert_eq!(declined.code, Some(1), "{declined:?}");
+    for asked in ["`atlantis` is no network", "cannot find pki/gone.crt", "`maybe` is neither"] {
+        assert!(declined.stderr.contains(asked), "{asked} is not in {}", declined.stderr);
+    }
+    assert_eq!(fs::read_to_string(&config).unwrap(), before);
+    let added = typed(&config, &flags, &format!("{lines}y\n")).succeeds();
+    assert!(added.contains("home_community_ids = [\"urn:oid:2.999.7\"]"), "{added}");
+    let after = fs::read_to_string(&config).unwrap();
+    assert!(after.starts_with(&before), "what was there stays");
+    assert!(partner("list", &config, &[]).succeeds().contains("lakeview"));
+
+    // taken names, and keys that are another's, are refused and leave all as it is
+    let told = typed(&config, &flags, "").fails();
+    assert!(told.contains("--name: `lakeview` is taken"), "{told}");
+    let stolen = [
+        "--name",
+        "thief",
+        "--home",
+        "2.999.8",
+        "--issuer",
+        RIVERSIDE.issuer,
+        "--profile",
+        "norway",
+        "--tls-certificate",
+        "pki/partners/riverside/tls.crt",
+        "--yes",
+    ];
+    let told = typed(&config, &stolen, "").fails();
+    assert!(told.contains("a certificate is `riverside`'s too"), "{told}");
+    assert_eq!(fs::read_to_string(&config).unwrap(), after);
+    // by flags alone, of a network, with an issuer by CA
+    let whole = [
+        "--name",
+        "us-partner",
+        "--home",
+        "2.999.9",
+        "--profile",
+        "us",
+        "--tls-certificate",
+        "pki/stranger/saml.crt",
+        "--issuer",
+        "https://sts.us.example",
+        "--issuer-root",
+        "pki/ca.crt",
+        "--issuer-subject",
+        "CN=sts.us.example, O=us",
+        "--yes",
+    ];
+    typed(&config, &whole, "").succeeds();
+    let shown = partner("show", &config, &["us-partner"]).succeeds();
+    assert!(shown.contains("trust = \"ca\"") && shown.contains("2.16.840.1.113883.3.18.7.1"));
+    let left = fs::read_dir(directory.path()).unwrap();
+    assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().ends_with(".new")));
+    let checked = run(["check".as_ref(), "--config".as_ref(), config.as_os_str()]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+}
