@@ -1,0 +1,301 @@
+//! Profiles of national networks, each tried with messages of that shape: the foreign ones with a key of ours, as
+//! their issuers' keys are not to be had.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use glassgate::client::{Ask, Query};
+use glassgate::clock::Timestamp;
+use glassgate::config;
+use glassgate::demo::pki;
+use glassgate::dsig::{SigningKey, sign};
+use glassgate::gateway::{Arrival, Rehearsal, ResourceId, Transaction, rehearse};
+use glassgate::policy::BreakGlass;
+use glassgate::saml::Peer;
+use glassgate::soap::{SIMPLE_CONTENT_TYPE, action};
+use openssl::hash::MessageDigest;
+use openssl::x509::X509;
+use tempfile::TempDir;
+
+/// A gateway's settings with one partner of a network.
+struct Network {
+    directory: TempDir,
+}
+
+impl Network {
+    /// `keys` says how the issuer is trusted, `partner` what the profile does not know.
+    fn new(home: &str, profile: &str, issuer: &str, keys: &str, partner: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("certs");
+        pki::copy(&certs, &directory.path().join("pki")).unwrap();
+        let toml = format!(
+            r#"
+[community]
+name = "Lakeside"
+home_community_id = "{home}"
+repository_id = "2.999.1.2"
+patient_authority = "2.999.1.3"
+[server]
+listen = "127.0.0.1:8443"
+certificate = "pki/gateway/tls.crt"
+key = "pki/gateway/tls.key"
+client_ca = "pki/ca.crt"
+[repository]
+directory = "store"
+[audit]
+journal = "journal.db"
+source_id = "lakeside"
+[[issuer]]
+name = "{issuer}"
+{keys}
+[[partner]]
+name = "partner"
+profile = "{profile}"
+tls_certificates = ["pki/partners/riverside/tls.crt"]
+issuers = ["{issuer}"]
+{partner}
+"#
+        );
+        fs::write(directory.path().join("glassgate.toml"), toml).unwrap();
+        Self { directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn config(&self) -> config::Config {
+        config::read(&self.path("glassgate.toml")).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    /// What would become of an ITI-38 message at that moment.
+    fn judge(&self, message: &str, at: &str) -> Rehearsal {
+        let config = self.config();
+        let certificate = fs::read(self.path("pki/partners/riverside/tls.crt")).unwrap();
+        let digest = X509::from_pem(&certificate).unwrap().digest(MessageDigest::sha256()).unwrap();
+        let peer = Peer {
+            fingerprint: <[u8; 32]>::try_from(&*digest).unwrap(),
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            subject: String::new(),
+        };
+        let content_type = Some(SIMPLE_CONTENT_TYPE.to_owned());
+        let arrival = Arrival { peer, content_type, body: message.to_owned().into() };
+        let at = Timestamp::parse(at).unwrap();
+        rehearse(&config.gateway, config.terms, Transaction::Query, &arrival, at)
+    }
+
+    /// The codes of what is refused.
+    fn refusals(&self, message: &str, at: &str) -> Vec<&'static str> {
+        let findings = self.judge(message, at).findings;
+        findings.iter().filter_map(|one| Some(one.refused.as_ref()?.0)).collect()
+    }
+
+    /// The assertion signed with a key of the PKI.
+    fn signed(&self, assertion: &str, key: &str) -> String {
+        let read = |kind: &str| fs::read(self.path(&format!("pki/{key}.{kind}"))).unwrap();
+        let key = SigningKey::from_pem(&read("key"), &read("crt")).unwrap();
+        let (_, id) = assertion.split_once(" ID=\"").unwrap();
+        sign(assertion, id.split('"').next().unwrap(), &key).unwrap()
+    }
+}
+
+fn foreign(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/foreign");
+    fs::read_to_string(folder.join(name)).unwrap()
+}
+
+/// The assertion of a message, without the signature that indentation broke.
+fn assertion(text: &str) -> (String, String) {
+    let prefix =
+        ["saml", "saml2"].into_iter().find(|p| text.contains(&format!("</{p}:Assertion>")));
+    let prefix = prefix.unwrap();
+    let close = format!("</{prefix}:Assertion>");
+    let start = text.find(&format!("<{prefix}:Assertion")).unwrap();
+    let whole = &text[start..text.find(&close).unwrap() + close.len()];
+    let at = whole.find("Signature ").map(|at| whole[..at].rfind('<').unwrap()).unwrap();
+    let end = whole.rfind("Signature>").unwrap() + "Signature>".len();
+    (whole.to_owned(), format!("{}{}", &whole[..at], &whole[end..]))
+}
+
+/// A query of ours around an assertion.
+fn query(assertion: String, patient: &str) -> String {
+    let message_id = "8bb1ef3c-4a86-4a2d-9a0c-6f0e3c1d2b11".to_owned();
+    let ask = Ask { assertion, message_id, to: None };
+    let body = Query::find_documents(patient).body();
+    ask.envelope(action::QUERY, "https://127.0.0.1:8443/xca/query", &body)
+}
+
+const PINNED: &str = "trust = \"pinned\"\ncertificates = [\"pki/partners/riverside/saml.crt\"]";
+
+#[test]
+fn norway_s_messages_are_admitted_as_they_are_sent() {
+    for (file, issuer, at, purpose) in [
+        (
+            "no-iti38-iti40-request-kj.xml",
+            "https://helseid-xdssaml.test.nhn.no",
+            "2025-07-31T19:00:00Z",
+            "TREAT",
+        ),
+        ("no-iti38-iti40-request-hn.xml", "sikkerhet.helsenorge.no", "2025-08-29T09:50:00Z", "13"),
+    ] {
+        let message = foreign(&format!("saml-norway/{file}"));
+        let (whole, unsigned) = assertion(&message);
+        let issuer = if whole.contains(&format!(">{issuer}<")) {
+            issuer.to_owned()
+        } else {
+            whole
+                .split_once("Issuer")
+                .unwrap()
+                .1
+                .split_once('>')
+                .unwrap()
+                .1
+                .split('<')
+                .next()
+                .unwrap()
+                .to_owned()
+        };
+        let partner = "home_community_ids = [\"2.16.578.1.12.4.1.7.1.1\"]";
+        let network = Network::new(HOME_OF_NORWAY, "norway", &issuer, PINNED, partner);
+        let signed =
+            |text: &str| message.replace(&whole, &network.signed(text, "partners/riverside/saml"));
+        let judged = network.judge(&signed(&unsigned), at);
+        let access = judged.access.unwrap_or_else(|| panic!("{file}: {:?}", judged.findings));
+        assert_eq!(access.purposes_stated()[0].code, purpose, "{file}");
+        assert_eq!(access.break_glass(), &BreakGlass::NotDeclared, "{file}");
+        // a purpose in a vocabulary that Norway does not use
+        let nhin = unsigned
+            .replace("2.16.840.1.113883.1.11.20448", "2.16.840.1.113883.3.18.7.1")
+            .replace("1.0.14265.1", "2.16.840.1.113883.3.18.7.1")
+            .replace("code=\"TREAT\"", "code=\"TREATMENT\"")
+            .replace("code=\"13\"", "code=\"TREATMENT\"");
+        assert_ne!(nhin, unsigned);
+        assert_eq!(network.refusals(&signed(&nhin), at), ["code-system"], "{file}");
+    }
+}
+
+const HOME_OF_NORWAY: &str = "2.16.578.1.12.4.1.7.1.1";
+
+#[test]
+fn in_norway_etreat_is_treatment() {
+    let message = foreign("saml-norway/no-iti38-iti40-request-kj.xml");
+    let (whole, unsigned) = assertion(&message);
+    let partner = "home_community_ids = [\"2.16.578.1.12.4.1.7.1.1\"]";
+    let issuer = "https://helseid-xdssaml.test.nhn.no";
+    let network = Network::new(HOME_OF_NORWAY, "norway", issuer, PINNED, partner);
+    let etreat = unsigned.replace("code=\"TREAT\"", "code=\"ETREAT\"");
+    let signed = message.replace(&whole, &network.signed(&etreat, "partners/riverside/saml"));
+    let access = network.judge(&signed, "2025-07-31T19:00:00Z").access.unwrap();
+    assert_eq!(access.break_glass(), &BreakGlass::NotDeclared);
+}
+
+#[test]
+fn switzerland_s_assertions_are_admitted_as_they_are_issued() {
+    let (whole, unsigned) = assertion(&foreign("saml-swiss/ch-ITI-18_request_raw.xml"));
+    let issuer = whole.split_once("Issuer").unwrap().1.split_once('>').unwrap().1;
+    let issuer = issuer.split('<').next().unwrap();
+    let partner = "home_community_ids = [\"1.3.6.1.4.1.21367.2017.2.6.19\"]";
+    let network = Network::new("2.999.1", "switzerland", issuer, PINNED, partner);
+    let patient = "761337610410098484^^^&2.16.756.5.30.1.127.3.10.3&ISO";
+    let message = |text: &str| query(network.signed(text, "partners/riverside/saml"), patient);
+    let at = "2020-09-22T11:20:00Z";
+    let judged = network.judge(&message(&unsigned), at);
+    let access = judged.access.unwrap_or_else(|| panic!("{:?}", judged.findings));
+    // EMER is break-glass, and a health professional may
+    assert!(matches!(access.break_glass(), BreakGlass::Honoured(_)));
+    assert_eq!(access.principal().claims().patients[0].to_string(), patient);
+    assert_eq!(network.config().terms.manners["partner"].resource_id, ResourceId::Require);
+    let normal = unsigned.replace("code=\"EMER\"", "code=\"NORM\"");
+    let access = network.judge(&message(&normal), at).access.unwrap();
+    assert_eq!(access.break_glass(), &BreakGlass::NotDeclared);
+    let representative = unsigned.replace("code=\"HCP\"", "code=\"REP\"");
+    let access = network.judge(&message(&representative), at).access.unwrap();
+    assert!(matches!(access.break_glass(), BreakGlass::NotHonoured(_)));
+    for (from, to, code) in [
+        ("code=\"EMER\"", "code=\"AUTO\"", "unknown-purpose"),
+        ("token-audience:all-communities", "token-audience:one-community", "audience"),
+    ] {
+        assert!(unsigned.contains(from), "{from}");
+        assert_eq!(network.refusals(&message(&unsigned.replace(from, to)), at), [code]);
+    }
+}
+
+/// As Carequality's and eHealth Exchange's gateways write it; bearer stands for holder-of-key.
+const US: &str = "<saml2:Assertion xmlns:saml2=\"urn:oasis:names:tc:SAML:2.0:assertion\" ID=\"_us1\" \
+IssueInstant=\"2026-11-22T12:00:00.000Z\" Version=\"2.0\"><saml2:Issuer \
+Format=\"urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress\">admin@sts.riverside.example</saml2:Issuer>\
+<saml2:Subject><saml2:NameID Format=\"urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName\">\
+CN=Dr. Lake,O=Riverside</saml2:NameID><saml2:SubjectConfirmation \
+Method=\"urn:oasis:names:tc:SAML:2.0:cm:bearer\"/></saml2:Subject>\
+<saml2:Conditions NotBefore=\"2026-11-22T11:59:55Z\" NotOnOrAfter=\"2026-11-22T12:05:00Z\">\
+<saml2:AudienceRestriction><saml2:Audience>https://127.0.0.1:8443/xca/query</saml2:Audience>\
+</saml2:AudienceRestriction></saml2:Conditions>\
+<saml2:AuthnStatement AuthnInstant=\"2026-11-22T12:00:00Z\"><saml2:AuthnContext><saml2:AuthnContextClassRef>\
+urn:oasis:names:tc:SAML:2.0:ac:classes:X509</saml2:AuthnContextClassRef></saml2:AuthnContext></saml2:AuthnStatement>\
+<saml2:AttributeStatement><saml2:Attribute Name=\"urn:oasis:names:tc:xspa:1.0:subject:subject-id\">\
+<saml2:AttributeValue>Dr. Lake</saml2:AttributeValue></saml2:Attribute>\
+<saml2:Attribute Name=\"urn:nhin:names:saml:homeCommunityId\"><saml2:AttributeValue>2.999.2</saml2:AttributeValue>\
+</saml2:Attribute><saml2:Attribute Name=\"urn:oasis:names:tc:xacml:2.0:subject:role\"><saml2:AttributeValue>\
+<hl7:Role xmlns:hl7=\"urn:hl7-org:v3\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"hl7:CE\" \
+code=\"106331006\" codeSystem=\"2.16.840.1.113883.6.96\" codeSystemName=\"SNOMED_CT\"/></saml2:AttributeValue>\
+</saml2:Attribute><saml2:Attribute Name=\"urn:oasis:names:tc:xspa:1.0:subject:purposeofuse\"><saml2:AttributeValue>\
+<hl7:PurposeOfUse xmlns:hl7=\"urn:hl7-org:v3\" code=\"TREATMENT\" codeSystem=\"2.16.840.1.113883.3.18.7.1\" \
+codeSystemName=\"nhin-purpose\" displayName=\"Treatment\"/></saml2:AttributeValue></saml2:Attribute>\
+</saml2:AttributeStatement></saml2:Assertion>";
+
+#[test]
+fn the_united_states_purposes_come_with_a_certificate_of_the_network() {
+    let keys = "trust = \"ca\"\nroots = [\"pki/ca.crt\"]\n\
+                subjects = [\"CN=sts.riverside.example, O=riverside\"]";
+    let network = Network::new(
+        "2.999.1",
+        "us",
+        "admin@sts.riverside.example",
+        keys,
+        "home_community_ids = [\"urn:oid:2.999.2\"]",
+    );
+    let at = "2026-11-22T12:01:00Z";
+    let message = |text: &str, key: &str| query(network.signed(text, key), "P-1^^^&2.999.1.3&ISO");
+    let ours = "partners/riverside/saml";
+    let rce = "codeSystem=\"2.16.840.1.113883.3.7204.1.5.2.1\"";
+    let nhin = "codeSystem=\"2.16.840.1.113883.3.18.7.1\"";
+    for (code, system) in
+        [("TREATMENT", nhin), ("EMERGENCY", nhin), ("T-TREAT", rce), ("T-TRTMNT", rce)]
+    {
+        let text =
+            US.replace("code=\"TREATMENT\"", &format!("code=\"{code}\"")).replace(nhin, system);
+        let judged = network.judge(&message(&text, ours), at);
+        let access = judged.access.unwrap_or_else(|| panic!("{code}: {:?}", judged.findings));
+        assert_eq!(access.break_glass(), &BreakGlass::NotDeclared, "{code}");
+    }
+    let refused = |text: &str, key: &str| network.refusals(&message(text, key), at);
+    assert_eq!(refused(US, "partners/hilltop/saml"), ["certificate-name"]);
+    assert_eq!(refused(US, "stranger/saml"), ["certificate-name"]);
+    let swiss = US.replace("2.16.840.1.113883.3.18.7.1", "2.16.756.5.30.1.127.3.10.5");
+    let swiss = swiss.replace("\"TREATMENT\"", "\"NORM\"");
+    assert_eq!(refused(&swiss, ours), ["code-system"]);
+    let payment = US.replace("\"TREATMENT\"", "\"PAYMENT\"");
+    assert_eq!(refused(&payment, ours), ["outside-agreement"]);
+}
+
+#[test]
+fn what_a_partner_writes_goes_before_its_profile() {
+    let partner =
+        "home_community_ids = [\"2.999.2\"]\netreat = \"break-glass\"\npurposes = [\"HPAYMT\"]";
+    let network = Network::new("2.999.1", "norway", "urn:sts", PINNED, partner);
+    let config = network.config();
+    let agreement = &config.terms.policy.agreements[0];
+    assert_eq!(agreement.purposes, [glassgate::purpose::Purpose::HPAYMT]);
+    assert_eq!(agreement.etreat, glassgate::policy::Etreat::BreakGlass);
+    let settings = &config.terms.trust.settings().partners[0];
+    assert_eq!(settings.audiences, ["nhn:dokumentdeling-saml"]);
+    let unknown = fs::read_to_string(network.path("glassgate.toml")).unwrap();
+    fs::write(network.path("glassgate.toml"), unknown.replace("\"norway\"", "\"atlantis\""))
+        .unwrap();
+    let problems = config::read(&network.path("glassgate.toml")).unwrap_err().to_string();
+    assert!(
+        problems.contains("`atlantis` is no network that is known; write one of us,"),
+        "{problems}"
+    );
+}
