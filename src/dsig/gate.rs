@@ -51,7 +51,7 @@ pub fn gate<'d, 'i>(
     Ok(Gated { assertion, head, reference, signature_value, ids, signature, id })
 }
 
-impl<'d, 'i: 'd> Gated<'d, 'i> {
+impl<'d> Gated<'d, '_> {
     /// The Issuer as written, unverified: only to choose keys by, or to quote as unverified.
     #[must_use]
     pub fn claimed_issuer(&self) -> Cow<'d, str> {
@@ -70,12 +70,6 @@ impl<'d, 'i: 'd> Gated<'d, 'i> {
     #[must_use]
     pub fn claimed_id(&self) -> &'d str {
         self.id
-    }
-
-    /// The Timestamps of the security header, signed by nobody as far as is known.
-    pub fn timestamps(&self) -> impl Iterator<Item = Node<'d, 'i>> {
-        let security = self.assertion.parent().into_iter();
-        security.flat_map(|s| s.children()).filter(|node| is(*node, ns::WSU, "Timestamp"))
     }
 
     /// The assertion in a document of its own, within the namespaces that it inherits and nothing else: for oracles.

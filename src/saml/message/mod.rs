@@ -119,11 +119,8 @@ impl Proofs {
             }
             proofs.fresh.push(signed);
         }
-        if proofs.fresh.is_empty() {
-            if demands.signed_timestamp {
-                return Err(Unproven::Unsigned);
-            }
-            not_expired(gated, moment)?;
+        if proofs.fresh.is_empty() && demands.signed_timestamp {
+            return Err(Unproven::Unsigned);
         }
         Ok(proofs)
     }
@@ -183,19 +180,6 @@ fn fresh(octets: &str, demands: &Demands, moment: Moment) -> Result<(), Unproven
     let oldest = created.plus(demands.longest_age);
     let until = expires.map_or(oldest, |expires| expires.min(oldest));
     if now >= until.plus(skew) { Err(Unproven::Expired { until, now }) } else { Ok(()) }
-}
-
-/// A Timestamp that nobody signed proves nothing, but what says itself that it has expired is not processed.
-fn not_expired(gated: &Gated<'_, '_>, moment: Moment) -> Result<(), Unproven> {
-    let Moment { skew, now } = moment;
-    for timestamp in gated.timestamps() {
-        if let Ok(Some(until)) = time(timestamp, "Expires")
-            && now >= until.plus(skew)
-        {
-            return Err(Unproven::Expired { until, now });
-        }
-    }
-    Ok(())
 }
 
 fn time(timestamp: Node<'_, '_>, name: &'static str) -> Result<Option<Timestamp>, Unproven> {
