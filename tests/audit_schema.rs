@@ -4,7 +4,7 @@ mod kinds;
 
 use std::path::{Path, PathBuf};
 
-use glassgate::audit::{Event, Journal, Settings};
+use glassgate::audit::{Event, Journal, Settings, Shape};
 use glassgate::clock::SystemRandom;
 use glassgate::limits::AUDIT_MESSAGE_BYTES;
 use kinds::{NASTY, NOW, Sender, endpoint, every_kind, source, validate};
@@ -34,8 +34,10 @@ fn messages_by_others_are_valid_and_read() {
 #[test]
 fn every_kind_is_valid_as_rendered_and_as_journaled() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("audit.db");
-    let journal = Journal::open(Settings { path, source: source() }, &SystemRandom).unwrap();
+    let path = folder.path().join("audit");
+    let journal =
+        Journal::open(Settings { path, source: source(), shape: Shape::default() }, &SystemRandom)
+            .unwrap();
     let mut files = Vec::new();
     let mut write = |xml: &str| {
         assert!(!xml.contains(['\n', '\r', '\u{85}', '\u{2028}']), "more than one line: {xml}");
@@ -79,8 +81,10 @@ fn any_sender() -> impl Strategy<Value = Sender> {
 #[test]
 fn whatever_a_sender_writes_every_receiver_can_take_it_and_each_document_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("audit.db");
-    let journal = Journal::open(Settings { path, source: source() }, &SystemRandom).unwrap();
+    let path = folder.path().join("audit");
+    let journal =
+        Journal::open(Settings { path, source: source(), shape: Shape::default() }, &SystemRandom)
+            .unwrap();
     let mut runner = TestRunner::deterministic();
     let mut files = Vec::new();
     let mut longest = 0;

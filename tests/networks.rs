@@ -157,7 +157,9 @@ fn norway_s_messages_are_admitted_as_they_are_sent() {
                 .unwrap()
                 .to_owned()
         };
-        let partner = "home_community_ids = [\"2.16.578.1.12.4.1.7.1.1\"]";
+        // Helsenorge names the receiver's address, which is no habit but the receiver's own
+        let partner = "home_community_ids = [\"2.16.578.1.12.4.1.7.1.1\"]\naudiences = \
+                       [\"nhn:dokumentdeling-saml\", \"https://xds-web.test.nhn.no/\"]";
         let network = Network::new(HOME_OF_NORWAY, "norway", &issuer, PINNED, partner);
         let signed =
             |text: &str| message.replace(&whole, &network.signed(text, "partners/riverside/saml"));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glassgate::audit::delivery::{self, Delivery, Standing, Target, Times};
-use glassgate::audit::{Event, Journal, Outcome, Query, Settings};
+use glassgate::audit::{Event, Journal, Outcome, Query, Settings, Shape};
 use glassgate::clock::{Clock, Random, SystemClock, SystemRandom};
 use glassgate::demo::pki;
 use kinds::{NASTY, Sender, endpoint, every_kind, source, transaction, validate};
@@ -167,7 +167,8 @@ impl Bench {
     }
 
     fn journal(&self) -> Journal {
-        let settings = Settings { path: self.path("journal.db"), source: source() };
+        let settings =
+            Settings { path: self.path("journal"), source: source(), shape: Shape::default() };
         Journal::open(settings, &SystemRandom).unwrap()
     }
 

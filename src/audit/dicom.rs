@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::fit::fit;
+use super::fit::{fit, is_plain};
 use super::{Event, Object, Participant, Source};
 use crate::ids::Coded;
 use crate::limits::AUDIT_MESSAGE_BYTES;
@@ -217,6 +217,9 @@ fn attribute(out: &mut String, name: &str, text: &str) {
 
 /// Escapes for attributes in text too, and what Unicode calls line ends, so that one record is one line.
 fn value(out: &mut String, text: &str) {
+    if is_plain(text) {
+        return out.push_str(text);
+    }
     if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
         return escape_attribute(out, text);
     }

@@ -7,14 +7,33 @@ const WIDEST: usize = 6;
 
 /// A text that takes at most `bytes` in XML; of a longer one the beginning, the size and the SHA-256.
 pub(super) fn fit(text: &str, bytes: usize) -> Cow<'_, str> {
-    // the most that a byte can take tells without a look at each character
-    let surely = text.len().saturating_mul(WIDEST) <= bytes;
-    if surely || beginning(text, bytes).len() == text.len() {
+    let whole = match ascii_width(text) {
+        Some(width) => width <= bytes,
+        None => beginning(text, bytes).len() == text.len(),
+    };
+    if whole {
         return Cow::Borrowed(text);
     }
     let note = format!("... of {} bytes, sha-256 {}", text.len(), sha256_hex(text));
     let start = beginning(text, bytes.saturating_sub(note.len()));
     Cow::Owned(format!("{start}{note}"))
+}
+
+/// Whether a text is its own escape, and one line: most are.
+pub(super) fn is_plain(text: &str) -> bool {
+    // without a way out of the loop, so that many bytes are compared at once
+    let plain =
+        |b: u8| (b' '..0x7f).contains(&b) & (b != b'"') & (b != b'&') & (b != b'<') & (b != b'>');
+    text.bytes().fold(true, |all, byte| all & plain(byte))
+}
+
+/// Bytes of a text in XML, where that can be told without a look at each character.
+fn ascii_width(text: &str) -> Option<usize> {
+    if is_plain(text) {
+        return Some(text.len());
+    }
+    let widths = text.bytes().fold(0, |sum: usize, byte| sum.saturating_add(width(byte.into())));
+    text.is_ascii().then_some(widths)
 }
 
 /// As much of a text as takes at most `bytes` in XML.

@@ -20,44 +20,26 @@ pub use events::{
     AuthenticationFailure, Claimed, ConsentRule, Explained, Import, NodeFailure, Query, Released,
     RepeatedFailures, Retrieved, Transaction,
 };
-pub use journal::{Announced, Journal, Receipt, Record, Settings};
+pub use journal::{Announced, Journal, Receipt, Record, Room, Settings, Shape};
 pub use object::{Document, Object};
 pub use participant::{Endpoint, Participant, Peer, Requestor};
 
 /// Why a record could not be made durable, read or sent.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// The journal's file cannot be made or opened.
+    /// The journal cannot be made or opened.
     #[error("audit journal {path} cannot be opened: {source}")]
-    File {
-        /// Where it should be.
+    Open {
+        /// Its folder.
         path: PathBuf,
         /// What the file system says.
         source: Arc<std::io::Error>,
     },
-    /// SQLite refuses the file.
-    #[error("audit journal {path} cannot be opened: {source}")]
-    Open {
-        /// Where it should be.
-        path: PathBuf,
-        /// What SQLite says.
-        source: Arc<rusqlite::Error>,
-    },
-    /// A database of somebody else.
-    #[error("{path} is a database but no audit journal")]
-    NotAJournal {
+    /// A file, as the journal of the first versions was.
+    #[error("audit journal {path} is a file, and a journal is a folder: name another place for it")]
+    NotAFolder {
         /// The file.
         path: PathBuf,
-    },
-    /// Written by a later Glassgate.
-    #[error("audit journal {path} has schema {found}, this program knows {known}")]
-    Schema {
-        /// The file.
-        path: PathBuf,
-        /// Its schema version.
-        found: i64,
-        /// Ours.
-        known: i64,
     },
     /// The committer thread could not be started.
     #[error("audit committer cannot be started: {0}")]
@@ -67,7 +49,10 @@ pub enum Error {
     Nothing,
     /// The commit failed; nothing of it was written.
     #[error("audit journal cannot be written: {0}")]
-    Write(Arc<rusqlite::Error>),
+    Write(Arc<std::io::Error>),
+    /// The disk has no more room, but for what is kept for break-glass; nothing was written.
+    #[error("audit journal cannot grow: {0}")]
+    Full(Arc<std::io::Error>),
     /// An earlier commit met an I/O error, after which no later one can be trusted until restart.
     #[error("audit journal refuses to write after an i/o error")]
     Poisoned,
@@ -76,7 +61,7 @@ pub enum Error {
     Closed,
     /// Records or cursors cannot be read.
     #[error("audit journal cannot be read: {0}")]
-    Read(Arc<rusqlite::Error>),
+    Read(Arc<std::io::Error>),
     /// A new journal needs a random name.
     #[error(transparent)]
     Random(#[from] NoRandomness),

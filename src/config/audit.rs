@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::check::Check;
-use crate::audit;
 use crate::audit::delivery::{Settings as Delivery, Target, Times};
+use crate::audit::{self, Shape};
 
 /// `[audit]`: where records are kept and where they go.
 #[derive(Debug, Serialize, Deserialize)]
@@ -15,9 +15,19 @@ pub(super) struct Raw {
     source_id: String,
     #[serde(default)]
     enterprise_site: Option<String>,
+    /// What records of break-glass alone may use once the disk is full.
+    #[serde(default = "break_glass_reserve_kib")]
+    break_glass_reserve_kib: u64,
     #[serde(default)]
     target: Vec<RawTarget>,
 }
+
+fn break_glass_reserve_kib() -> u64 {
+    Shape::default().reserve_bytes / 1024
+}
+
+/// Less would not hold one answer's records, more would be no reserve.
+const RESERVE_KIB: std::ops::RangeInclusive<u64> = 64..=1024 * 1024;
 
 /// `[[audit.target]]`: one receiver.
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,6 +79,12 @@ pub(super) fn read(raw: &mut Raw, home: &str, host: &str, check: &mut Check<'_>)
         host: host.to_owned(),
         process_id: std::process::id(),
     };
+    let key = "audit.break_glass_reserve_kib";
+    if !RESERVE_KIB.contains(&raw.break_glass_reserve_kib) {
+        check.problem(key, "is out of bounds", "write a number of KiB from 64 to 1048576");
+    }
+    let reserve_bytes = raw.break_glass_reserve_kib.saturating_mul(1024);
+    let shape = Shape { reserve_bytes, ..Shape::default() };
     let mut names = BTreeSet::new();
     for (at, target) in raw.target.iter().enumerate() {
         if !names.insert(&target.name) {
@@ -79,7 +95,7 @@ pub(super) fn read(raw: &mut Raw, home: &str, host: &str, check: &mut Check<'_>)
     let targets =
         raw.target.iter().enumerate().filter_map(|(at, t)| target(t, at, check)).collect();
     Some(Audit {
-        journal: audit::Settings { path: check.path(&raw.journal), source },
+        journal: audit::Settings { path: check.path(&raw.journal), source, shape },
         delivery: Delivery { targets, times: Times::default() },
     })
 }

@@ -101,7 +101,7 @@ break_glass_ceiling = "R"
 directory = "store"
 
 [audit]
-journal = "audit/journal.db"
+journal = "audit/journal"
 source_id = "glassgate-demo"
 
 [[audit.target]]

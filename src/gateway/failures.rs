@@ -7,6 +7,7 @@ use lru::LruCache;
 use tracing::warn;
 
 use super::failure::Failure;
+use super::reply::Unavailable;
 use super::terms::Terms;
 use super::visit::Visit;
 use super::{Gateway, Transaction};
@@ -137,11 +138,12 @@ impl Gateway {
         self.failures.exceed(visit.sender(), visit.terms.failures_per_s, visit.at)
     }
 
-    /// Counts a request that was turned away unread.
-    pub(super) fn turn_away(&self, visit: &Visit) {
+    /// Counts a request that is turned away unread.
+    pub(super) fn busy(&self, visit: &Visit) -> Unavailable {
         self.failures.turn_away(visit.sender());
         let labels = PartnerLabels { partner: visit.partner_label() };
         self.metrics.turned_away.get_or_create(&labels).inc();
+        Unavailable::Busy { retry_after_s: 1 }
     }
 
     /// Counts a failure of trust, form or policy; gives the alert where one is due.

@@ -6,21 +6,29 @@ use std::sync::Arc;
 use super::Gateway;
 use super::disclosure::{Disclosed, Withheld};
 use super::visit::Visit;
-use crate::audit::{self, ConsentRule, Event};
+use crate::audit::{self, ConsentRule, Event, Room};
 use crate::ids::PatientId;
 use crate::metrics::BreakGlassLabels;
 use crate::policy::{Access, BreakGlass};
 use crate::xds::RegistryError;
 
 /// The records and the warning that a declaration leads to.
-#[derive(Default)]
 pub(super) struct Effect {
     /// 110127 for each patient with an override, 110147 where it was not honoured.
     pub(super) events: Vec<Event>,
     /// The constant warning, where the caller is told.
     pub(super) warning: Option<RegistryError>,
+    /// What its records may use: those of an honoured declaration all there is, as a life may depend on the answer.
+    pub(super) room: Room,
     /// What came of it, for metrics.
     name: &'static str,
+}
+
+impl Effect {
+    /// That of no declaration.
+    fn none() -> Self {
+        Self { events: Vec::new(), warning: None, room: Room::Ordinary, name: "" }
+    }
 }
 
 /// Declared in vain: treatment releases everything already.
@@ -39,7 +47,7 @@ impl Gateway {
         withheld: &[Withheld],
     ) -> Effect {
         let effect = match access.break_glass() {
-            BreakGlass::NotDeclared => return Effect::default(),
+            BreakGlass::NotDeclared => return Effect::none(),
             BreakGlass::NotHonoured(why) => {
                 let seen = released.iter().map(|d| &d.patient);
                 let seen = seen.chain(withheld.iter().map(|w| &w.patient));
@@ -50,7 +58,8 @@ impl Gateway {
                 let shared = visit.transaction();
                 let alert = |patient| Event::override_refused(&shared, patient, why.reason());
                 let events = patients.into_iter().map(alert).collect();
-                Effect { events, warning: Some(self.not_honoured()), name: "not-honoured" }
+                let (warning, room) = (Some(self.not_honoured()), Room::Ordinary);
+                Effect { events, warning, room, name: "not-honoured" }
             }
             BreakGlass::Honoured(_) => self.weigh_honoured(visit, released, withheld),
         };
@@ -87,6 +96,7 @@ impl Gateway {
         Effect {
             events: overrides.chain(alerts).collect(),
             warning: warned.then(|| self.not_honoured()),
+            room: Room::BreakGlass,
             name: match (overridden.is_empty(), barred.is_empty()) {
                 (false, _) => "override",
                 (true, false) => "not-honoured",

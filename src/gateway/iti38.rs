@@ -9,6 +9,7 @@ use tracing::info;
 use super::disclosure::{Disclosed, Disclosure, Wanted};
 use super::failure::Failure;
 use super::glass::Effect;
+use super::record::Drafted;
 use super::reply::{Reply, Unavailable};
 use super::visit::Visit;
 use super::{Arrival, Gateway, Settings, Transaction};
@@ -27,15 +28,11 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, arrival: Arrival) -> Result<R
     let visit =
         Visit::begin(gateway, Transaction::Query, &arrival.peer, arrival.content_type.as_deref())?;
     let find = move |gateway: &Arc<Gateway>, visit: &mut Visit| find(gateway, &arrival, visit);
-    let (visit, found) = gateway.work(visit, find).await?;
-    match found {
-        Ok(found) => found.reply(gateway, visit).await,
-        Err(failure) => gateway.fail(visit, failure).await,
-    }
+    gateway.work(visit, find).await
 }
 
 /// The stages in their order.
-fn find(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Found, Failure> {
+fn find(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Drafted, Failure> {
     let read = |body: Node<'_, '_>| read(&gateway.settings, body);
     let (access, query) = gateway.admit(arrival, visit, note, read)?;
     let disclosure = match wanted(&query.query) {
@@ -45,7 +42,7 @@ fn find(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Found
     let matching = matching(&query, &disclosure)?;
     one_patient(&query, &matching)?;
     let effect = weigh(gateway, visit, &access, &matching, &disclosure);
-    Ok(Found::new(visit, &gateway.settings.home, &query, &matching, effect))
+    Ok(found(visit, &gateway.settings.home, &query, &matching, effect))
 }
 
 /// What audit knows of the query, whatever becomes of it.
@@ -141,58 +138,49 @@ fn weigh(
     gateway.weigh(visit, access, matching, &disclosure.withheld)
 }
 
-/// An answer before it is recorded.
-struct Found {
-    envelope: String,
-    count: usize,
+/// The answer, and what is recorded of it.
+fn found(
+    visit: &Visit,
+    home: &HomeCommunityId,
+    query: &QueryRequest,
+    matching: &[Arc<Disclosed>],
     effect: Effect,
-}
-
-impl Found {
-    fn new(
-        visit: &Visit,
-        home: &HomeCommunityId,
-        query: &QueryRequest,
-        matching: &[Arc<Disclosed>],
-        effect: Effect,
-    ) -> Self {
-        let warnings = effect.warning.as_slice();
-        let refs: Vec<String>;
-        let mut objects: Vec<Cow<'_, str>> = match query.return_type {
-            ReturnType::LeafClass => {
-                matching.iter().map(|d| Cow::Borrowed(d.entry.rendered.as_str())).collect()
-            }
-            ReturnType::ObjectRef => {
-                let object_ref = |d: &Arc<Disclosed>| xds::object_ref(&d.entry.entry_uuid, home);
-                refs = matching.iter().map(object_ref).collect();
-                refs.iter().map(|text| Cow::Borrowed(text.as_str())).collect()
-            }
-        };
-        if let Some(written) = query.home().filter(|written| *written != home.to_string()) {
-            objects.iter_mut().for_each(|object| echo(object, home, written));
+) -> Drafted {
+    let warnings = effect.warning.as_slice();
+    let refs: Vec<String>;
+    let mut objects: Vec<Cow<'_, str>> = match query.return_type {
+        ReturnType::LeafClass => {
+            matching.iter().map(|d| Cow::Borrowed(d.entry.rendered.as_str())).collect()
         }
-        // all of it is written once, in its place
-        let room = objects.iter().map(|object| object.len()).sum::<usize>().saturating_add(1_024);
-        let envelope = visit.envelope(room, |out| {
-            xds::query_response(out, home, warnings, objects.iter().map(Cow::as_ref));
-        });
-        Self { envelope, count: matching.len(), effect }
+        ReturnType::ObjectRef => {
+            let object_ref = |d: &Arc<Disclosed>| xds::object_ref(&d.entry.entry_uuid, home);
+            refs = matching.iter().map(object_ref).collect();
+            refs.iter().map(|text| Cow::Borrowed(text.as_str())).collect()
+        }
+    };
+    if let Some(written) = query.home().filter(|written| *written != home.to_string()) {
+        objects.iter_mut().for_each(|object| echo(object, home, written));
     }
-
-    async fn reply(self, gateway: &Gateway, mut visit: Visit) -> Result<Reply, Unavailable> {
-        // the transaction's own record comes last: who has seen it has seen all
-        let mut events = self.effect.events;
-        events.push(Event::query(&visit.transaction(), &visit.query, Outcome::success()));
-        let receipt = gateway.record(&mut visit, events, "success").await?;
+    // all of it is written once, in its place
+    let room = objects.iter().map(|object| object.len()).sum::<usize>().saturating_add(1_024);
+    let envelope = visit.envelope(room, |out| {
+        xds::query_response(out, home, warnings, objects.iter().map(Cow::as_ref));
+    });
+    // the transaction's own record comes last: who has seen it has seen all
+    let mut events = effect.events;
+    events.push(Event::query(&visit.transaction(), &visit.query, Outcome::success()));
+    let entries = matching.len();
+    let answer = move |_: &Arc<Gateway>, visit: &Visit, receipt| {
         info!(
             transaction = visit.transaction.name(),
             partner = visit.partner_label(),
             message_id = visit.message_id.as_deref().unwrap_or("-"),
-            entries = self.count,
+            entries,
             "answered"
         );
-        Ok(visit.answer(receipt, self.envelope))
-    }
+        visit.answer(receipt, envelope)
+    };
+    Drafted { events, outcome: "success", room: effect.room, answer: Box::new(answer) }
 }
 
 /// Names our community as the request does: some senders compare the texts.

@@ -8,11 +8,12 @@ use tracing::{error, info};
 
 use super::disclosure::{Disclosed, Disclosure, Wanted};
 use super::failure::Failure;
+use super::record::Drafted;
 use super::reply::{Reply, Unavailable};
 use super::transfer::{Piece, Progress, Transfer};
 use super::visit::Visit;
 use super::{Arrival, Gateway, Settings, Transaction};
-use crate::audit::{self, Event, Receipt, Retrieved};
+use crate::audit::{self, Event, Receipt, Retrieved, Room};
 use crate::ids::{DocumentId, HomeCommunityId, PatientId, RepositoryId};
 use crate::metrics::PartnerLabels;
 use crate::repository::{Content, Items};
@@ -31,15 +32,11 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, arrival: Arrival) -> Result<R
         arrival.content_type.as_deref(),
     )?;
     let fetch = move |gateway: &Arc<Gateway>, visit: &mut Visit| fetch(gateway, &arrival, visit);
-    let (visit, fetched) = gateway.work(visit, fetch).await?;
-    match fetched {
-        Ok(fetched) => fetched.reply(gateway, visit).await,
-        Err(failure) => gateway.fail(visit, failure).await,
-    }
+    gateway.work(visit, fetch).await
 }
 
 /// The stages in their order.
-fn fetch(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Fetched, Failure> {
+fn fetch(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Drafted, Failure> {
     let read = |body: Node<'_, '_>| Ok(xds::read_retrieve(body)?);
     let (access, request) = gateway.admit(arrival, visit, note, read)?;
     let disclosure = gateway.disclose(visit, &access, &wanted(gateway, &request))?;
@@ -61,7 +58,7 @@ fn fetch(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Fetc
         }
     }
     errors.extend(effect.warning);
-    Ok(Fetched { documents, errors, events })
+    Ok(fetched(documents, errors, events, effect.room))
 }
 
 /// What audit knows of the request, whatever becomes of it.
@@ -242,34 +239,33 @@ impl Document {
     }
 }
 
-/// An answer before it is recorded.
-struct Fetched {
+/// The answer, and what is recorded of it.
+fn fetched(
     documents: Vec<Document>,
     errors: Vec<RegistryError>,
     events: Vec<Event>,
-}
-
-impl Fetched {
-    async fn reply(self, gateway: &Arc<Gateway>, mut visit: Visit) -> Result<Reply, Unavailable> {
-        let outcome = match (self.documents.is_empty(), self.errors.is_empty()) {
-            (_, true) => "success",
-            (false, false) => "partial",
-            (true, false) => "document-unavailable",
-        };
-        let receipt = gateway.record(&mut visit, self.events, outcome).await?;
+    room: Room,
+) -> Drafted {
+    let outcome = match (documents.is_empty(), errors.is_empty()) {
+        (_, true) => "success",
+        (false, false) => "partial",
+        (true, false) => "document-unavailable",
+    };
+    let answer = move |gateway: &Arc<Gateway>, visit: &Visit, receipt| {
         let labels = PartnerLabels { partner: visit.partner_label() };
-        let count = u64::try_from(self.documents.len()).unwrap_or(u64::MAX);
+        let count = u64::try_from(documents.len()).unwrap_or(u64::MAX);
         gateway.metrics.documents.get_or_create(&labels).inc_by(count);
         info!(
             transaction = visit.transaction.name(),
             partner = visit.partner_label(),
             message_id = visit.message_id.as_deref().unwrap_or("-"),
             documents = count,
-            errors = self.errors.len(),
+            errors = errors.len(),
             "answered"
         );
-        Ok(assemble(gateway, &visit, receipt, self.documents, &self.errors))
-    }
+        assemble(gateway, visit, receipt, documents, &errors)
+    };
+    Drafted { events, outcome, room, answer: Box::new(answer) }
 }
 
 /// The envelope, and the documents as parts of it or in base64 inside it.

@@ -21,7 +21,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
 use crate::audit::{self, Journal};
 use crate::clock::{Clock, Random};
@@ -31,6 +30,7 @@ use crate::metrics::Metrics;
 use crate::repository::Repository;
 use crate::saml::{Peer, Replay};
 use crate::soap::{action, wsdl};
+use work::Workers;
 
 use failures::Failures;
 use terms::InForce;
@@ -90,7 +90,7 @@ pub struct Gateway {
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    places: Arc<Semaphore>,
+    workers: Workers,
 }
 
 /// The two transactions.
@@ -128,7 +128,7 @@ impl Gateway {
             metrics: parts.metrics,
             clock: parts.clock,
             random: parts.random,
-            places: work::places(),
+            workers: Workers::start(),
         }
     }
 

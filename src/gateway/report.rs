@@ -7,7 +7,7 @@ use tracing::{error, info};
 
 use super::terms::Terms;
 use super::{Gateway, Transaction};
-use crate::audit::{self, Endpoint, Event, NodeFailure, Outcome};
+use crate::audit::{self, Endpoint, Event, NodeFailure, Outcome, Room};
 use crate::metrics::ReloadLabels;
 
 /// A TLS client that was not believed.
@@ -89,9 +89,11 @@ impl Gateway {
 
     /// Records from where nothing can wait: the journal has it before it closes.
     pub(super) fn report_now(&self, events: &[Event]) {
-        if let Err(error) = self.journal.submit(self.clock.now(), events) {
-            lost(&error);
-        }
+        self.journal.hand_over(self.clock.now(), events, Room::Ordinary, |recorded| {
+            if let Err(error) = recorded {
+                lost(&error);
+            }
+        });
     }
 
     async fn report(&self, events: &[Event]) {

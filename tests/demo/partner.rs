@@ -5,6 +5,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
+use glassgate::audit::Journal;
+use glassgate::clock::SystemRandom;
+use glassgate::config;
 use glassgate::demo::world::RIVERSIDE;
 
 use crate::program::{Run, configured, glassgate, played, run};
@@ -73,10 +76,14 @@ fn a_message_that_is_admitted_is_explained_and_nothing_of_it_shown_unasked() {
     assert!(shown.contains("subject         user-7") && shown.contains("P-1001^^^&2.999.1.3&ISO"));
 
     // each look is on record, and nothing else is: no replay, no store
-    let journal = rusqlite::Connection::open(folder.path().join("audit/journal.db")).unwrap();
-    let mut records = journal.prepare("SELECT CAST(message AS TEXT) FROM record").unwrap();
-    let records: Vec<String> =
-        records.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let settings = config::read(&config).unwrap().journal;
+    let journal = Journal::open(settings, &SystemRandom).unwrap();
+    let records: Vec<String> = journal
+        .after(0, 10)
+        .unwrap()
+        .into_iter()
+        .map(|record| String::from_utf8(record.message).unwrap())
+        .collect();
     assert_eq!(records.len(), 2);
     for (record, values) in records.iter().zip(["masked", "shown"]) {
         assert!(record.contains("csd-code=\"110132\""), "{record}");

@@ -15,10 +15,12 @@ use crate::questions::{Ending, Question, Told};
 const FILLINGS: usize = 3;
 /// What the store's disk has, and the journal's beside what the fillings leave behind.
 const DISK_KIB: u64 = 64 * 1024;
-/// Room that a new journal and a few records need.
-const LEAST_KIB: u64 = 512;
-/// Room beyond that which chance gives: SQLite has other work to do at each point where the disk may become full.
+/// Room that a new journal with a small reserve and a few records need.
+const LEAST_KIB: u64 = 2 * 1024;
+/// Room beyond that which chance gives: the journal takes a MiB at a time, and may find a part of one.
 const MORE_KIB: u64 = 6 * 1024;
+/// What break-glass may use beyond that.
+const RESERVE_KIB: u64 = 256;
 
 #[test]
 fn a_full_disk_under_the_journal_refuses_and_loses_nothing() {
@@ -41,14 +43,16 @@ pub(crate) fn fillings(fillings: usize, chance: &mut Chance) -> Toll {
     let parcel = Parcel::write(house.layout.root(), 100_001, 2, chance);
     parcel.load(&house);
     let folder = house.layout.root().join("small");
-    house.reconfigure("\"audit/journal.db\"", "\"small/journal.db\"");
+    house.reconfigure(
+        "\"audit/journal\"",
+        &format!("\"small/journal\"\nbreak_glass_reserve_kib = {RESERVE_KIB}"),
+    );
     // what was recorded stays
     let recorded_kib = u64::try_from(fillings).unwrap() * (LEAST_KIB + MORE_KIB);
     let mut disk = Disk::new(&folder, DISK_KIB + recorded_kib);
-    // an I/O error ends all writing until a restart
     let not_ready = disk.expected(
-        &["audit journal cannot be written: database or disk is full"],
-        &["audit journal refuses to write after an i/o error"],
+        &["audit journal cannot grow: No space left on device"],
+        &["audit journal cannot grow: File too large"],
     );
     let fillings = if disk.is_mounted() { fillings } else { 1 };
     let client = house.client();
@@ -99,7 +103,7 @@ pub(crate) fn fillings(fillings: usize, chance: &mut Chance) -> Toll {
         .collect();
     gateway.stop();
     disk.copy(&house.layout.root().join("copy"));
-    house.reconfigure("\"small/journal.db\"", "\"copy/journal.db\"");
+    house.reconfigure("\"small/journal\"", "\"copy/journal\"");
     let mut evidence = Evidence::default();
     evidence.read(&house);
     all.iter().for_each(|told| evidence.holds(told));
@@ -113,6 +117,46 @@ pub(crate) fn fillings(fillings: usize, chance: &mut Chance) -> Toll {
         refusals: count(&all, Ending::Refused),
         records: evidence.records(),
     }
+}
+
+#[test]
+fn on_a_full_disk_break_glass_is_answered_longest() {
+    let (house, mut chance) = (House::new(), Chance::new("reserve"));
+    house.reconfigure(
+        "\"audit/journal\"",
+        &format!("\"small/journal\"\nbreak_glass_reserve_kib = {RESERVE_KIB}"),
+    );
+    let mut disk = Disk::new(&house.layout.root().join("small"), DISK_KIB);
+    disk.fill(LEAST_KIB + chance.below(MORE_KIB));
+    let gateway = house.start(&mut disk.command(&house.command("serve")));
+    let client = house.client();
+    let (mut all, mut urgent) = (Vec::new(), 0);
+    let mut ask = |question: Question| {
+        all.push(house.runtime.block_on(question.ask(&client, &house.signer)));
+        all.last().map(|told| told.ending)
+    };
+    until("treatment is refused", || {
+        (ask(Question::Find(1002)) == Some(Ending::Refused)).then_some(())
+    });
+    until("break-glass is refused too", || {
+        let refused = ask(Question::BreakGlass(1002)) == Some(Ending::Refused);
+        assert_eq!(ask(Question::Find(1002)), Some(Ending::Refused));
+        urgent += usize::from(!refused);
+        refused.then_some(())
+    });
+    // two records of some 5 KB each
+    assert!(urgent >= 20, "{urgent} answers");
+    if disk.is_mounted() {
+        disk.free();
+        assert_eq!(ask(Question::Find(1002)), Some(Ending::Answered));
+        disk.fill(LEAST_KIB);
+    }
+    gateway.stop();
+    disk.copy(&house.layout.root().join("copy"));
+    house.reconfigure("\"small/journal\"", "\"copy/journal\"");
+    let mut evidence = Evidence::default();
+    evidence.read(&house);
+    all.iter().for_each(|told| evidence.holds(told));
 }
 
 /// Lets everybody ask until the disk is full, and longer; health and metrics say so.

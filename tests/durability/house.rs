@@ -116,7 +116,6 @@ impl House {
     /// The records after `seen`, in order and without a gap.
     pub(crate) fn journal(&self, seen: u64) -> Vec<Vec<u8>> {
         let settings = config::read(&self.layout.config()).unwrap().journal;
-        // open no longer than is needed: who looks on keeps SQLite from finding out that a writer died
         let journal = Journal::open(settings, &SystemRandom).unwrap();
         let mut messages = Vec::new();
         loop {

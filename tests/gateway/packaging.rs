@@ -134,7 +134,7 @@ fn a_strict_partner_is_held_to_each_transactions_packaging() {
                 let (key, _) = line.split_once(" = ").unwrap();
                 *line = format!("{key} = \"127.0.0.1:0\"");
             } else if line.starts_with("journal =") {
-                *line = "journal = \"audit/strict.db\"".to_owned();
+                *line = "journal = \"audit/strict\"".to_owned();
             } else if line.starts_with("etreat =") && riverside {
                 line.push_str("\nstrict_packaging = true");
                 riverside = false;

@@ -326,6 +326,6 @@ management = "127.0.0.1:0"
 directory = "store"
 
 [audit]
-journal = "journal.db"
+journal = "journal"
 source_id = "t"
 "#;

@@ -37,11 +37,18 @@ impl Draft {
         Self { text, number_at }
     }
 
-    /// The whole message, final.
-    pub(in crate::audit) fn numbered(&self, seq: u64) -> String {
-        let mut text = self.text.clone();
-        text.insert_str(self.number_at, &seq.to_string());
-        text
+    /// A text that its number follows.
+    #[cfg(test)]
+    pub(in crate::audit) fn of(text: String) -> Self {
+        Self { number_at: text.len(), text }
+    }
+
+    /// Appends the whole message, final.
+    pub(in crate::audit) fn write(&self, seq: u64, out: &mut Vec<u8>) {
+        let (before, after) = self.text.split_at_checked(self.number_at).unwrap_or_default();
+        out.extend(before.as_bytes());
+        out.extend(seq.to_string().as_bytes());
+        out.extend(after.as_bytes());
     }
 }
 

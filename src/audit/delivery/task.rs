@@ -68,7 +68,7 @@ impl Task {
     async fn deliver(&mut self, unsaved: &mut bool) -> Result<(), Broken> {
         let mut link = timeout(self.times.patience, self.opener.open()).await??;
         let mut commits = self.journal.watch();
-        let mut window = Window::new(self.cursor().await?);
+        let mut window = Window::new(self.journal.cursor(&self.name));
         self.counters.sent_up_to.store(window.sent(), Ordering::Relaxed);
         self.counters.connected.store(true, Ordering::Relaxed);
         let (mut saved, mut saved_at) = (window.confirmed(), Instant::now());
@@ -116,12 +116,6 @@ impl Task {
                 told = self.stop.changed() => if told.is_err() { return Ok(()) },
             }
         }
-    }
-
-    async fn cursor(&self) -> Result<u64, Broken> {
-        let (journal, name) = (self.journal.clone(), self.name.clone());
-        let reading = tokio::task::spawn_blocking(move || journal.cursor(&name));
-        Ok(reading.await.map_err(io::Error::other)??)
     }
 
     async fn read(&self, after: u64) -> Result<Vec<Record>, Broken> {

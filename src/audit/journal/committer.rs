@@ -1,14 +1,16 @@
 //! The one thread that writes: what arrived during a commit, or a moment after it, makes up the next (group commit).
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::Room;
+use super::log::{Log, Written};
 use super::receipt::Receipt;
-use super::schema;
 use crate::audit::Error;
 use crate::audit::delivery::syslog::Draft;
 use crate::clock::Timestamp;
@@ -17,20 +19,34 @@ use crate::clock::Timestamp;
 const BATCH: usize = 256;
 
 /// A commit waits for others while so many times as many requests are under way: fewer would leave cores idle.
-const SHARE: usize = 5;
+const SHARE: usize = 2;
 
-/// How often it looks for them, and how long apart: a commit takes some 500 us, and two of them nobody notices.
-const LOOKS: usize = 2;
-const LOOK: Duration = Duration::from_micros(500);
+/// Fewer than these are no crowd, and each would wait for nobody.
+const CROWD: usize = 8;
+
+/// How long it waits for them: as long as two commits take, which nobody notices.
+const WAIT: Duration = Duration::from_millis(1);
 
 /// What the committer can be told to do.
 pub(super) enum Order {
-    /// Append these messages in one transaction and answer with the receipt.
-    Record { at: Timestamp, drafts: Vec<Draft>, done: oneshot::Sender<Result<Receipt, Error>> },
+    /// Append these messages, all or none, and hand over the receipt.
+    Record { at: Timestamp, drafts: Vec<Draft>, room: Room, done: Done },
     /// Remember how far a target has come.
     Cursor { target: String, seq: u64, done: oneshot::Sender<Result<(), Error>> },
     /// See whether the largest record could be written, once the batch is; all who ask then share one try.
     Try { done: oneshot::Sender<Result<(), Error>> },
+}
+
+/// Takes the receipt, in the committer's thread: so it takes no time.
+pub(super) type Done = Box<dyn FnOnce(Result<Receipt, Error>) + Send>;
+
+impl Order {
+    pub(super) fn room(&self) -> Room {
+        match self {
+            Self::Record { room, .. } => *room,
+            Self::Cursor { .. } | Self::Try { .. } => Room::Ordinary,
+        }
+    }
 }
 
 /// What others may see of the committer's work.
@@ -38,6 +54,8 @@ pub(super) enum Order {
 pub(super) struct Progress {
     /// The last durable record.
     pub(super) last: watch::Sender<u64>,
+    /// How far each target has come.
+    pub(super) cursors: Mutex<BTreeMap<String, u64>>,
     /// Whether an i/o error has ended all writing.
     pub(super) poisoned: AtomicBool,
     /// Requests under way.
@@ -45,18 +63,23 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(last: u64) -> Self {
+    pub(super) fn new(last: u64, cursors: BTreeMap<String, u64>) -> Self {
         let (last, poisoned) = (watch::Sender::new(last), false.into());
-        Self { last, poisoned, announced: 0.into() }
+        Self { last, cursors: Mutex::new(cursors), poisoned, announced: 0.into() }
+    }
+
+    /// Tells of a durable record, whoever wrote it.
+    pub(super) fn reach(&self, seq: u64) {
+        self.last.send_if_modified(|last| {
+            let further = seq > *last;
+            *last = seq.max(*last);
+            further
+        });
     }
 }
 
 /// Runs until every sender of orders is gone and the last order is done.
-pub(super) fn run(
-    mut connection: Connection,
-    mut orders: mpsc::UnboundedReceiver<Order>,
-    progress: &Progress,
-) {
+pub(super) fn run(mut log: Log, mut orders: mpsc::UnboundedReceiver<Order>, progress: &Progress) {
     let mut batch = Vec::with_capacity(BATCH);
     while orders.blocking_recv_many(&mut batch, BATCH) > 0 {
         gather(&mut batch, &mut orders, progress);
@@ -64,34 +87,39 @@ pub(super) fn run(
         let tries: Vec<_> =
             batch.extract_if(.., |order| matches!(order, Order::Try { .. })).collect();
         if !batch.is_empty() {
-            let written = attempt(progress, || write(&mut connection, &batch));
+            let written = attempt(progress, || log.append(&batch));
             // told before any receipt, so that a receipt's record is always counted
-            if let Ok((before, last)) = written
-                && last > before
-            {
-                progress.last.send_replace(last);
+            if let Ok(written) = &written {
+                progress.reach(written.last);
             }
-            answer(batch.drain(..), &written.map(|(before, _)| before));
+            answer(batch.drain(..), &written, progress);
         }
         if !tries.is_empty() {
-            let tried = attempt(progress, || try_room(&mut connection));
-            answer(tries.into_iter(), &tried.map(|()| 0));
+            let tried = attempt(progress, || log.try_room());
+            for order in tries {
+                if let Order::Try { done } = order {
+                    let _gone = done.send(tried.clone());
+                }
+            }
         }
     }
 }
 
-/// Does one transaction, unless an earlier one has ended all writing.
-fn attempt<T>(progress: &Progress, work: impl FnOnce() -> rusqlite::Result<T>) -> Result<T, Error> {
+/// Does one commit, unless an earlier one has ended all writing.
+fn attempt<T>(progress: &Progress, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     if progress.poisoned.load(Ordering::Acquire) {
         return Err(Error::Poisoned);
     }
-    work().map_err(|error| {
+    work().inspect_err(|error| {
         // the kernel forgets what it could not sync, so no later commit can be believed
-        let lost = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+        let lost = matches!(error, Error::Write(source) if !is_full(source.kind()));
         progress.poisoned.store(lost, Ordering::Release);
         tracing::error!(%error, lost, "audit journal cannot be written");
-        Error::Write(Arc::new(error))
     })
+}
+
+fn is_full(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
 /// Waits for more, while many are coming: a sync for each costs more CPU time than all else that a commit does.
@@ -100,76 +128,48 @@ fn gather(
     orders: &mut mpsc::UnboundedReceiver<Order>,
     progress: &Progress,
 ) {
-    for _ in 0..LOOKS {
-        let before = batch.len();
-        let announced = progress.announced.load(Ordering::Relaxed);
-        if before >= BATCH || announced < before.saturating_mul(SHARE) {
-            return;
-        }
-        std::thread::sleep(LOOK);
-        while batch.len() < BATCH
-            && let Ok(order) = orders.try_recv()
-        {
-            batch.push(order);
-        }
-        // whoever did not come by now is held up elsewhere
-        if batch.len() == before {
-            return;
-        }
+    let crowd = batch.len().saturating_mul(SHARE).max(CROWD);
+    if batch.len() >= BATCH || progress.announced.load(Ordering::Relaxed) < crowd {
+        return;
     }
-}
-
-/// Writes a batch's records and cursors in one transaction; gives the numbers before its first record and of its last.
-fn write(connection: &mut Connection, batch: &[Order]) -> rusqlite::Result<(u64, u64)> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let before = schema::last(&transaction)?;
-    let mut seq = before;
+    std::thread::sleep(WAIT);
+    while batch.len() < BATCH
+        && let Ok(order) = orders.try_recv()
     {
-        let mut record = transaction
-            .prepare_cached("INSERT INTO record (seq, at, message) VALUES (?1, ?2, ?3)")?;
-        let mut cursor = transaction.prepare_cached(
-            "INSERT INTO cursor (target, seq) VALUES (?1, ?2)
-             ON CONFLICT (target) DO UPDATE SET seq = excluded.seq",
-        )?;
-        for order in batch {
-            match order {
-                Order::Record { at, drafts, .. } => {
-                    for draft in drafts {
-                        seq = seq.saturating_add(1);
-                        let message = draft.numbered(seq);
-                        record.execute((schema::to_sql(seq), at.micros(), message.as_bytes()))?;
-                    }
-                }
-                Order::Cursor { target, seq, .. } => {
-                    cursor.execute((target, schema::to_sql(*seq)))?;
-                }
-                Order::Try { .. } => {}
-            }
-        }
+        batch.push(order);
     }
-    transaction.commit()?;
-    Ok((before, seq))
 }
 
-/// Writes what the largest record would take, in a transaction of its own.
-fn try_room(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    schema::try_room(&transaction)?;
-    transaction.commit()
-}
-
-fn answer(batch: impl Iterator<Item = Order>, written: &Result<u64, Error>) {
-    let mut last = written.as_ref().map_or(0, |before| *before);
-    // whoever no longer waits has no answer to give
+fn answer(
+    batch: impl Iterator<Item = Order>,
+    written: &Result<Written, Error>,
+    progress: &Progress,
+) {
+    let mut last = written.as_ref().map_or(0, |written| written.before);
     for order in batch {
-        match order {
-            Order::Record { drafts, done, .. } => {
+        let refused = match written {
+            Err(error) => Some(error.clone()),
+            Ok(written) if order.room() == Room::Ordinary => written.full.clone(),
+            Ok(_) => None,
+        };
+        match (order, refused) {
+            (Order::Record { done, .. }, Some(error)) => done(Err(error)),
+            (Order::Record { drafts, done, .. }, None) => {
                 let first = last.saturating_add(1);
                 last = last.saturating_add(u64::try_from(drafts.len()).unwrap_or(0));
-                let _gone = done.send(written.clone().map(|_| Receipt::new(first, last)));
+                done(Ok(Receipt::new(first, last)));
             }
-            Order::Cursor { done, .. } | Order::Try { done } => {
-                let _gone = done.send(written.clone().map(|_| ()));
+            // whoever no longer waits has no answer to give
+            (Order::Cursor { done, .. } | Order::Try { done }, Some(error)) => {
+                let _gone = done.send(Err(error));
+            }
+            (Order::Cursor { target, seq, done }, None) => {
+                let mut cursors = progress.cursors.lock().unwrap_or_else(PoisonError::into_inner);
+                cursors.insert(target, seq);
+                let _gone = done.send(Ok(()));
+            }
+            (Order::Try { done }, None) => {
+                let _gone = done.send(Ok(()));
             }
         }
     }
@@ -185,7 +185,7 @@ mod tests {
 
     /// How many orders make up a commit that begins with one, while one more lies there.
     fn gathered(announced: usize) -> usize {
-        let progress = Progress::new(0);
+        let progress = Progress::new(0, BTreeMap::new());
         progress.announced.store(announced, Ordering::Relaxed);
         let (orders, mut received) = mpsc::unbounded_channel();
         assert!(orders.send(order()).is_ok());
@@ -196,14 +196,14 @@ mod tests {
 
     #[test]
     fn a_commit_waits_for_others_while_many_are_coming() {
-        assert_eq!(gathered(SHARE - 1), 1);
-        assert_eq!(gathered(SHARE), 2);
+        assert_eq!(gathered(CROWD - 1), 1);
+        assert_eq!(gathered(CROWD), 2);
         assert_eq!(gathered(1_000), 2);
     }
 
     #[test]
     fn a_full_commit_waits_for_nobody() {
-        let progress = Progress::new(0);
+        let progress = Progress::new(0, BTreeMap::new());
         progress.announced.store(10_000, Ordering::Relaxed);
         let (orders, mut received) = mpsc::unbounded_channel();
         assert!(orders.send(order()).is_ok());

@@ -1,36 +1,71 @@
-//! The journal: audit records durable on disk, in an SQLite file of its own.
+//! The journal: audit records durable on disk, in a log of its own.
 //!
-//! Beside a running gateway another process may record too (`glassgate load`): each commit takes SQLite's write
-//! lock and numbers its records inside it.
+//! Beside a running gateway another process may record too (`glassgate load`): each commit takes the log's lock and
+//! numbers its records inside it.
 
 mod committer;
+mod frame;
+mod log;
+mod reader;
 mod receipt;
-mod schema;
+mod segment;
+mod tail;
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::delivery::syslog::Draft;
 use super::{Error, Event, Source};
 use crate::clock::{Random, Timestamp};
 use committer::{Order, Progress};
+use log::Log;
+use reader::Reader;
 
+pub(super) use reader::READ_BYTES;
 pub use receipt::Receipt;
-pub(super) use schema::READ_BYTES;
 
 /// Where the journal lies and as whom it reports.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The SQLite file; `-wal` and `-shm` lie beside it.
+    /// The folder of its log; made when it is not there.
     pub path: PathBuf,
     /// The reporting gateway.
     pub source: Source,
+    /// How the log takes its room.
+    pub shape: Shape,
+}
+
+/// How the log takes its room on disk, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// What a segment holds before the next is begun.
+    pub segment_bytes: u64,
+    /// What is zeroed at once, so that commits need no new room.
+    pub step_bytes: u64,
+    /// What records of break-glass alone may use once the disk is full.
+    pub reserve_bytes: u64,
+}
+
+impl Default for Shape {
+    /// Some 12,000 records a segment, 200 a step, and 800 in reserve: 400 answers to break-glass.
+    fn default() -> Self {
+        Self { segment_bytes: 64 << 20, step_bytes: 1 << 20, reserve_bytes: 4 << 20 }
+    }
+}
+
+/// What records may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// All but the reserve.
+    Ordinary,
+    /// The reserve too: a life may depend on the answer.
+    BreakGlass,
 }
 
 /// The audit journal; clones share one committer, which ends with the last of them.
@@ -65,19 +100,19 @@ pub struct Record {
 impl Journal {
     /// Opens the journal or makes a new one, and starts its committer.
     pub fn open(settings: Settings, random: &dyn Random) -> Result<Self, Error> {
-        let Settings { path, source } = settings;
-        let failed = |source| Error::Open { path: path.clone(), source: Arc::new(source) };
-        let (writer, name) = schema::open(&path, random)?;
-        let reader = schema::connect(&path).map_err(failed)?;
-        let last = schema::last(&reader).map_err(failed)?;
-        let progress = Arc::new(Progress::new(last));
+        let Settings { path, source, shape } = settings;
+        let log = Log::open(&path, shape, random)?;
+        let reader = Reader::open(&path)
+            .map_err(|source| Error::Open { path: path.clone(), source: Arc::new(source) })?;
+        let (name, tail) = (log.tail().name.clone(), log.tail());
+        let progress = Arc::new(Progress::new(tail.last, tail.cursors.clone()));
         // bounded by what goes on: a request's record, which stays when its sender goes, and that of its broken
         // transfer; a target's cursor; whoever asks for /readyz; handshakes that failed, of which few are recorded
         let (orders, received) = mpsc::unbounded_channel();
         let seen = Arc::clone(&progress);
         let committer = std::thread::Builder::new()
             .name("audit-committer".to_owned())
-            .spawn(move || committer::run(writer, received, &seen))
+            .spawn(move || committer::run(log, received, &seen))
             .map_err(|error| Error::Thread(Arc::new(error)))?;
         let (orders, committer, reader) = (Some(orders), Some(committer), Mutex::new(reader));
         Ok(Self { shared: Arc::new(Shared { source, name, orders, committer, reader, progress }) })
@@ -95,47 +130,72 @@ impl Journal {
     ///
     /// `now` becomes the syslog time stamp. A caller that stops waiting loses the receipt, not the record.
     pub async fn record(&self, now: Timestamp, events: &[Event]) -> Result<Receipt, Error> {
-        self.submit(now, events)?.await
-    }
-
-    /// Hands the events over at once; the result is what becomes of them, for who wants to wait for it.
-    ///
-    /// Whatever was handed over is made durable before the journal closes.
-    pub fn submit(
-        &self,
-        now: Timestamp,
-        events: &[Event],
-    ) -> Result<impl Future<Output = Result<Receipt, Error>> + Send + use<>, Error> {
-        let receipt = self.shared.record(now, events)?;
-        Ok(async { receipt.await.map_err(|_| Error::Closed)? })
+        let (done, receipt) = oneshot::channel();
+        self.hand_over(now, events, Room::Ordinary, |result| drop(done.send(result)));
+        receipt.await.map_err(|_| Error::Closed)?
     }
 
     /// As `record`, for callers without an async runtime.
     pub fn record_blocking(&self, now: Timestamp, events: &[Event]) -> Result<Receipt, Error> {
-        let receipt = self.shared.record(now, events)?;
-        // in a thread of its own, since inside a runtime this call would panic
-        std::thread::scope(|scope| {
-            let wait = || receipt.blocking_recv().map_err(|_| Error::Closed)?;
-            let waiting = std::thread::Builder::new()
-                .spawn_scoped(scope, wait)
-                .map_err(|error| Error::Thread(Arc::new(error)))?;
-            waiting.join().unwrap_or(Err(Error::Closed))
-        })
+        let (done, receipt) = std::sync::mpsc::sync_channel(1);
+        self.hand_over(now, events, Room::Ordinary, move |result| drop(done.send(result)));
+        receipt.recv().map_err(|_| Error::Closed)?
+    }
+
+    /// Hands the events over and goes on; `done` hears from the committer's thread what became of them, so it must
+    /// take no time.
+    ///
+    /// Whatever was handed over is made durable before the journal closes.
+    pub fn hand_over(
+        &self,
+        now: Timestamp,
+        events: &[Event],
+        room: Room,
+        done: impl FnOnce(Result<Receipt, Error>) + Send + 'static,
+    ) {
+        if events.is_empty() {
+            return done(Err(Error::Nothing));
+        }
+        let shared = &self.shared;
+        let draft = |event| Draft::new(now, event, &shared.source, &shared.name);
+        let drafts = events.iter().map(draft).collect();
+        let order = Order::Record { at: now, drafts, room, done: Box::new(done) };
+        if let Err(Order::Record { done, .. }) = shared.order(order) {
+            done(Err(Error::Closed));
+        }
+    }
+
+    /// Records what is no message of ours.
+    #[cfg(test)]
+    pub(super) async fn record_text(&self, text: String) {
+        let ((done, receipt), at) = (oneshot::channel(), Timestamp::from_micros(0));
+        let (drafts, done) = (vec![Draft::of(text)], Box::new(|told| drop(done.send(told))));
+        let order = Order::Record { at, drafts, room: Room::Ordinary, done };
+        assert!(self.shared.order(order).is_ok());
+        let _receipt = receipt.await.unwrap().unwrap();
     }
 
     /// Up to `limit` records that follow `seq`, in order; reads the disk and so blocks.
     pub fn after(&self, seq: u64, limit: usize) -> Result<Vec<Record>, Error> {
-        self.shared.read(|reader| schema::after(reader, seq, limit))
+        let mut last = *self.shared.progress.last.borrow();
+        if last <= seq {
+            last = self.last()?;
+        }
+        self.shared.read(|reader| reader.after(seq, last, limit))
     }
 
     /// The number of the last durable record, whichever process wrote it; 0 where there is none.
     pub fn last(&self) -> Result<u64, Error> {
-        self.shared.read(schema::last)
+        let last = self.shared.read(Reader::last)?;
+        self.shared.progress.reach(last);
+        Ok(last)
     }
 
     /// How many records the journal keeps.
     pub fn len(&self) -> Result<u64, Error> {
-        self.shared.read(schema::len)
+        let last = self.last()?;
+        let first = self.shared.read(Reader::first)?;
+        Ok(last.saturating_add(1).saturating_sub(first))
     }
 
     /// Whether the journal keeps no record.
@@ -146,7 +206,7 @@ impl Journal {
     /// Finds out by a write whether any record could be written now, for `/readyz`: a full disk shows in no other way.
     pub async fn writable(&self) -> Result<(), Error> {
         let (done, written) = oneshot::channel();
-        self.shared.order(Order::Try { done })?;
+        self.shared.order(Order::Try { done }).map_err(|_| Error::Closed)?;
         written.await.map_err(|_| Error::Closed)?
     }
 
@@ -156,14 +216,17 @@ impl Journal {
     }
 
     /// The last record that a target surely has.
-    pub(super) fn cursor(&self, target: &str) -> Result<u64, Error> {
-        self.shared.read(|reader| schema::cursor(reader, target))
+    pub(super) fn cursor(&self, target: &str) -> u64 {
+        let cursors = &self.shared.progress.cursors;
+        let cursors = cursors.lock().unwrap_or_else(PoisonError::into_inner);
+        cursors.get(target).copied().unwrap_or(0)
     }
 
     /// Remembers how far a target has come.
     pub(super) async fn save_cursor(&self, target: &str, seq: u64) -> Result<(), Error> {
         let (done, saved) = oneshot::channel();
-        self.shared.order(Order::Cursor { target: target.to_owned(), seq, done })?;
+        let order = Order::Cursor { target: target.to_owned(), seq, done };
+        self.shared.order(order).map_err(|_| Error::Closed)?;
         saved.await.map_err(|_| Error::Closed)?
     }
 }
@@ -181,37 +244,27 @@ impl fmt::Debug for Record {
     }
 }
 
-type Answer = oneshot::Receiver<Result<Receipt, Error>>;
-
 struct Shared {
     source: Source,
     name: String,
     orders: Option<mpsc::UnboundedSender<Order>>,
     committer: Option<JoinHandle<()>>,
-    reader: Mutex<Connection>,
+    reader: Mutex<Reader>,
     progress: Arc<Progress>,
 }
 
 impl Shared {
-    fn record(&self, now: Timestamp, events: &[Event]) -> Result<Answer, Error> {
-        if events.is_empty() {
-            return Err(Error::Nothing);
+    /// Gives back what no committer takes.
+    fn order(&self, order: Order) -> Result<(), Order> {
+        match &self.orders {
+            Some(orders) => orders.send(order).map_err(|returned| returned.0),
+            None => Err(order),
         }
-        let draft = |event| Draft::new(now, event, &self.source, &self.name);
-        let (done, receipt) = oneshot::channel();
-        let drafts = events.iter().map(draft).collect();
-        self.order(Order::Record { at: now, drafts, done })?;
-        Ok(receipt)
     }
 
-    fn order(&self, order: Order) -> Result<(), Error> {
-        let orders = self.orders.as_ref().ok_or(Error::Closed)?;
-        orders.send(order).map_err(|_| Error::Closed)
-    }
-
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        query(&reader).map_err(|error| Error::Read(Arc::new(error)))
+    fn read<T>(&self, look: impl FnOnce(&mut Reader) -> io::Result<T>) -> Result<T, Error> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        look(&mut reader).map_err(|error| Error::Read(Arc::new(error)))
     }
 }
 

@@ -1,4 +1,6 @@
 use std::collections::HashSet;
+use std::fs::File;
+use std::path::Path;
 
 use super::*;
 use crate::audit::{Endpoint, Event};
@@ -6,18 +8,45 @@ use crate::clock::SystemRandom;
 
 const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
-fn settings(folder: &tempfile::TempDir) -> Settings {
+/// Little room, and a new segment for more of it.
+const SMALL: Shape = Shape { segment_bytes: 0, step_bytes: 8 << 10, reserve_bytes: 0 };
+
+fn open_with(folder: &tempfile::TempDir, shape: Shape) -> Result<Journal, Error> {
     let source = Source {
         enterprise_site: "2.999.1".to_owned(),
         id: "lakeside".to_owned(),
         host: "gateway.lakeside.example".to_owned(),
         process_id: 4242,
     };
-    Settings { path: folder.path().join("audit.db"), source }
+    Journal::open(Settings { path: folder.path().join("audit"), source, shape }, &SystemRandom)
 }
 
 fn open(folder: &tempfile::TempDir) -> Result<Journal, Error> {
-    Journal::open(settings(folder), &SystemRandom)
+    open_with(folder, Shape { reserve_bytes: 64 << 10, ..Shape::default() })
+}
+
+/// Lets no segment be begun, as on a full disk.
+fn fill_up(folder: &tempfile::TempDir) {
+    std::fs::create_dir(folder.path().join("audit/next")).unwrap();
+}
+
+fn free(folder: &tempfile::TempDir) {
+    std::fs::remove_dir(folder.path().join("audit/next")).unwrap();
+}
+
+fn segments(folder: &tempfile::TempDir) -> usize {
+    segment::numbers(&folder.path().join("audit")).unwrap().len()
+}
+
+/// Hands over without waiting.
+fn submit(
+    journal: &Journal,
+    events: &[Event],
+    room: Room,
+) -> std::sync::mpsc::Receiver<Result<Receipt, Error>> {
+    let (done, told) = std::sync::mpsc::channel();
+    journal.hand_over(NOW, events, room, move |result| drop(done.send(result)));
+    told
 }
 
 fn event() -> Event {
@@ -40,9 +69,7 @@ async fn every_receipt_of_a_concurrent_crowd_is_on_disk() {
         assert!(receipt.records().all(|seq| numbers.insert(seq)), "a number twice");
     }
     // as another process sees it, while this one still runs
-    let other = Connection::open(folder.path().join("audit.db")).unwrap();
-    let kept: i64 = other.query_row("SELECT count(*) FROM record", [], |r| r.get(0)).unwrap();
-    assert_eq!(kept, 399);
+    assert_eq!(open(&folder).unwrap().len().unwrap(), 399);
     drop(journal);
     let journal = open(&folder).unwrap();
     assert_eq!((journal.len().unwrap(), journal.last().unwrap()), (399, 399));
@@ -94,7 +121,7 @@ fn what_was_handed_over_is_durable_once_the_journal_closed() {
     let journal = open(&folder).unwrap();
     // far more than one commit takes, from where no runtime is, and nobody waits
     for _ in 0..1_000 {
-        drop(journal.submit(NOW, &[event()]).unwrap());
+        drop(submit(&journal, &[event()], Room::Ordinary));
     }
     drop(journal);
     assert_eq!(open(&folder).unwrap().len().unwrap(), 1_000);
@@ -119,107 +146,180 @@ fn two_processes_share_one_count() {
 #[test]
 fn a_failed_commit_gives_no_receipt_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = open(&folder).unwrap();
+    let journal = open_with(&folder, SMALL).unwrap();
     assert!(matches!(journal.record_blocking(NOW, &[]), Err(Error::Nothing)));
-    let other = Connection::open(folder.path().join("audit.db")).unwrap();
-    // the second insert of the transaction fails
-    other
-        .execute_batch(
-            "CREATE TRIGGER full BEFORE INSERT ON record WHEN new.seq = 2
-             BEGIN SELECT raise(ABORT, 'no'); END;",
-        )
-        .unwrap();
-    assert!(matches!(journal.record_blocking(NOW, &[event(), event()]), Err(Error::Write(_))));
+    fill_up(&folder);
+    let many = vec![event(); 100];
+    assert!(matches!(journal.record_blocking(NOW, &many), Err(Error::Full(_))));
     assert!(journal.is_empty().unwrap());
-    other.execute_batch("DROP TRIGGER full").unwrap();
+    // what there is room for finds it
     assert_eq!(journal.record_blocking(NOW, &[event()]).unwrap().records(), 1..=1);
+    free(&folder);
+    assert_eq!(journal.record_blocking(NOW, &many).unwrap().records(), 2..=101);
 }
 
-#[tokio::test]
-async fn whether_it_is_writable_is_found_out_by_writing() {
+#[test]
+fn on_a_full_disk_break_glass_has_room_that_nothing_else_has() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = open(&folder).unwrap();
-    journal.writable().await.unwrap();
-    let other = Connection::open(folder.path().join("audit.db")).unwrap();
-    other
-        .execute_batch(
-            "CREATE TRIGGER full BEFORE INSERT ON room BEGIN SELECT raise(ABORT, 'no'); END;",
-        )
-        .unwrap();
-    assert!(matches!(journal.writable().await, Err(Error::Write(_))));
-    other.execute_batch("DROP TRIGGER full").unwrap();
-    journal.writable().await.unwrap();
-    assert!(journal.is_empty().unwrap());
+    let shape = Shape { reserve_bytes: 32 << 10, ..SMALL };
+    let journal = open_with(&folder, shape).unwrap();
+    fill_up(&folder);
+    let record = |room| submit(&journal, &[event(), event()], room).recv().unwrap();
+    let ordinary = std::iter::from_fn(|| record(Room::Ordinary).ok()).count();
+    assert!(ordinary > 0);
+    let first = record(Room::BreakGlass).unwrap();
+    assert_eq!(first.records(), 2 * ordinary as u64 + 1..=2 * ordinary as u64 + 2);
+    assert!(matches!(record(Room::Ordinary), Err(Error::Full(_))));
+    let urgent = std::iter::from_fn(|| record(Room::BreakGlass).ok()).count();
+    assert!(urgent > 5, "{urgent}");
+    assert!(matches!(record(Room::BreakGlass), Err(Error::Full(_))));
+    assert_eq!(journal.len().unwrap() as usize, 2 * (ordinary + 1 + urgent));
+    free(&folder);
+    assert!(record(Room::Ordinary).is_ok());
 }
 
-#[tokio::test]
-async fn a_failed_try_takes_no_record_with_it() {
+#[test]
+fn of_one_commit_on_a_full_disk_each_order_gets_its_own_answer() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = open(&folder).unwrap();
-    let other = Connection::open(folder.path().join("audit.db")).unwrap();
-    other
-        .execute_batch(
-            "CREATE TRIGGER full BEFORE INSERT ON room BEGIN SELECT raise(ABORT, 'no'); END;
-             BEGIN IMMEDIATE;",
-        )
-        .unwrap();
+    let shape = Shape { reserve_bytes: 32 << 10, ..SMALL };
+    let journal = open_with(&folder, shape).unwrap();
+    fill_up(&folder);
     // keeps the committer waiting, so that all that follows comes together
-    let first = journal.submit(NOW, &[event()]).unwrap();
-    let events = [event()];
-    let end = async { other.execute_batch("COMMIT") };
-    let (one, record, two, ended) =
-        tokio::join!(journal.writable(), journal.record(NOW, &events), journal.writable(), end);
-    ended.unwrap();
-    assert!(matches!((one, two), (Err(Error::Write(_)), Err(Error::Write(_)))));
-    assert_eq!(first.await.unwrap().records(), 1..=1);
-    assert_eq!(record.unwrap().records(), 2..=2);
-    assert_eq!(journal.len().unwrap(), 2);
+    let lock = log::lock_file(&folder.path().join("audit")).unwrap();
+    lock.lock().unwrap();
+    let begun = submit(&journal, &[event()], Room::Ordinary);
+    let large = submit(&journal, &vec![event(); 30], Room::Ordinary);
+    let urgent = submit(&journal, &[event(), event()], Room::BreakGlass);
+    lock.unlock().unwrap();
+    let first = begun.recv().unwrap();
+    assert!(matches!(large.recv().unwrap(), Err(Error::Full(_))));
+    let before = u64::from(first.is_ok());
+    assert_eq!(urgent.recv().unwrap().unwrap().records(), before + 1..=before + 2);
+    assert_eq!(journal.last().unwrap(), before + 2);
 }
 
-#[test]
-fn a_journal_of_an_earlier_program_is_taken_over() {
+#[tokio::test]
+async fn whether_it_is_writable_is_found_out_by_making_room() {
     let folder = tempfile::tempdir().unwrap();
-    let _receipt = open(&folder).unwrap().record_blocking(NOW, &[event()]).unwrap();
-    let other = Connection::open(folder.path().join("audit.db")).unwrap();
-    other.execute_batch("DROP TABLE room").unwrap();
-    assert_eq!(open(&folder).unwrap().record_blocking(NOW, &[event()]).unwrap().records(), 2..=2);
+    let journal = open_with(&folder, SMALL).unwrap();
+    fill_up(&folder);
+    assert!(matches!(journal.writable().await, Err(Error::Full(_))));
+    // which takes no record with it
+    let _receipt = journal.record(NOW, &[event()]).await.unwrap();
+    free(&folder);
+    journal.writable().await.unwrap();
+    assert_eq!(journal.len().unwrap(), 1);
 }
 
-#[test]
-fn numbers_are_not_used_again_after_deletion() {
+#[tokio::test]
+async fn segments_follow_one_another_with_all_that_is_known() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = open(&folder).unwrap();
-    let _receipt = journal.record_blocking(NOW, &[event(), event()]).unwrap();
-    let other = Connection::open(folder.path().join("audit.db")).unwrap();
-    other.execute("DELETE FROM record", []).unwrap();
-    assert_eq!(journal.record_blocking(NOW, &[event()]).unwrap().records(), 3..=3);
+    let journal = open_with(&folder, SMALL).unwrap();
+    journal.save_cursor("arr", 7).await.unwrap();
+    let mut last = 0;
+    while segments(&folder) < 4 {
+        last = *journal.record(NOW, &[event(), event()]).await.unwrap().records().end();
+    }
+    let again = open_with(&folder, SMALL).unwrap();
+    for journal in [&journal, &again] {
+        let records = journal.after(0, 10_000).unwrap();
+        assert_eq!(records.len() as u64, last);
+        assert!(records.iter().zip(1..).all(|(record, seq)| record.seq == seq));
+        // from any record on, and piece by piece
+        for seq in 0..last {
+            assert_eq!(journal.after(seq, 1).unwrap(), records[seq as usize..][..1]);
+        }
+        assert_eq!((journal.len().unwrap(), journal.cursor("arr")), (last, 7));
+    }
+    // the other one writes on where this one was
+    assert_eq!(again.record_blocking(NOW, &[event()]).unwrap().records(), last + 1..=last + 1);
+    assert_eq!(journal.record_blocking(NOW, &[event()]).unwrap().records(), last + 2..=last + 2);
+    assert_eq!(journal.after(last, 9).unwrap().len(), 2);
+}
+
+/// Where a segment's frames end.
+fn end(path: &Path) -> u64 {
+    let file = File::open(path).unwrap();
+    let mut frames = segment::Frames::from(&file, 0);
+    while frames.next().unwrap().is_ok() {}
+    frames.at()
+}
+
+/// The one segment of a journal with these records.
+fn written(folder: &tempfile::TempDir) -> (std::path::PathBuf, Vec<u8>, u64) {
+    let journal = open(folder).unwrap();
+    for count in [1, 2, 3] {
+        let _receipt = journal.record_blocking(NOW, &vec![event(); count]).unwrap();
+    }
+    drop(journal);
+    let path = segment::path(&folder.path().join("audit"), 1);
+    let (bytes, end) = (std::fs::read(&path).unwrap(), end(&path));
+    (path, bytes, end)
 }
 
 #[test]
-fn files_of_others_are_refused_and_left_alone() {
+fn a_torn_end_takes_no_whole_record_with_it_and_is_never_written_over() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("audit.db");
-    std::fs::write(&path, b"not a database, but long enough to look at ".repeat(40)).unwrap();
-    assert!(matches!(open(&folder), Err(Error::Open { .. })));
-    std::fs::remove_file(&path).unwrap();
-    Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
-    let before = std::fs::read(&path).unwrap();
-    assert!(matches!(open(&folder), Err(Error::NotAJournal { .. })));
-    assert_eq!(std::fs::read(&path).unwrap(), before);
-    std::fs::remove_file(&path).unwrap();
-    drop(open(&folder).unwrap());
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(open(&folder), Err(Error::Schema { found: 2, known: 1, .. })));
+    let (path, bytes, end) = written(&folder);
+    let end = usize::try_from(end).unwrap();
+    // the last order has three records; of a write that a crash cut short, some of it is there
+    for (lost, garbage) in [(1, false), (1, true), (1_000, false), (9, true)] {
+        let mut torn = bytes.clone();
+        torn[end - lost..end].fill(0);
+        if garbage {
+            torn[end..end + 64].fill(0x55);
+        }
+        for number in 2..9 {
+            let _none = std::fs::remove_file(segment::path(&folder.path().join("audit"), number));
+        }
+        std::fs::write(&path, &torn).unwrap();
+        let journal = open(&folder).unwrap();
+        assert_eq!(journal.len().unwrap(), 3, "{lost}");
+        assert_eq!(journal.record_blocking(NOW, &[event()]).unwrap().records(), 4..=4);
+        assert_eq!(journal.after(0, 9).unwrap().len(), 4);
+        drop(journal);
+        assert_eq!(open(&folder).unwrap().len().unwrap(), 4);
+        assert!(std::fs::read(&path).unwrap().starts_with(&torn[..end]), "evidence is kept");
+    }
 }
 
 #[test]
-fn only_the_owner_may_read_the_file() {
+fn what_a_writer_left_half_done_is_nobodys_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gateway, load) = (open(&folder).unwrap(), open(&folder).unwrap());
+    let _receipt = gateway.record_blocking(NOW, &[event()]).unwrap();
+    // a third one died in its write, after its length was there
+    let path = segment::path(&folder.path().join("audit"), 1);
+    let file = File::options().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[40, 0, 0, 0, 1, 2, 3], end(&path)).unwrap();
+    assert_eq!(load.record_blocking(NOW, &[event()]).unwrap().records(), 2..=2);
+    assert_eq!(gateway.record_blocking(NOW, &[event()]).unwrap().records(), 3..=3);
+    assert_eq!(gateway.after(0, 9).unwrap().len(), 3);
+}
+
+#[test]
+fn only_its_owner_may_look_into_it() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    let journal = open(&folder).unwrap();
-    let _receipt = journal.record_blocking(NOW, &[event()]).unwrap();
-    for name in ["audit.db", "audit.db-wal"] {
-        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
+    let _journal = open(&folder).unwrap();
+    let audit = folder.path().join("audit");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&audit), 0o700);
+    for entry in std::fs::read_dir(&audit).unwrap() {
+        assert_eq!(mode(&entry.unwrap().path()), 0o600);
     }
+}
+
+#[test]
+fn what_is_no_journal_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = folder.path().join("audit");
+    std::fs::write(&audit, "a file").unwrap();
+    assert!(matches!(open(&folder), Err(Error::NotAFolder { .. })));
+    std::fs::remove_file(&audit).unwrap();
+    std::fs::create_dir(&audit).unwrap();
+    std::fs::write(segment::path(&audit, 1), "somebody else's log").unwrap();
+    let Err(Error::Open { source, .. }) = open(&folder) else { panic!("opened") };
+    assert!(source.to_string().contains("does not begin as a segment"), "{source}");
+    assert_eq!(std::fs::read(segment::path(&audit, 1)).unwrap(), b"somebody else's log");
 }

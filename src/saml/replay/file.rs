@@ -9,7 +9,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
-use tokio::sync::oneshot;
 
 use super::Mark;
 use crate::clock::Timestamp;
@@ -68,12 +67,15 @@ pub enum Error {
 
 /// An assertion that is on its way to the disk.
 #[derive(Debug)]
-pub struct Pending(oneshot::Receiver<bool>);
+pub struct Pending(Receiver<bool>);
 
 impl Pending {
-    /// Resolves once it is there.
-    pub async fn written(self) -> Result<(), Error> {
-        if self.0.await == Ok(true) { Ok(()) } else { Err(Error::Write) }
+    /// Blocks until it is there, or is known not to be; off the async threads.
+    pub fn wait(self) -> Result<(), Error> {
+        match self.0.recv() {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(Error::Write),
+        }
     }
 }
 
@@ -87,7 +89,7 @@ struct Order {
     mark: Mark,
     until: Timestamp,
     now: Timestamp,
-    done: Option<oneshot::Sender<bool>>,
+    done: Option<Sender<bool>>,
 }
 
 impl File {
@@ -115,7 +117,7 @@ impl File {
         now: Timestamp,
         bound: bool,
     ) -> Option<Pending> {
-        let (done, written) = oneshot::channel();
+        let (done, written) = mpsc::channel();
         let order = Order { mark, until, now, done: bound.then_some(done) };
         // a sender that is dropped unsent says no
         let _gone = self.orders.as_ref().map(|orders| orders.send(order));

@@ -73,8 +73,7 @@ fn of_many_at_once_one_is_the_first() {
 }
 
 fn written(pending: Option<Pending>) -> bool {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    pending.is_some_and(|pending| runtime.block_on(pending.written()).is_ok())
+    pending.is_some_and(|pending| pending.wait().is_ok())
 }
 
 #[test]

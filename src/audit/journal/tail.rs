@@ -1,0 +1,104 @@
+//! The end of the log, wherever the last writer left it: another process may have written since.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::frame::{Frame, HEAD_BYTES, Missing};
+use super::segment::{self, Frames};
+
+/// The last segment, and what all frames up to its end say.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub(super) folder: PathBuf,
+    /// The journal's name.
+    pub(super) name: String,
+    /// Which segment it is.
+    pub(super) number: u64,
+    pub(super) file: File,
+    /// Where the next frame goes.
+    pub(super) end: u64,
+    /// The last record's number.
+    pub(super) last: u64,
+    /// How far each target has come.
+    pub(super) cursors: BTreeMap<String, u64>,
+    /// Whether something that is no frame stands at the end.
+    pub(super) damaged: bool,
+}
+
+impl Tail {
+    /// The tail of a log, of which nothing may be written meanwhile; `None` where the folder holds none.
+    pub(super) fn find(folder: &Path) -> io::Result<Option<Self>> {
+        match segment::numbers(folder)?.last() {
+            Some(number) => Self::open(folder, *number).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The tail after a segment was begun.
+    pub(super) fn open(folder: &Path, number: u64) -> io::Result<Self> {
+        let path = segment::path(folder, number);
+        let file = OpenOptions::new().read(true).write(true).open(&path)?;
+        let mut tail = Self {
+            folder: folder.to_owned(),
+            name: String::new(),
+            number,
+            file,
+            end: 0,
+            last: 0,
+            cursors: BTreeMap::new(),
+            damaged: false,
+        };
+        tail.read_on()?;
+        if tail.name.is_empty() {
+            let text =
+                format!("{} does not begin as a segment of an audit journal", path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        Ok(tail)
+    }
+
+    /// Goes on to where the log ends now; for holders of the lock.
+    pub(super) fn catch_up(&mut self) -> io::Result<()> {
+        let mut head = [0; HEAD_BYTES];
+        let read = self.file.read_at(&mut head, self.end)?;
+        if head.iter().take(read).any(|byte| *byte != 0) {
+            let end = self.end;
+            self.read_on()?;
+            if self.end > end {
+                // whoever wrote it may have died before it was durable
+                self.file.sync_data()?;
+            }
+        }
+        let next = self.number.saturating_add(1);
+        if segment::path(&self.folder, next).try_exists()? {
+            *self = Self::open(&self.folder, next)?;
+            return self.catch_up();
+        }
+        Ok(())
+    }
+
+    fn read_on(&mut self) -> io::Result<()> {
+        let mut frames = Frames::from(&self.file, self.end);
+        loop {
+            match frames.next()? {
+                Ok(Frame::Header { name, first }) => {
+                    name.clone_into(&mut self.name);
+                    self.last = first.saturating_sub(1);
+                }
+                Ok(Frame::Records(records)) => self.last = records.last(),
+                Ok(Frame::Cursor { target, seq }) => {
+                    self.cursors.insert(target.to_owned(), seq);
+                }
+                Err(missing) => {
+                    self.damaged = missing == Missing::Damaged;
+                    break;
+                }
+            }
+        }
+        self.end = frames.at();
+        Ok(())
+    }
+}
