@@ -30,6 +30,17 @@ tell() {
   printf '{"case":"%s","message_id":"%s","http":%s,"status":"%s","documents":{%s}}\n' "$1" "$message_id" "$http" "$2" "$3"
 }
 
+# refused CASE: tells of a fault, if there is one
+refused() {
+  local fault
+  fault=$(value '//*[local-name()="Subcode"]/*[local-name()="Value"]')
+  if [ -n "$fault" ]; then
+    printf '{"case":"%s","message_id":"%s","http":%s,"fault":"%s"}\n' "$1" "$message_id" "$http" "${fault#*:}"
+  else
+    return 1
+  fi
+}
+
 # find_documents CASE ASSERTION
 find_documents() {
   post query CrossGatewayQuery "$2" '<AdhocQueryRequest xmlns="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0">
@@ -38,12 +49,8 @@ find_documents() {
 <Slot name="$XDSDocumentEntryPatientId"><ValueList><Value>&#39;P-1002^^^&amp;2.999.1.3&amp;ISO&#39;</Value></ValueList></Slot>
 <Slot name="$XDSDocumentEntryStatus"><ValueList><Value>(&#39;urn:oasis:names:tc:ebxml-regrep:StatusType:Approved&#39;)</Value>
 </ValueList></Slot></AdhocQuery></AdhocQueryRequest>'
-  local fault entry n documents=
-  fault=$(value '//*[local-name()="Subcode"]/*[local-name()="Value"]')
-  if [ -n "$fault" ]; then
-    printf '{"case":"%s","message_id":"%s","http":%s,"fault":"%s"}\n' "$1" "$message_id" "$http" "${fault#*:}"
-    return
-  fi
+  local entry n documents=
+  if refused "$1"; then return; fi
   for ((n = 1; n <= $(count '//*[local-name()="ExtrinsicObject"]'); n++)); do
     entry="//*[local-name()='ExtrinsicObject'][$n]"
     documents+=,\"$(value "$entry/*[@identificationScheme='urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab']/@value")\":
@@ -52,24 +59,29 @@ find_documents() {
   tell "$1" "$(value '//*[local-name()="AdhocQueryResponse"]/@status')" "${documents#,}"
 }
 
+# retrieve CASE ASSERTION NUMBER...
 retrieve() {
-  local n document documents= wanted=
-  for n in 1 2 3 4; do
+  local case=$1 assertion=$2 n document documents= wanted=
+  for n in "${@:3}"; do
     wanted+="<DocumentRequest><HomeCommunityId>urn:oid:2.999.1</HomeCommunityId><RepositoryUniqueId>2.999.1.2\
 </RepositoryUniqueId><DocumentUniqueId>2.999.1.4.1002.$n</DocumentUniqueId></DocumentRequest>"
   done
-  post retrieve CrossGatewayRetrieve "$(<"$assertions/treat.xml")" \
+  post retrieve CrossGatewayRetrieve "$assertion" \
     "<RetrieveDocumentSetRequest xmlns='urn:ihe:iti:xds-b:2007'>$wanted</RetrieveDocumentSetRequest>"
+  if refused "$case"; then return; fi
   for ((n = 1; n <= $(count '//*[local-name()="DocumentResponse"]'); n++)); do
     document="//*[local-name()='DocumentResponse'][$n]"
     documents+=,\"$(value "$document/*[local-name()='DocumentUniqueId']")\":
     documents+=\"$(value "$document/*[local-name()='Document']" | base64 -d | sha1sum | cut -d' ' -f1)\"
   done
-  tell retrieve "$(value '//*[local-name()="RegistryResponse"]/@status')" "${documents#,}"
+  tell "$case" "$(value '//*[local-name()="RegistryResponse"]/@status')" "${documents#,}"
 }
 
-treat=$(<"$assertions/treat.xml")
+treat=$(<"$assertions/treat.xml") btg=$(<"$assertions/btg.xml")
+tampered=${treat/code=\"TREAT\"/code=\"BTG\"}
 find_documents treat "$treat"
-find_documents btg "$(<"$assertions/btg.xml")"
-find_documents tampered "${treat/code=\"TREAT\"/code=\"BTG\"}"
-retrieve
+find_documents btg "$btg"
+find_documents tampered "$tampered"
+retrieve retrieve "$treat" 1 2 3 4
+retrieve retrieve-btg "$btg" 1 2 3 4 5 6
+retrieve retrieve-tampered "$tampered" 1 2 3 4 5 6

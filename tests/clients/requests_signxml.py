@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import requests
 from lxml import etree
 
-from world import (FIND_DOCUMENTS, HOME, PATIENT, PKI, REPOSITORY, TREATMENT, UNIQUE_ID, URL, instant, partner, sha1,
-                   sign, tell)
+from world import (DOCUMENTS, FIND_DOCUMENTS, HOME, PATIENT, PKI, REPOSITORY, TREATMENT, UNIQUE_ID, URL, instant,
+                   partner, sha1, sign, tell)
 
 ASSERTION = """<saml2:Assertion xmlns:saml2="urn:oasis:names:tc:SAML:2.0:assertion" ID="_{id}" IssueInstant="{now}" \
 Version="2.0"><saml2:Issuer>https://sts.hilltop.example</saml2:Issuer>\
@@ -56,9 +56,12 @@ QUERY = f"""<query:AdhocQueryRequest xmlns:query="urn:oasis:names:tc:ebxml-regre
   </AdhocQuery>
 </query:AdhocQueryRequest>"""
 
-RETRIEVE = '<RetrieveDocumentSetRequest xmlns="urn:ihe:iti:xds-b:2007">' + "".join(
-    f"<DocumentRequest><HomeCommunityId>{HOME}</HomeCommunityId><RepositoryUniqueId>{REPOSITORY}</RepositoryUniqueId>"
-    f"<DocumentUniqueId>{id}</DocumentUniqueId></DocumentRequest>" for id in TREATMENT) + "</RetrieveDocumentSetRequest>"
+
+def wanted(ids):
+    return '<RetrieveDocumentSetRequest xmlns="urn:ihe:iti:xds-b:2007">' + "".join(
+        f"<DocumentRequest><HomeCommunityId>{HOME}</HomeCommunityId><RepositoryUniqueId>{REPOSITORY}"
+        f"</RepositoryUniqueId><DocumentUniqueId>{id}</DocumentUniqueId></DocumentRequest>"
+        for id in ids) + "</RetrieveDocumentSetRequest>"
 
 
 def assertion(purpose):
@@ -84,12 +87,19 @@ def mtom(envelope):
     return head.encode() + envelope + b"\r\n--MIMEBoundary_7--\r\n", kind
 
 
+def refused(case, message_id, answer, root):
+    """Tells of a fault, if there is one."""
+    fault = root.findtext(".//{*}Fault/{*}Code/{*}Subcode/{*}Value")
+    if fault:
+        tell(case, message_id, http=answer.status_code, fault=fault.split(":")[1])
+    return fault
+
+
 def find(case, token):
     message_id, answer = ask("query", "CrossGatewayQuery", token, QUERY)
     root = ElementTree.fromstring(answer.content)
-    fault = root.findtext(".//{*}Fault/{*}Code/{*}Subcode/{*}Value")
-    if fault:
-        return tell(case, message_id, http=answer.status_code, fault=fault.split(":")[1])
+    if refused(case, message_id, answer, root):
+        return
     documents = {
         entry.find(f"{{*}}ExternalIdentifier[@identificationScheme='{UNIQUE_ID}']").get("value"):
             entry.findtext("{*}Slot[@name='hash']/{*}ValueList/{*}Value")
@@ -99,22 +109,30 @@ def find(case, token):
     tell(case, message_id, http=answer.status_code, status=status, documents=documents)
 
 
-def retrieve(token):
-    message_id, answer = ask("retrieve", "CrossGatewayRetrieve", token, RETRIEVE, mtom)
+def retrieve(case, token, ids):
+    message_id, answer = ask("retrieve", "CrossGatewayRetrieve", token, wanted(ids), mtom)
     kind = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
     root, *parts = message_from_bytes(kind + answer.content, policy=HTTP).iter_parts()
     contents = {part["Content-ID"].strip("<>"): part.get_payload(decode=True) for part in parts}
     xml = ElementTree.fromstring(root.get_payload(decode=True))
+    if refused(case, message_id, answer, xml):
+        return
     documents = {
         document.findtext("{*}DocumentUniqueId"):
             sha1(contents[document.find("{*}Document/{*}Include").get("href").removeprefix("cid:")])
         for document in xml.iter("{urn:ihe:iti:xds-b:2007}DocumentResponse")
     }
     status = xml.find(".//{*}RegistryResponse").get("status")
-    tell("retrieve", message_id, http=answer.status_code, status=status, documents=documents)
+    tell(case, message_id, http=answer.status_code, status=status, documents=documents)
+
+
+def tampered():
+    return assertion("TREAT").replace('code="TREAT"', 'code="BTG"')
 
 
 find("treat", assertion("TREAT"))
 find("btg", assertion("BTG"))
-find("tampered", assertion("TREAT").replace('code="TREAT"', 'code="BTG"'))
-retrieve(assertion("TREAT"))
+find("tampered", tampered())
+retrieve("retrieve", assertion("TREAT"), TREATMENT)
+retrieve("retrieve-btg", assertion("BTG"), DOCUMENTS)
+retrieve("retrieve-tampered", tampered(), DOCUMENTS)

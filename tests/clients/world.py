@@ -13,7 +13,8 @@ PATIENT = "P-1002^^^&2.999.1.3&ISO"
 HOME, REPOSITORY = "urn:oid:2.999.1", "2.999.1.2"
 FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
 UNIQUE_ID = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
-TREATMENT = [f"2.999.1.4.1002.{n}" for n in (1, 2, 3, 4)]
+DOCUMENTS = [f"2.999.1.4.1002.{n}" for n in range(1, 7)]
+TREATMENT = DOCUMENTS[:4]
 
 
 def partner(name):

@@ -25,7 +25,7 @@ const query = `<q:AdhocQueryRequest xmlns:q="urn:oasis:names:tc:ebxml-regrep:xsd
 <rim:Value><![CDATA['P-1002^^^&2.999.1.3&ISO']]></rim:Value></rim:ValueList></rim:Slot>
 </rim:AdhocQuery></q:AdhocQueryRequest>`;
 
-const retrieve = `<x:RetrieveDocumentSetRequest xmlns:x="urn:ihe:iti:xds-b:2007">${[1, 2, 3, 4].map((n) => `
+const retrieve = (numbers) => `<x:RetrieveDocumentSetRequest xmlns:x="urn:ihe:iti:xds-b:2007">${numbers.map((n) => `
 <x:DocumentRequest><x:HomeCommunityId>urn:oid:2.999.1</x:HomeCommunityId>
 <x:RepositoryUniqueId>2.999.1.2</x:RepositoryUniqueId>
 <x:DocumentUniqueId>2.999.1.4.1002.${n}</x:DocumentUniqueId></x:DocumentRequest>`).join("")}
@@ -97,14 +97,23 @@ const parse = (xml) => new DOMParser().parseFromString(xml.toString(), "text/xml
 const all = (node, name) => Array.from(node.getElementsByTagNameNS("*", name));
 const tell = (name, message_id, seen) => console.log(JSON.stringify({ case: name, message_id, ...seen }));
 
-async function find(name, purpose, tamper = (message) => message) {
+const asSigned = (message) => message;
+const tampered = (message) => message.replace('code="TREAT"', 'code="BTG"');
+
+// tells of a fault, if there is one
+function refused(name, messageId, http, root) {
+  const [, subcode] = all(root, "Fault").flatMap((fault) => all(fault, "Value"));
+  if (subcode) tell(name, messageId, { http, fault: subcode.textContent.split(":")[1] });
+  return subcode;
+}
+
+async function find(name, purpose, tamper = asSigned) {
   const messageId = `urn:uuid:${crypto.randomUUID()}`;
   const message = tamper(sign(envelope("CrossGatewayQuery", "query", messageId, purpose, query)));
   const { answer, content } = await post("query", message, "application/soap+xml");
   const http = answer.statusCode;
   const root = parse(content);
-  const [, subcode] = all(root, "Fault").flatMap((fault) => all(fault, "Value"));
-  if (subcode) return tell(name, messageId, { http, fault: subcode.textContent.split(":")[1] });
+  if (refused(name, messageId, http, root)) return;
   const documents = Object.fromEntries(all(root, "ExtrinsicObject").map((entry) => [
     all(entry, "ExternalIdentifier").find((id) => id.getAttribute("identificationScheme") === UNIQUE_ID).getAttribute("value"),
     all(all(entry, "Slot").find((slot) => slot.getAttribute("name") === "hash"), "Value")[0].textContent,
@@ -112,9 +121,9 @@ async function find(name, purpose, tamper = (message) => message) {
   tell(name, messageId, { http, status: all(root, "AdhocQueryResponse")[0].getAttribute("status"), documents });
 }
 
-async function fetchDocuments() {
+async function fetchDocuments(name, purpose, numbers, tamper = asSigned) {
   const messageId = `urn:uuid:${crypto.randomUUID()}`;
-  const message = sign(envelope("CrossGatewayRetrieve", "retrieve", messageId, "TREAT", retrieve));
+  const message = tamper(sign(envelope("CrossGatewayRetrieve", "retrieve", messageId, purpose, retrieve(numbers))));
   const boundary = `uuid:${crypto.randomUUID()}+id=5`;
   const { answer, content } = await post("retrieve", [
     `--${boundary}`, "Content-ID: <http://tempuri.org/0>", "Content-Transfer-Encoding: 8bit",
@@ -122,13 +131,14 @@ async function fetchDocuments() {
   ].join("\r\n"), `multipart/related; type="application/xop+xml";start="<http://tempuri.org/0>";boundary="${boundary}";start-info="application/soap+xml"`);
   const [envelopePart, ...parts] = split(content, /boundary="?([^";]+)/.exec(answer.headers["content-type"])[1]);
   const root = parse(envelopePart.body);
+  if (refused(name, messageId, answer.statusCode, root)) return;
   const documents = Object.fromEntries(all(root, "DocumentResponse").map((document) => {
     const id = all(document, "Include")[0].getAttribute("href").replace(/^cid:/, "");
     const { body } = parts.find(({ head }) => head.includes(`<${decodeURIComponent(id)}>`));
     return [all(document, "DocumentUniqueId")[0].textContent, crypto.createHash("sha1").update(body).digest("hex")];
   }));
   const status = all(root, "RegistryResponse")[0].getAttribute("status");
-  tell("retrieve", messageId, { http: answer.statusCode, status, documents });
+  tell(name, messageId, { http: answer.statusCode, status, documents });
 }
 
 // the parts of a multipart body, heads as text, bodies as they came
@@ -145,7 +155,9 @@ function split(content, boundary) {
 (async () => {
   await find("treat", "TREAT");
   await find("btg", "BTG");
-  await find("tampered", "TREAT", (message) => message.replace('code="TREAT"', 'code="BTG"'));
-  await fetchDocuments();
+  await find("tampered", "TREAT", tampered);
+  await fetchDocuments("retrieve", "TREAT", [1, 2, 3, 4]);
+  await fetchDocuments("retrieve-btg", "BTG", [1, 2, 3, 4, 5, 6]);
+  await fetchDocuments("retrieve-tampered", "TREAT", [1, 2, 3, 4, 5, 6], tampered);
   agent.destroy();
 })();

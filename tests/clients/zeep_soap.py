@@ -10,8 +10,8 @@ from requests_toolbelt.multipart.decoder import MultipartDecoder
 from zeep.plugins import HistoryPlugin
 from zeep.wsse.utils import get_security_header
 
-from world import (FIND_DOCUMENTS, HOME, PATIENT, PKI, REPOSITORY, TREATMENT, UNIQUE_ID, URL, instant, partner, sha1,
-                   sign, tell)
+from world import (DOCUMENTS, FIND_DOCUMENTS, HOME, PATIENT, PKI, REPOSITORY, TREATMENT, UNIQUE_ID, URL, instant,
+                   partner, sha1, sign, tell)
 
 
 class Saml:
@@ -128,10 +128,16 @@ query = {
         slot("$XDSDocumentEntryStatus", "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')"),
     ]},
 }
-wanted = [{"HomeCommunityId": HOME, "RepositoryUniqueId": REPOSITORY, "DocumentUniqueId": id} for id in TREATMENT]
+
+
+def wanted(ids):
+    return [{"HomeCommunityId": HOME, "RepositoryUniqueId": REPOSITORY, "DocumentUniqueId": id} for id in ids]
+
 
 gateway = connect("query", Transport)
 for case, wsse in [("treat", Saml("TREAT")), ("btg", Saml("BTG")), ("tampered", Saml("TREAT", tampered=True))]:
     call(case, gateway, wsse, "RespondingGateway_CrossGatewayQuery", found, **query)
-call("retrieve", connect("retrieve", Mtom), Saml("TREAT"), "RespondingGateway_CrossGatewayRetrieve", retrieved,
-     DocumentRequest=wanted)
+gateway = connect("retrieve", Mtom)
+for case, wsse, ids in [("retrieve", Saml("TREAT"), TREATMENT), ("retrieve-btg", Saml("BTG"), DOCUMENTS),
+                        ("retrieve-tampered", Saml("TREAT", tampered=True), DOCUMENTS)]:
+    call(case, gateway, wsse, "RespondingGateway_CrossGatewayRetrieve", retrieved, DocumentRequest=wanted(ids))

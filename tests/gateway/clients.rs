@@ -58,7 +58,7 @@ struct Sight {
     fault: Option<String>,
 }
 
-/// The same four cases for every client, each with its answer and its audit records.
+/// The same cases for every client, each with its answer and its audit records.
 fn check(user: &str, sights: &[Sight]) {
     let stored = stored();
     let mut by_treatment = stored.clone();
@@ -68,6 +68,8 @@ fn check(user: &str, sights: &[Sight]) {
         ("btg", Ok(&stored), &[("110127", "0"), ("ITI-38", "0")]),
         ("tampered", Err("FailedAuthentication"), &[("110122", "8")]),
         ("retrieve", Ok(&by_treatment), &[("ITI-39", "0")]),
+        ("retrieve-btg", Ok(&stored), &[("110127", "0"), ("ITI-39", "0")]),
+        ("retrieve-tampered", Err("FailedAuthentication"), &[("110122", "8")]),
     ];
     assert_eq!(sights.len(), expected.len(), "{sights:?}");
     for (sight, (case, answer, audit)) in sights.iter().zip(expected) {
