@@ -71,7 +71,7 @@ impl Message {
         root_type.require_utf8()?;
         let mut xml = envelope_text(root.content)?;
         if !parts.is_empty() {
-            let part = |href: &str| find(&parts, href).map(|content| content.as_ref());
+            let part = |href: &str| find(&parts, href).map(AsRef::as_ref);
             if let Some(restored) = xop::restored(&xml, part)? {
                 xml = restored;
             }

@@ -210,7 +210,7 @@ fn every_certificate_of_a_chain_is_in_its_time() {
                 assert_eq!(standing.from(), at(NOW + days.0 * DAY));
             }
             Err(unfit) => {
-                assert!(!expected && matches!(unfit, Unfit::Dates { .. }), "{days:?} {unfit}")
+                assert!(!expected && matches!(unfit, Unfit::Dates { .. }), "{days:?} {unfit}");
             }
         }
     }
