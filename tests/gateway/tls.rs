@@ -225,6 +225,28 @@ fn a_revocation_list_shuts_out_whom_it_names_and_everybody_once_it_is_over() {
     }
 }
 
+#[test]
+fn what_is_dangerous_and_allowed_is_on_record_from_the_start() {
+    let partner = "[[issuer]]\nname = \"urn:sts\"\ncertificates = [\"pki/partners/riverside/saml.crt\"]\n\
+        [[partner]]\nname = \"riverside\"\nhome_community_ids = [\"2.999.2\"]\nissuers = [\"urn:sts\"]\n\
+        tls_certificates = [\"pki/partners/riverside/tls.crt\"]\netreat = \"treatment\"\n";
+    for (danger, told) in [("danger_allow_sha1 = true", true), ("danger_allow_sha1 = false", false)]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let config = CONFIG.replace("[repository]", &format!("{partner}{danger}\n[repository]"));
+        let gateway = Served::of(directory.path(), &config, |_| ());
+        // who is served comes after the start
+        run(async { assert_eq!(gateway.fetch(RIVERSIDE).await, 200) });
+        let config = config::read(&directory.path().join("glassgate.toml")).unwrap();
+        let journal = Journal::open(config.journal, &SystemRandom).unwrap();
+        let records = journal.after(0, 10).unwrap();
+        let start = String::from_utf8_lossy(&records[0].message).into_owned();
+        assert!(start.contains("110120"), "{start}");
+        let noted = start.contains("SHA-1 signatures are allowed to riverside");
+        assert_eq!(noted, told, "{start}");
+    }
+}
+
 /// A revocation list of the tests' CA with one certificate in it, due to be renewed in so many days.
 fn list(pki: &Path, revoked: &str, days: i64) -> Vec<u8> {
     let read = |name: &str| std::fs::read(pki.join(name)).unwrap();
@@ -267,13 +289,17 @@ impl Served {
 
     /// With more keys of `[server]`, and with what they need laid beside the PKI.
     fn prepared(directory: &Path, server: &str, prepare: impl FnOnce(&Path)) -> Self {
+        let config = CONFIG.replace("[server]", &format!("[server]\n{server}"));
+        Self::of(directory, &config, prepare)
+    }
+
+    fn of(directory: &Path, toml: &str, prepare: impl FnOnce(&Path)) -> Self {
         let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("certs");
         let pki = directory.join("pki");
         pki::copy(&certs, &pki).unwrap();
         prepare(&pki);
         let config = directory.join("glassgate.toml");
-        std::fs::write(&config, CONFIG.replace("[server]", &format!("[server]\n{server}")))
-            .unwrap();
+        std::fs::write(&config, toml).unwrap();
         let stranger = pki.join("stranger/ca.crt");
         let mut command = Command::new(env!("CARGO_BIN_EXE_glassgate"));
         for name in ["SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"] {
