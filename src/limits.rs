@@ -44,8 +44,8 @@ pub const SHUTDOWN_TIME: Duration = Duration::from_secs(30);
 pub const SIGNATURE_CACHE_TIME: Duration = Duration::from_secs(5 * 60);
 /// Signatures remembered at once, about 100 bytes each.
 pub const SIGNATURE_CACHE_ENTRIES: usize = 16_384;
-/// Characters of an unverified claim that audit may quote.
-pub const UNVERIFIED_QUOTE_CHARS: usize = 120;
+/// Characters of an unverified claim that audit may quote: a longer name tells nobody more.
+pub const UNVERIFIED_QUOTE_CHARS: usize = 256;
 /// Bytes of an audit message: every receiver takes 32 KiB (DICOM PS3.15 A.6), syslog-ng closes the connection at 64.
 pub const AUDIT_MESSAGE_BYTES: usize = 32 * 1024;
 /// How long a failed handshake of an address stays the only one that audit records.

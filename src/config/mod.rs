@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::saml::certificates::Watchlist;
 use check::Check;
 pub use log::{Format, Level, LogSettings};
 pub use open::{OpenError, Opened};
@@ -207,7 +208,10 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
             failures_per_s: rules.failures_per_s,
         },
         replay_memory,
-        server: crate::server::Settings { watched: std::mem::take(&mut check.watched), ..server? },
+        server: crate::server::Settings {
+            watched: Watchlist::new(std::mem::take(&mut check.watched)),
+            ..server?
+        },
         repository,
         journal: audit.journal,
         delivery: audit.delivery,

@@ -57,8 +57,9 @@ impl Config {
             random,
         });
         let gateway = Arc::new(gateway);
-        let acceptor = self.server.acceptor.clone();
-        let reload = Reload::new(self.path, Arc::clone(&gateway), acceptor, self.fixed, self.files);
+        let listening = self.server.clone();
+        let reload =
+            Reload::new(self.path, Arc::clone(&gateway), listening, self.fixed, self.files);
         Ok(Opened { gateway, delivery: Arc::new(delivery), server: self.server, reload })
     }
 }

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use super::seen::Seen;
 use super::{Config, Problems, Raw, read};
 use crate::gateway::Gateway;
-use crate::server::Acceptor;
+use crate::server;
 
 /// How often the files are looked at; a change is read once two looks agree, so that no half a file is.
 const LOOK: Duration = Duration::from_secs(1);
@@ -43,7 +43,7 @@ pub(super) struct Fixed(BTreeMap<String, String>);
 pub struct Reload {
     path: PathBuf,
     gateway: Arc<Gateway>,
-    acceptor: Acceptor,
+    listening: server::Settings,
     fixed: Fixed,
     /// The files as they were when they were read.
     files: Vec<Seen>,
@@ -76,11 +76,11 @@ impl Reload {
     pub(super) fn new(
         path: PathBuf,
         gateway: Arc<Gateway>,
-        acceptor: Acceptor,
+        listening: server::Settings,
         fixed: Fixed,
         files: Vec<Seen>,
     ) -> Self {
-        Self { path, gateway, acceptor, fixed, files }
+        Self { path, gateway, listening, fixed, files }
     }
 
     /// Reads the settings whenever somebody asks or a file has changed, as long as it is polled.
@@ -132,7 +132,8 @@ impl Reload {
             told.push_str(&restart);
         }
         self.files = config.files;
-        self.acceptor.replace(&config.server.acceptor);
+        self.listening.acceptor.replace(&config.server.acceptor);
+        self.listening.watched.replace(&config.server.watched);
         self.gateway.adopt(config.terms, &told).await;
         info!(partners, issuers, "settings adopted");
     }

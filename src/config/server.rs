@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::certificates::{self, Rules};
 use super::check::Check;
 use crate::limits;
-use crate::saml::certificates::Usage;
+use crate::saml::certificates::{Usage, Watchlist};
 use crate::server::{self, Identity};
 
 /// `[server]`: where partners connect.
@@ -88,7 +88,7 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<server::Settings>
         management: management?,
         acceptor: server::Acceptor::new(acceptor?),
         connections: raw.connections,
-        watched: Vec::new(),
+        watched: Watchlist::default(),
     })
 }
 

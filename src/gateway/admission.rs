@@ -78,17 +78,14 @@ impl Admission<'_> {
             }
             self.let_through = true;
         }
-        let verified = {
-            let terms = std::sync::Arc::clone(&visit.terms);
-            let means = Means {
-                trust: &terms.trust,
-                signatures: self.signatures,
-                replay: self.replay,
-                now: visit.at,
-            };
-            saml::verify(&document, &arrival.peer, &means, &mut Told(self.trace.as_deref_mut()))
+        let means = Means {
+            trust: &visit.terms.trust,
+            signatures: self.signatures,
+            replay: self.replay,
+            now: visit.at,
         };
-        let mut verified = verified?;
+        let witness = &mut Told(self.trace.as_deref_mut());
+        let mut verified = saml::verify(&document, &arrival.peer, &means, witness)?;
         visit.recognise(verified.principal());
         visit.notes.extend_from_slice(verified.notes());
         visit.partner = Some(verified.partner().to_owned());

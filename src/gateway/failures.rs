@@ -84,7 +84,11 @@ impl Failures {
 
     /// Lets a sender who declares break-glass through, up to its share of the limit.
     pub(super) fn take_share(&self, sender: &str, terms: &Terms, now: Timestamp) -> bool {
-        let share = terms.failures_per_s.div_ceil(limits::BREAK_GLASS_SHARE);
+        self.take(sender, terms.failures_per_s, now)
+    }
+
+    fn take(&self, sender: &str, per_s: u32, now: Timestamp) -> bool {
+        let share = per_s.div_ceil(limits::BREAK_GLASS_SHARE);
         let mut senders = self.senders();
         senders.get_mut(sender).is_none_or(|tally| tally.share.take(share, now))
     }
@@ -178,6 +182,7 @@ mod tests {
 
     use super::*;
 
+    const RIVERSIDE: &str = "riverside";
     const NOW: Timestamp = Timestamp::from_micros(1_000_000_000_000);
 
     fn later(ms: u64) -> Timestamp {
@@ -202,6 +207,20 @@ mod tests {
             failures.count("riverside", 200, quiet);
         }
         assert!(failures.exceed("riverside", 200, quiet));
+    }
+
+    #[test]
+    fn who_breaks_the_glass_has_a_share_of_his_own() {
+        let failures = Failures::new();
+        let take = |now| failures.take(RIVERSIDE, 200, now);
+        assert!(take(NOW), "who never failed is not limited");
+        for _ in 0..300 {
+            failures.count(RIVERSIDE, 200, NOW);
+        }
+        assert_eq!((0..100).filter(|_| take(NOW)).count(), 20);
+        assert_eq!((0..100).filter(|_| take(later(500))).count(), 10);
+        // nothing of it comes back with failures, and the limit still holds for all others
+        assert!(failures.exceed(RIVERSIDE, 200, NOW));
     }
 
     #[test]

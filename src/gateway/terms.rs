@@ -60,6 +60,8 @@ impl InForce {
     pub(super) fn replace(&self, mut terms: Terms) {
         let mut slot = self.0.write().unwrap_or_else(PoisonError::into_inner);
         terms.trust.succeed(&slot.trust);
+        // who we are is the same until the next start
+        terms.domain.home.clone_from(&slot.domain.home);
         *slot = Arc::new(terms);
     }
 }

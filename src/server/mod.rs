@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use crate::audit::delivery::Delivery;
 use crate::gateway::Gateway;
 use crate::limits;
-use crate::saml::certificates::Watched;
+use crate::saml::certificates::Watchlist;
 
 pub use open_files::{raise_open_files, suffices};
 pub use tls::{Acceptor, Identity, TlsError, acceptor, acceptor_for};
@@ -41,7 +41,7 @@ pub struct Settings {
     /// Open connections at once.
     pub connections: usize,
     /// Configured certificates whose end metrics and log tell.
-    pub watched: Vec<Watched>,
+    pub watched: Watchlist,
 }
 
 impl fmt::Debug for Settings {

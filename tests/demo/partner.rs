@@ -1,16 +1,16 @@
 //! `glassgate partner`, as an operator uses it.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use glassgate::audit::Journal;
 use glassgate::clock::SystemRandom;
 use glassgate::config;
 use glassgate::demo::world::RIVERSIDE;
 
-use crate::program::{Run, configured, glassgate, played, run};
+use crate::program::{Run, configured, glassgate, played, run, tool};
 
 fn partner(command: &str, config: &Path, arguments: &[&str]) -> Run {
     let mut program = glassgate(["partner", command, "--config"]);
@@ -234,4 +234,30 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
     assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().ends_with(".new")));
     let checked = run(["check".as_ref(), "--config".as_ref(), config.as_os_str()]);
     assert_eq!(checked.code, Some(0), "{checked:?}");
+}
+
+#[test]
+fn a_hangup_has_the_settings_read_anew() {
+    let (_directory, config) = configured(&[]);
+    let mut text = fs::read_to_string(&config).unwrap();
+    for key in ["listen", "management"] {
+        let line = text.lines().find(|line| line.starts_with(&format!("{key} ="))).unwrap();
+        text = text.replace(&line.to_owned(), &format!("{key} = \"127.0.0.1:0\""));
+    }
+    fs::write(&config, &text).unwrap();
+    let mut command = glassgate(["serve", "--config"]);
+    let mut child = command.arg(&config).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id().to_string();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut says = |what: &str| lines.by_ref().any(|line| line.contains(what));
+    let signal = |name: &str| tool(Command::new("kill").args([name, &pid])).succeeds();
+    assert!(says("ready"));
+    signal("-HUP");
+    assert!(says("settings adopted"));
+    fs::write(&config, text.replace("etreat = \"treatment\"", "etreat = \"maybe\"")).unwrap();
+    signal("-HUP");
+    assert!(says("settings refused, the former stay"));
+    signal("-TERM");
+    assert!(says("stopped"));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

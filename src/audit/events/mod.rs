@@ -25,7 +25,7 @@ pub use security::{Explained, RepeatedFailures};
 /// Bytes of the reasons of one record: some dozens of them.
 const REASON_BYTES: usize = 3 * 1024;
 /// Bytes of a quote in a record: `UNVERIFIED_QUOTE_CHARS` of any script, and less of what must be escaped.
-const QUOTE_BYTES: usize = 360;
+const QUOTE_BYTES: usize = 768;
 
 /// What all records of one transaction share.
 #[derive(Debug, Clone)]

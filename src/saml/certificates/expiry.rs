@@ -1,3 +1,4 @@
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use openssl::error::ErrorStack;
@@ -18,6 +19,30 @@ pub struct Watched {
     pub name: String,
     /// Its last moment.
     pub until: Timestamp,
+}
+
+/// The certificates of the settings in force; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Watchlist(Arc<RwLock<Vec<Watched>>>);
+
+impl Watchlist {
+    /// Watches these until others take their place.
+    #[must_use]
+    pub fn new(watched: Vec<Watched>) -> Self {
+        Self(Arc::new(RwLock::new(watched)))
+    }
+
+    /// What is watched now.
+    #[must_use]
+    pub fn now(&self) -> Vec<Watched> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Watches what another watches.
+    pub fn replace(&self, other: &Self) {
+        let new = other.now();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
 }
 
 impl Watched {

@@ -23,7 +23,7 @@ use crate::clock::Timestamp;
 use crate::dsig::{Key, KeyError};
 
 pub use crl::{Crl, CrlError};
-pub use expiry::{EXPIRY_WARNING, Watched};
+pub use expiry::{EXPIRY_WARNING, Watched, Watchlist};
 
 /// What certificates must meet; files are already read.
 #[derive(Clone)]

@@ -194,12 +194,20 @@ fn read(
 
 /// Writes until every sender of orders is gone and the last order is written.
 fn run(mut connection: Connection, orders: &Receiver<Order>) {
-    let (mut swept, mut poisoned) = (Timestamp::from_micros(0), false);
+    let (mut swept, mut poisoned, mut synced) = (Timestamp::from_micros(0), false, true);
     while let Ok(first) = orders.recv() {
         let batch = gather(first, orders);
         let latest = batch.iter().map(|order| order.now).max().unwrap_or(swept);
         let sweep = latest.since(swept) >= SWEEP;
+        // what is only counted is no sync's worth: it reaches the disk with what is waited for, or a checkpoint
+        let waited_for = batch.iter().any(|order| order.done.is_some());
+        if waited_for != synced {
+            let mode = if waited_for { "full" } else { "normal" };
+            let switched = connection.pragma_update(None, "synchronous", mode);
+            synced = waited_for && switched.is_ok();
+        }
         let written = !poisoned
+            && (synced || !waited_for)
             && write(&mut connection, &batch, sweep.then_some(latest))
                 .inspect_err(|error| {
                     // the kernel forgets what it could not sync, so no later commit can be believed

@@ -87,9 +87,9 @@ impl Mark {
 }
 
 impl Replay {
-    /// A memory that a restart forgets: for tests, and for who answers nobody.
-    #[must_use]
-    pub fn forgetful() -> Self {
+    /// A memory that a restart forgets.
+    #[cfg(test)]
+    fn forgetful() -> Self {
         Self { seen: Seen::new(), file: None }
     }
 
