@@ -355,3 +355,23 @@ directory = "store"
 journal = "journal"
 source_id = "t"
 "#;
+
+#[test]
+fn metrics_tell_when_each_configured_certificate_ends() {
+    run(async {
+        let address = shared().stage.management_url.strip_prefix("http://").unwrap().to_owned();
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let response = exchange(stream, request.as_bytes()).await;
+        let certificate =
+            std::fs::read(shared().stage.layout.pki().join("gateway/tls.crt")).unwrap();
+        let certificate = X509::from_pem(&certificate).unwrap();
+        let ends = Asn1Time::from_unix(0).unwrap().diff(certificate.not_after()).unwrap();
+        let ends = i64::from(ends.days) * 86_400 + i64::from(ends.secs);
+        let line = format!(
+            "glassgate_certificate_not_after_seconds{{setting=\"server.certificate\",file=\"pki/gateway/tls.crt\"}} {ends}"
+        );
+        assert!(response.body.contains(&line), "{line}\n{}", response.body);
+    });
+}
