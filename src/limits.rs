@@ -18,6 +18,8 @@ pub const XML_NAMESPACES: usize = 512;
 pub const MIME_PARTS: usize = 50;
 /// Bytes of the headers of one MIME part: ten times CXF's 300.
 pub const MIME_HEADER_BYTES: usize = 4 * 1024;
+/// Bytes of the parts that a security header may have moved out: a hundred certificates; each Include costs their text.
+pub const XOP_HEADER_BYTES: usize = 256 * 1024;
 /// Bytes of the HTTP head: hyper's read buffer holds it whole.
 pub const HTTP_HEAD_BYTES: usize = 32 * 1024;
 /// Documents asked for in one retrieve: the widest sender allows 9, a registry page is 100.

@@ -31,6 +31,8 @@ pub struct Metrics {
     pub handshake_failures: Counter,
     /// Connections that ended before any TLS was spoken.
     pub probes: Counter,
+    /// When each configured certificate ends, in seconds since 1970.
+    pub certificate_ends: Family<CertificateLabels, Gauge>,
     /// Connections open now.
     pub connections: Gauge,
     /// Transfers that broke off.
@@ -90,6 +92,15 @@ pub struct BreakGlassLabels {
     pub effect: &'static str,
 }
 
+/// A configured certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CertificateLabels {
+    /// The setting that names it.
+    pub setting: String,
+    /// The file that holds it.
+    pub file: String,
+}
+
 /// What came of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReloadLabels {
@@ -119,6 +130,7 @@ impl Metrics {
             reloads: Family::default(),
             handshake_failures: Counter::default(),
             probes: Counter::default(),
+            certificate_ends: Family::default(),
             connections: Gauge::default(),
             transfers_aborted: Counter::default(),
             unclassified: Gauge::default(),
@@ -150,6 +162,11 @@ impl Metrics {
                 metrics.handshake_failures.clone(),
             );
             r.register("probes", "Connections that never spoke TLS", metrics.probes.clone());
+            r.register(
+                "certificate_not_after_seconds",
+                "When a configured certificate ends",
+                metrics.certificate_ends.clone(),
+            );
             r.register("connections", "Open connections", metrics.connections.clone());
             r.register(
                 "transfers_aborted",

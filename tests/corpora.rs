@@ -13,13 +13,14 @@ use std::path::{Path, PathBuf};
 type Body = fn(&[u8]);
 
 /// Every target.
-const TARGETS: [(&str, Body); 13] = [
+const TARGETS: [(&str, Body); 14] = [
     ("answer", bodies::answer::check),
     ("c14n", bodies::c14n::check),
     ("consent", bodies::consent::check),
     ("document", bodies::document::check),
     ("identifiers", bodies::identifiers::check),
     ("labels", bodies::labels::check),
+    ("message_signature", bodies::message_signature::check),
     ("mtom", bodies::mtom::check),
     ("retrieve", bodies::retrieve::check),
     ("saml", bodies::saml::check),
@@ -68,4 +69,18 @@ fn every_corpus_passes() {
         }
     }
     assert!(failed.is_empty(), "{failed:#?}");
+}
+
+#[test]
+fn what_the_message_target_signs_is_believed_where_it_is_read() {
+    for (name, believed) in [
+        ("timestamp", 1),
+        ("all-parts", 1),
+        ("token", 1),
+        ("two-signatures", 2),
+        ("wrapped-timestamp", 0),
+    ] {
+        let text = fs::read_to_string(fuzz("corpus/message_signature").join(name)).unwrap();
+        assert_eq!(bodies::message_signature::signed_anew(&text), believed, "{name}");
+    }
 }

@@ -100,6 +100,7 @@ fn judge(assertion: &str, now: &str) -> Result<Verified, Untrusted> {
     });
     let peer = Peer {
         fingerprint: [1; 32],
+        key_fingerprint: [0; 32],
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         subject: "CN=foreign".into(),
     };

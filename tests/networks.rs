@@ -9,12 +9,17 @@ use glassgate::client::{Ask, Query};
 use glassgate::clock::Timestamp;
 use glassgate::config;
 use glassgate::demo::pki;
-use glassgate::dsig::{SigningKey, sign};
+use glassgate::dsig::{SigningKey, canonicalize, sign};
 use glassgate::gateway::{Arrival, Rehearsal, ResourceId, Transaction, rehearse};
 use glassgate::policy::BreakGlass;
 use glassgate::saml::Peer;
 use glassgate::soap::{SIMPLE_CONTENT_TYPE, action};
+use glassgate::xml::{Bounds, ns, parse};
+use openssl::base64::encode_block;
 use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::sha::sha256;
+use openssl::sign::Signer;
 use openssl::x509::X509;
 use tempfile::TempDir;
 
@@ -73,12 +78,8 @@ issuers = ["{issuer}"]
     fn judge(&self, message: &str, at: &str) -> Rehearsal {
         let config = self.config();
         let certificate = fs::read(self.path("pki/partners/riverside/tls.crt")).unwrap();
-        let digest = X509::from_pem(&certificate).unwrap().digest(MessageDigest::sha256()).unwrap();
-        let peer = Peer {
-            fingerprint: <[u8; 32]>::try_from(&*digest).unwrap(),
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            subject: String::new(),
-        };
+        let certificate = X509::from_pem(&certificate).unwrap();
+        let peer = Peer::of(&certificate, IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
         let content_type = Some(SIMPLE_CONTENT_TYPE.to_owned());
         let arrival = Arrival { peer, content_type, body: message.to_owned().into() };
         let at = Timestamp::parse(at).unwrap();
@@ -223,13 +224,14 @@ fn switzerland_s_assertions_are_admitted_as_they_are_issued() {
     }
 }
 
-/// As Carequality's and eHealth Exchange's gateways write it; bearer stands for holder-of-key.
+/// As Carequality's and eHealth Exchange's gateways write it; the holder's key is put in where `@key@` stands.
 const US: &str = "<saml2:Assertion xmlns:saml2=\"urn:oasis:names:tc:SAML:2.0:assertion\" ID=\"_us1\" \
 IssueInstant=\"2026-11-22T12:00:00.000Z\" Version=\"2.0\"><saml2:Issuer \
 Format=\"urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress\">admin@sts.riverside.example</saml2:Issuer>\
 <saml2:Subject><saml2:NameID Format=\"urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName\">\
 CN=Dr. Lake,O=Riverside</saml2:NameID><saml2:SubjectConfirmation \
-Method=\"urn:oasis:names:tc:SAML:2.0:cm:bearer\"/></saml2:Subject>\
+Method=\"urn:oasis:names:tc:SAML:2.0:cm:holder-of-key\"><saml2:SubjectConfirmationData>@key@\
+</saml2:SubjectConfirmationData></saml2:SubjectConfirmation></saml2:Subject>\
 <saml2:Conditions NotBefore=\"2026-11-22T11:59:55Z\" NotOnOrAfter=\"2026-11-22T12:05:00Z\">\
 <saml2:AudienceRestriction><saml2:Audience>https://127.0.0.1:8443/xca/query</saml2:Audience>\
 </saml2:AudienceRestriction></saml2:Conditions>\
@@ -246,6 +248,96 @@ code=\"106331006\" codeSystem=\"2.16.840.1.113883.6.96\" codeSystemName=\"SNOMED
 codeSystemName=\"nhin-purpose\" displayName=\"Treatment\"/></saml2:AttributeValue></saml2:Attribute>\
 </saml2:AttributeStatement></saml2:Assertion>";
 
+/// The key of the sender, who is the TLS client too.
+const SENDER: &str = "partners/riverside/tls";
+
+/// `X509Data` and `RSAKeyValue`, as these gateways state both.
+fn key_info(network: &Network, name: &str) -> String {
+    let pem = fs::read(network.path(&format!("pki/{name}.crt"))).unwrap();
+    let certificate = X509::from_pem(&pem).unwrap();
+    let rsa = certificate.public_key().unwrap().rsa().unwrap();
+    format!(
+        "<ds:KeyInfo xmlns:ds=\"{}\"><ds:X509Data><ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data>\
+         <ds:KeyValue><ds:RSAKeyValue><ds:Modulus>{}</ds:Modulus><ds:Exponent>{}</ds:Exponent></ds:RSAKeyValue>\
+         </ds:KeyValue></ds:KeyInfo>",
+        ns::DSIG,
+        encode_block(&certificate.to_der().unwrap()),
+        encode_block(&rsa.n().to_vec()),
+        encode_block(&rsa.e().to_vec())
+    )
+}
+
+/// A Timestamp of a minute before `at`, signed with that key; KeyInfo refers to the assertion.
+fn signed_timestamp(network: &Network, name: &str, created: &str) -> String {
+    let canonical = |xml: &str, inside: bool| {
+        let document = parse(xml, Bounds::REQUEST).unwrap();
+        let root = document.root();
+        let node = if inside { root.first_element_child().unwrap() } else { root };
+        canonicalize(node, &[], None)
+    };
+    let timestamp = format!(
+        "<wsu:Timestamp xmlns:wsu=\"{}\" wsu:Id=\"_1\"><wsu:Created>{created}</wsu:Created>\
+         <wsu:Expires>2026-11-22T12:05:00.000Z</wsu:Expires></wsu:Timestamp>",
+        ns::WSU
+    );
+    let digest = encode_block(&sha256(canonical(&timestamp, false).as_bytes()));
+    let opened = format!(
+        "<ds:Signature xmlns:ds=\"{}\"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm=\"{c14n}\"/>\
+         <ds:SignatureMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256\"/>\
+         <ds:Reference URI=\"#_1\"><ds:Transforms><ds:Transform Algorithm=\"{c14n}\"/></ds:Transforms>\
+         <ds:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/>\
+         <ds:DigestValue>{digest}</ds:DigestValue></ds:Reference></ds:SignedInfo>",
+        ns::DSIG,
+        c14n = ns::EXC_C14N
+    );
+    let key = fs::read(network.path(&format!("pki/{name}.key"))).unwrap();
+    let key = PKey::private_key_from_pem(&key).unwrap();
+    let octets = canonical(&format!("{opened}</ds:Signature>"), true);
+    let value = Signer::new(MessageDigest::sha256(), &key)
+        .unwrap()
+        .sign_oneshot_to_vec(octets.as_bytes())
+        .unwrap();
+    format!(
+        "{timestamp}{opened}<ds:SignatureValue>{}</ds:SignatureValue><ds:KeyInfo><wsse:SecurityTokenReference>\
+         <wsse:KeyIdentifier ValueType=\"http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLID\">\
+         _us1</wsse:KeyIdentifier></wsse:SecurityTokenReference></ds:KeyInfo></ds:Signature>",
+        encode_block(&value)
+    )
+}
+
+#[test]
+fn the_united_states_senders_hold_the_key_that_their_assertion_names() {
+    let keys = "trust = \"ca\"\nroots = [\"pki/ca.crt\"]\n\
+                subjects = [\"CN=sts.riverside.example, O=riverside\"]";
+    let network = Network::new(
+        "2.999.1",
+        "us",
+        "admin@sts.riverside.example",
+        keys,
+        "home_community_ids = [\"urn:oid:2.999.2\"]",
+    );
+    let assertion = |named: &str| {
+        network.signed(&US.replace("@key@", &key_info(&network, named)), "partners/riverside/saml")
+    };
+    let bearer = US.replace("holder-of-key", "bearer").replace("@key@", "");
+    let bearer = network.signed(&bearer, "partners/riverside/saml");
+    let stamp = |signer: &str, created: &str| signed_timestamp(&network, signer, created);
+    let (fresh, old) = ("2026-11-22T12:00:00.000Z", "2026-11-22T11:40:00.000Z");
+    let hilltop = "partners/hilltop/tls";
+    for (timestamp, assertion, codes) in [
+        (stamp(SENDER, fresh), assertion(SENDER), &[][..]),
+        (stamp(SENDER, old), assertion(SENDER), &["timestamp-expired"]),
+        (stamp(hilltop, fresh), assertion(SENDER), &["message-signature"]),
+        (stamp(SENDER, fresh), assertion(hilltop), &["message-signature"]),
+        (String::new(), assertion(SENDER), &["timestamp-unsigned"]),
+        (stamp(SENDER, fresh), bearer, &["timestamp-unsigned"]),
+    ] {
+        let message = query(format!("{timestamp}{assertion}"), "P-1^^^&2.999.1.3&ISO");
+        let refused = network.refusals(&message, "2026-11-22T12:01:00Z");
+        assert_eq!(refused.first(), codes.first(), "{refused:?}");
+    }
+}
+
 #[test]
 fn the_united_states_purposes_come_with_a_certificate_of_the_network() {
     let keys = "trust = \"ca\"\nroots = [\"pki/ca.crt\"]\n\
@@ -258,7 +350,11 @@ fn the_united_states_purposes_come_with_a_certificate_of_the_network() {
         "home_community_ids = [\"urn:oid:2.999.2\"]",
     );
     let at = "2026-11-22T12:01:00Z";
-    let message = |text: &str, key: &str| query(network.signed(text, key), "P-1^^^&2.999.1.3&ISO");
+    let timestamp = signed_timestamp(&network, SENDER, "2026-11-22T12:00:00.000Z");
+    let message = |text: &str, key: &str| {
+        let assertion = network.signed(&text.replace("@key@", &key_info(&network, SENDER)), key);
+        query(format!("{timestamp}{assertion}"), "P-1^^^&2.999.1.3&ISO")
+    };
     let ours = "partners/riverside/saml";
     let rce = "codeSystem=\"2.16.840.1.113883.3.7204.1.5.2.1\"";
     let nhin = "codeSystem=\"2.16.840.1.113883.3.18.7.1\"";

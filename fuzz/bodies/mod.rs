@@ -8,6 +8,7 @@ pub mod consent;
 pub mod document;
 pub mod identifiers;
 pub mod labels;
+pub mod message_signature;
 pub mod mtom;
 pub mod namespace;
 pub mod resign;

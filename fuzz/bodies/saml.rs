@@ -73,6 +73,7 @@ fn believed(message: &str, client: u8, cache: &Cache, now: Timestamp) -> Option<
     let document = parse(message, Bounds::REQUEST).ok()?;
     let peer = Peer {
         fingerprint: [client; 32],
+        key_fingerprint: [0; 32],
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         subject: "CN=client".into(),
     };

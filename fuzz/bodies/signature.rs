@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use glassgate::clock::Timestamp;
-use glassgate::dsig::{Cache, Gated, Ours, Verifier, gate, verify};
+use glassgate::dsig::{Algorithms, Cache, Gated, Ours, Verifier, gate, verify};
 use glassgate::xml::{Bounds, parse};
 
 use super::namespace::{odd_namespace, odd_prefix_list};
@@ -38,7 +38,7 @@ fn whole(text: &str) -> Cow<'_, str> {
 /// Whether ours believes it; none where the gate is shut.
 fn believed(message: &str, theirs: &impl Fn(&Gated<'_, '_>, Kind) -> bool) -> Option<bool> {
     let document = parse(message, Bounds::REQUEST).ok()?;
-    let gated = gate(&document).ok()?;
+    let gated = gate(&document, Algorithms::default()).ok()?;
     let found = Kind::BOTH.into_iter().find_map(|kind| {
         let octets = Ours.octets(&gated, std::slice::from_ref(kind.key())).ok()?;
         Some((kind, octets))

@@ -89,7 +89,7 @@ mod tests {
             assert_ne!(ask.message_id, signer.ask(&order).unwrap().message_id);
             let envelope = ask.envelope(action::QUERY, "https://127.0.0.1/xca/query", "<q/>");
             let document = parse(&envelope, Bounds::REQUEST).unwrap();
-            let gated = dsig::gate(&document).unwrap();
+            let gated = dsig::gate(&document, dsig::Algorithms::default()).unwrap();
             let keys = [dsig::Key::from_certificate_pem(&certificate).unwrap()];
             let signed = dsig::verify(&gated, &keys, &dsig::Cache::new(), 1, now).unwrap();
             assert!(signed.octets().contains("dr.vogel"));

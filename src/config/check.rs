@@ -9,7 +9,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::Problem;
 use super::seen::Seen;
+use crate::clock::{Clock, SystemClock};
 use crate::ids::{HomeCommunityId, Oid, RepositoryId};
+use crate::saml::certificates::Watched;
 
 /// What the sections share while they are read: the file's place, its lines, and what was found wrong.
 pub(super) struct Check<'t> {
@@ -19,12 +21,15 @@ pub(super) struct Check<'t> {
     pub(super) files: Vec<Seen>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<String>,
+    /// Every certificate that was read.
+    pub(super) watched: Vec<Watched>,
 }
 
 impl<'t> Check<'t> {
     pub(super) fn new(path: &Path, text: &'t str) -> Self {
         let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        Self { text, base, files: Vec::new(), problems: Vec::new(), warnings: Vec::new() }
+        let (files, problems, warnings) = (Vec::new(), Vec::new(), Vec::new());
+        Self { text, base, files, problems, warnings, watched: Vec::new() }
     }
 
     /// Notes that a key is wrong, and what to do about it.
@@ -57,13 +62,24 @@ impl<'t> Check<'t> {
     pub(super) fn certificates(&mut self, key: &str, path: &Path) -> Option<Vec<X509>> {
         let pem = self.bytes(key, path)?;
         match X509::stack_from_pem(&pem) {
-            Ok(certificates) if !certificates.is_empty() => Some(certificates),
+            Ok(certificates) if !certificates.is_empty() => {
+                let name = path.display().to_string();
+                let watched = certificates.iter().map(|one| Watched::new(key, &name, one));
+                self.watched.extend(watched.filter_map(Result::ok));
+                Some(certificates)
+            }
             _ => {
                 let what = format!("{} holds no certificate", path.display());
                 self.problem(key, what, "name a PEM file with BEGIN CERTIFICATE");
                 None
             }
         }
+    }
+
+    /// Warns of each certificate that ends soon.
+    pub(super) fn warn_of_ends(&mut self) {
+        let now = SystemClock.now();
+        self.warnings.extend(self.watched.iter().filter_map(|watched| watched.warning(now)));
     }
 
     /// A private key from a PEM file.

@@ -4,9 +4,12 @@ use std::path::PathBuf;
 use openssl::x509::{X509, X509Ref};
 use serde::{Deserialize, Serialize};
 
+use super::certificates::{self, Rules};
 use super::check::Check;
 use super::metadata;
+use crate::clock::{Clock, SystemClock};
 use crate::dsig::Key;
+use crate::saml::certificates::{Authority, Usage};
 use crate::saml::{Authorities, Issuer, Keys, Names, Subject};
 
 /// `[[issuer]]`: who signs assertions, for one partner or for many.
@@ -20,6 +23,12 @@ pub(super) struct Raw {
     metadata: Option<PathBuf>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     roots: Vec<PathBuf>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    intermediates: Vec<PathBuf>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    crls: Vec<PathBuf>,
+    crl_grace_s: Option<u64>,
+    minimum_rsa_bits: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     subjects: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -67,10 +76,9 @@ fn read(raw: &mut Raw, at: usize, check: &mut Check<'_>) -> Option<Issuer> {
     let keys = match raw.trust {
         Trust::Pinned => {
             let offered = entity.map(|entity| entity.certificates).unwrap_or_default();
-            unused(&key("roots"), raw.roots.is_empty(), "pinned", check);
             unused(&key("subjects"), raw.subjects.is_empty(), "pinned", check);
             unused(&key("alternative_names"), raw.alternative_names.is_empty(), "pinned", check);
-            pinned(raw, offered, &key("certificates"), check)
+            pinned(raw, offered, at, check)
         }
         Trust::Ca => {
             unused(&key("certificates"), raw.certificates.is_empty(), "ca", check);
@@ -89,7 +97,15 @@ fn unused(key: &str, absent: bool, trust: &str, check: &mut Check<'_>) {
     }
 }
 
-fn pinned(raw: &Raw, offered: Vec<X509>, key: &str, check: &mut Check<'_>) -> Keys {
+/// Pinned certificates are believed as they are; where the issuer has `roots`, as long as they chain to one.
+fn pinned(raw: &Raw, offered: Vec<X509>, at: usize, check: &mut Check<'_>) -> Keys {
+    let key = &format!("issuer[{at}].certificates");
+    let authority = if raw.roots.is_empty() {
+        unchained(raw, at, check);
+        None
+    } else {
+        authority(raw, at, check)
+    };
     let mut certificates = offered;
     for path in &raw.certificates {
         certificates.extend(check.certificates(key, path).unwrap_or_default());
@@ -98,25 +114,27 @@ fn pinned(raw: &Raw, offered: Vec<X509>, key: &str, check: &mut Check<'_>) -> Ke
         let mend = "name the issuer's signing certificates, or its `metadata`";
         check.problem(key, "is missing", mend);
     }
-    let mend = "use RSA from 2048 bits, or P-256 to P-521";
-    let read = |one: &X509| check.parsed(key, Key::from_certificate(one), mend);
+    let read = |one: &X509| match &authority {
+        Some(authority) => {
+            let chained = authority.key(one, &certificates, SystemClock.now());
+            let mend = "renew it or its revocation list, name its CA in `roots`, or take it out";
+            check.parsed(key, chained, mend)
+        }
+        None => {
+            let mend = "use RSA from 2048 bits, or P-256 to P-521";
+            check.parsed(key, Key::from_certificate(one), mend)
+        }
+    };
     Keys::Pinned(certificates.iter().filter_map(read).collect())
 }
 
 fn chained(raw: &Raw, at: usize, check: &mut Check<'_>) -> Option<Keys> {
     let key = |name: &str| format!("issuer[{at}].{name}");
-    let mut roots = Vec::new();
-    for path in &raw.roots {
-        roots.extend(check.certificates(&key("roots"), path).unwrap_or_default());
-    }
     if raw.roots.is_empty() {
         let mend = "name the PEM files of the CAs whose certificates the issuer signs with";
         check.problem(&key("roots"), "is missing", mend);
     }
-    if !roots.iter().all(|root| is_root(root)) {
-        let mend = "name the certificates that end the chain, those whose issuer is themselves";
-        check.problem(&key("roots"), "holds a certificate that is no root", mend);
-    }
+    let authority = authority(raw, at, check);
     let mend =
         "write it as in \"CN=sts.example, O=Example\"; `openssl x509 -noout -subject` shows it";
     let mut subjects = Vec::new();
@@ -131,7 +149,54 @@ fn chained(raw: &Raw, at: usize, check: &mut Check<'_>) -> Option<Keys> {
         check.problem(&key("subjects"), what, mend);
     }
     let names = Names { subjects, alternative: raw.alternative_names.clone() };
-    Some(Keys::Authorities(Box::new(Authorities::new(roots, names))))
+    Some(Keys::Authorities(Box::new(Authorities::new(authority?, names))))
+}
+
+/// What the certificates of an issuer must chain to.
+fn authority(raw: &Raw, at: usize, check: &mut Check<'_>) -> Option<Authority> {
+    let section = format!("issuer[{at}]");
+    let key = format!("{section}.roots");
+    let mut roots = Vec::new();
+    for path in &raw.roots {
+        roots.extend(check.certificates(&key, path).unwrap_or_default());
+    }
+    if !roots.iter().all(|root| is_root(root)) {
+        let mend = "name the certificates that end the chain, those whose issuer is themselves";
+        check.problem(&key, "holds a certificate that is no root", mend);
+    }
+    let mut intermediates = Vec::new();
+    for path in &raw.intermediates {
+        let key = format!("{section}.intermediates");
+        intermediates.extend(check.certificates(&key, path).unwrap_or_default());
+    }
+    let rules = Rules {
+        section,
+        roots,
+        crls: ("crls", &raw.crls),
+        crl_grace_s: ("crl_grace_s", raw.crl_grace_s.unwrap_or_else(certificates::crl_grace_s)),
+        minimum_rsa_bits: (
+            "minimum_rsa_bits",
+            raw.minimum_rsa_bits.unwrap_or_else(certificates::minimum_rsa_bits),
+        ),
+    };
+    let mut settings = certificates::read(rules, Usage::Signing, check)?;
+    settings.intermediates = intermediates;
+    check.parsed(&key, Authority::new(settings), "name PEM files of CA certificates")
+}
+
+/// What has a meaning only where there is something to chain to.
+fn unchained(raw: &Raw, at: usize, check: &mut Check<'_>) {
+    let mend = "name the CAs in `roots`, or remove it";
+    for (name, absent) in [
+        ("intermediates", raw.intermediates.is_empty()),
+        ("crls", raw.crls.is_empty()),
+        ("crl_grace_s", raw.crl_grace_s.is_none()),
+        ("minimum_rsa_bits", raw.minimum_rsa_bits.is_none()),
+    ] {
+        if !absent {
+            check.problem(&format!("issuer[{at}].{name}"), "has no meaning without `roots`", mend);
+        }
+    }
 }
 
 fn is_root(certificate: &X509Ref) -> bool {

@@ -5,6 +5,7 @@
 
 mod audit;
 mod break_glass;
+mod certificates;
 mod check;
 mod community;
 mod consent;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::saml::certificates::Watchlist;
 use check::Check;
 pub use explain::ExplainError;
 pub use log::{Format, Level, LogSettings};
@@ -208,6 +210,7 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
         check.problem("repository.readers", "is out of range", "write a number from 1 to 64");
     }
 
+    check.warn_of_ends();
     let (community, audit) = (community?, audit?);
     let labeller = Arc::new(labeller?);
     let repository = crate::repository::embedded::Settings {
@@ -250,7 +253,10 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
         rates: glass.rates,
         reviews: glass.reviews,
         operators,
-        server: server?,
+        server: crate::server::Settings {
+            watched: Watchlist::new(std::mem::take(&mut check.watched)),
+            ..server?
+        },
         repository,
         journal: audit.journal,
         delivery: audit.delivery,

@@ -81,8 +81,9 @@ impl Config {
         });
         let gateway = Arc::new(gateway);
         gateway.look_after_reviews();
-        let acceptor = self.server.acceptor.clone();
-        let reload = Reload::new(self.path, Arc::clone(&gateway), acceptor, self.fixed, self.files);
+        let listening = self.server.clone();
+        let reload =
+            Reload::new(self.path, Arc::clone(&gateway), listening, self.fixed, self.files);
         Ok(Opened {
             gateway,
             delivery: Arc::new(delivery),

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use super::seen::Seen;
 use super::{Config, Problems, Raw, read};
 use crate::gateway::Gateway;
-use crate::server::Acceptor;
+use crate::server;
 
 /// How often the files are looked at; a change is read once two looks agree, so that no half a file is.
 const LOOK: Duration = Duration::from_secs(1);
@@ -25,10 +25,13 @@ const SECTIONS: [&str; 8] =
     ["community", "server", "saml", "labels", "break_glass", "repository", "audit", "log"];
 
 /// Their keys that a reload changes.
-const RELOADED: [&str; 8] = [
+const RELOADED: [&str; 11] = [
     "server.certificate",
     "server.key",
     "server.client_ca",
+    "server.client_crls",
+    "server.client_crl_grace_s",
+    "server.client_minimum_rsa_bits",
     "saml.audiences",
     "saml.recipients",
     "saml.clock_skew_s",
@@ -45,7 +48,7 @@ pub(super) struct Fixed(BTreeMap<String, String>);
 pub struct Reload {
     path: PathBuf,
     gateway: Arc<Gateway>,
-    acceptor: Acceptor,
+    listening: server::Settings,
     fixed: Fixed,
     /// The files as they were when they were read.
     files: Vec<Seen>,
@@ -78,11 +81,11 @@ impl Reload {
     pub(super) fn new(
         path: PathBuf,
         gateway: Arc<Gateway>,
-        acceptor: Acceptor,
+        listening: server::Settings,
         fixed: Fixed,
         files: Vec<Seen>,
     ) -> Self {
-        Self { path, gateway, acceptor, fixed, files }
+        Self { path, gateway, listening, fixed, files }
     }
 
     /// Reads the settings whenever somebody asks or a file has changed, as long as it is polled.
@@ -134,7 +137,8 @@ impl Reload {
             told.push_str(&restart);
         }
         self.files = config.files;
-        self.acceptor.replace(&config.server.acceptor);
+        self.listening.acceptor.replace(&config.server.acceptor);
+        self.listening.watched.replace(&config.server.watched);
         self.gateway.adopt(config.terms, &told).await;
         info!(partners, issuers, "settings adopted");
     }

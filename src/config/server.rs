@@ -3,8 +3,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::certificates::{self, Rules};
 use super::check::Check;
 use crate::limits;
+use crate::saml::certificates::{Usage, Watchlist};
 use crate::server::{self, Identity};
 
 /// `[server]`: where partners connect.
@@ -18,6 +20,13 @@ pub(super) struct Raw {
     certificate: PathBuf,
     key: PathBuf,
     client_ca: PathBuf,
+    /// Revocation lists of the client CAs.
+    #[serde(default)]
+    client_crls: Vec<PathBuf>,
+    #[serde(default = "certificates::crl_grace_s")]
+    client_crl_grace_s: u64,
+    #[serde(default = "certificates::minimum_rsa_bits")]
+    client_minimum_rsa_bits: u32,
     #[serde(default = "management")]
     management: String,
     #[serde(default = "connections")]
@@ -60,7 +69,15 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<server::Settings>
     let chain = check.certificates("server.certificate", &raw.certificate);
     let key = check.private_key("server.key", &raw.key);
     let cas = check.certificates("server.client_ca", &raw.client_ca);
-    let acceptor = server::acceptor(&Identity { chain: chain?, key: key? }, &cas?);
+    let rules = Rules {
+        section: "server".to_owned(),
+        roots: cas?,
+        crls: ("client_crls", &raw.client_crls),
+        crl_grace_s: ("client_crl_grace_s", raw.client_crl_grace_s),
+        minimum_rsa_bits: ("client_minimum_rsa_bits", raw.client_minimum_rsa_bits),
+    };
+    let clients = certificates::read(rules, Usage::TlsClient, check);
+    let acceptor = server::acceptor_for(&Identity { chain: chain?, key: key? }, clients?);
     let acceptor = check.parsed(
         "server.certificate",
         acceptor,
@@ -71,6 +88,7 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<server::Settings>
         management: management?,
         acceptor: server::Acceptor::new(acceptor?),
         connections: raw.connections,
+        watched: Watchlist::default(),
     })
 }
 

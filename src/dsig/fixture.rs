@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
@@ -12,21 +14,21 @@ use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509NameBuilder};
 use proptest::prelude::*;
 
-use super::{Cache, Reject, SigningKey, gate, sign, verify};
+use super::{Algorithms, Cache, Reject, SigningKey, canonicalize, gate, sign, verify};
 use crate::clock::Timestamp;
-use crate::xml::{Bounds, parse};
+use crate::xml::{Bounds, Node, attribute, ns, parse};
 
-pub(super) fn rsa_key(bits: u32) -> PKey<Private> {
+pub(crate) fn rsa_key(bits: u32) -> PKey<Private> {
     PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap()
 }
 
-pub(super) fn ec_key(curve: Nid) -> PKey<Private> {
+pub(crate) fn ec_key(curve: Nid) -> PKey<Private> {
     let group = EcGroup::from_curve_name(curve).unwrap();
     PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
 }
 
 /// A self-signed certificate.
-pub(super) fn certificate_of(key: &PKey<Private>) -> X509 {
+pub(crate) fn certificate_of(key: &PKey<Private>) -> X509 {
     let mut name = X509NameBuilder::new().unwrap();
     name.append_entry_by_text("CN", "test").unwrap();
     let name = name.build();
@@ -48,31 +50,31 @@ fn signing_key(key: &PKey<Private>) -> SigningKey {
 }
 
 /// The configured RSA key.
-pub(super) fn rsa() -> &'static SigningKey {
+pub(crate) fn rsa() -> &'static SigningKey {
     static KEY: OnceLock<SigningKey> = OnceLock::new();
     KEY.get_or_init(|| signing_key(&rsa_key(2048)))
 }
 
 /// The configured P-256 key.
-pub(super) fn ec() -> &'static SigningKey {
+pub(crate) fn ec() -> &'static SigningKey {
     static KEY: OnceLock<SigningKey> = OnceLock::new();
     KEY.get_or_init(|| signing_key(&ec_key(Nid::X9_62_PRIME256V1)))
 }
 
 /// An RSA key that nobody configured.
-pub(super) fn stranger() -> &'static SigningKey {
+pub(crate) fn stranger() -> &'static SigningKey {
     static KEY: OnceLock<SigningKey> = OnceLock::new();
     KEY.get_or_init(|| signing_key(&rsa_key(2048)))
 }
 
 /// A P-256 key that nobody configured.
-pub(super) fn stranger_ec() -> &'static SigningKey {
+pub(crate) fn stranger_ec() -> &'static SigningKey {
     static KEY: OnceLock<SigningKey> = OnceLock::new();
     KEY.get_or_init(|| signing_key(&ec_key(Nid::X9_62_PRIME256V1)))
 }
 
 /// An unsigned assertion about `dr.lake`.
-pub(super) fn assertion(id: &str) -> String {
+pub(in crate::dsig) fn assertion(id: &str) -> String {
     format!(
         r#"<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" xmlns:h="urn:hl7-org:v3" ID="{id}" Version="2.0"><saml:Issuer>https://sts.example</saml:Issuer>
  <saml:Subject><saml:NameID>dr.lake</saml:NameID></saml:Subject><!-- c -->
@@ -81,7 +83,7 @@ pub(super) fn assertion(id: &str) -> String {
 }
 
 /// A SOAP message with that in its security header and that in its body.
-pub(super) fn envelope(security: &str, body: &str) -> String {
+pub(in crate::dsig) fn envelope(security: &str, body: &str) -> String {
     format!(
         r#"<soap:Envelope xmlns:soap="http://www.w3.org/2003/05/soap-envelope" xmlns:wsu="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd" xmlns:x="urn:x"><soap:Header><wsse:Security xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd">{security}</wsse:Security></soap:Header><soap:Body>{body}</soap:Body></soap:Envelope>"#
     )
@@ -96,15 +98,20 @@ pub(super) fn signed_message(elliptic: bool) -> &'static str {
 
 /// The way of a message through gate and verifier, with both configured keys.
 pub(super) fn check(message: &str) -> Result<String, Reject> {
+    check_with(message, Algorithms::default())
+}
+
+/// The same where the sender may use these algorithms.
+pub(super) fn check_with(message: &str, algorithms: Algorithms) -> Result<String, Reject> {
     let document = parse(message, Bounds::REQUEST).unwrap();
     let keys = [rsa().key().clone(), ec().key().clone()];
     let now = Timestamp::from_micros(0);
-    let signed = verify(&gate(&document)?, &keys, &Cache::new(), 1, now)?;
+    let signed = verify(&gate(&document, algorithms)?, &keys, &Cache::new(), 1, now)?;
     Ok(signed.octets().to_owned())
 }
 
 /// [`assertion`] `_a`, signed.
-pub(super) fn signed_by(key: &SigningKey) -> String {
+pub(in crate::dsig) fn signed_by(key: &SigningKey) -> String {
     sign(&assertion("_a"), "_a", key).unwrap()
 }
 
@@ -127,20 +134,57 @@ pub(super) fn refused(cases: &[(&str, String, &str)]) {
 }
 
 /// Puts `inside` before the end tag of the first element that ends so.
-pub(super) fn within(xml: &str, end_tag: &str, inside: &str) -> String {
+pub(in crate::dsig) fn within(xml: &str, end_tag: &str, inside: &str) -> String {
     let changed = xml.replacen(end_tag, &format!("{inside}{end_tag}"), 1);
     assert_ne!(changed, xml, "{end_tag}");
     changed
 }
 
-pub(super) fn replaced(xml: &str, from: &str, to: &str) -> String {
+pub(crate) fn replaced(xml: &str, from: &str, to: &str) -> String {
     let changed = xml.replacen(from, to, 1);
     assert_ne!(changed, xml, "{from}");
     changed
 }
 
+/// The draft with a signature over the elements of those ids in the place of `<!--here-->`.
+pub(crate) fn sign_parts(draft: &str, ids: &[&str], key: &SigningKey, key_info: &str) -> String {
+    let document = parse(draft, Bounds::REQUEST).unwrap();
+    let c14n = ns::EXC_C14N;
+    let references: String = ids
+        .iter()
+        .map(|id| {
+            let has = |n: &Node<'_, '_>| {
+                n.attribute((ns::WSU, "Id")) == Some(*id) || attribute(*n, "ID") == Some(*id)
+            };
+            let node = document.root().descendants().find(has);
+            let octets = node.map(|node| canonicalize(node, &[], None)).unwrap_or_default();
+            let digest = STANDARD.encode(openssl::sha::sha256(octets.as_bytes()));
+            format!(
+                "<ds:Reference URI=\"#{id}\"><ds:Transforms><ds:Transform Algorithm=\"{c14n}\"/></ds:Transforms>\
+                 <ds:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/>\
+                 <ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>"
+            )
+        })
+        .collect();
+    let opened = format!(
+        "<ds:Signature xmlns:ds=\"{}\"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm=\"{c14n}\"/>\
+         <ds:SignatureMethod Algorithm=\"{}\"/>{references}</ds:SignedInfo>",
+        ns::DSIG,
+        key.algorithm()
+    );
+    let closed = format!("{opened}</ds:Signature>");
+    let signature = parse(&closed, Bounds::REQUEST).unwrap();
+    let signed_info = signature.root().first_element_child().unwrap();
+    let value = key.value(canonicalize(signed_info, &[], None).as_bytes()).unwrap();
+    let signature = format!(
+        "{opened}<ds:SignatureValue>{}</ds:SignatureValue><ds:KeyInfo>{key_info}</ds:KeyInfo></ds:Signature>",
+        STANDARD.encode(value)
+    );
+    replaced(draft, "<!--here-->", &signature)
+}
+
 /// The first element of that name in the ds namespace, as text.
-pub(super) fn section(xml: &str, name: &str) -> String {
+pub(in crate::dsig) fn section(xml: &str, name: &str) -> String {
     let start = xml.find(&format!("<ds:{name}>")).or(xml.find(&format!("<ds:{name} "))).unwrap();
     let end_tag = format!("</ds:{name}>");
     let end = start + xml[start..].find(&end_tag).unwrap() + end_tag.len();

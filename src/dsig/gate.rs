@@ -1,11 +1,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::algorithm::Algorithms;
 use super::c14n::canonicalize;
 use super::key::Key;
 use super::reject::Reject;
 use super::shape::{allow_attributes, base64, elements, is, take};
-use super::signed_info::SignedInfo;
+use super::signed_info::{Head, Reference};
 use crate::xml::{Document, Node, attribute, escape_attribute, ns, only_child, text};
 
 /// Where SAML of any version keeps its elements.
@@ -14,14 +15,20 @@ const SAML_FAMILY: &str = "urn:oasis:names:tc:SAML:";
 /// An assertion whose place and signature have the one shape that is allowed; nothing is believed yet.
 pub struct Gated<'d, 'i> {
     pub(super) assertion: Node<'d, 'i>,
-    pub(super) signed_info: SignedInfo<'d, 'i>,
+    pub(super) head: Head<'d, 'i>,
+    pub(super) reference: Reference<'d>,
     pub(super) signature_value: Vec<u8>,
+    /// Every value of the message that could serve as an id.
+    pub(super) ids: Vec<&'d str>,
     pub(super) signature: Node<'d, 'i>,
     id: &'d str,
 }
 
-/// Checks the structure of a whole SOAP message, before any cryptography.
-pub fn gate<'d, 'i>(document: &'d Document<'i>) -> Result<Gated<'d, 'i>, Reject> {
+/// Checks the structure of a whole SOAP message, before any cryptography; the sender may use these algorithms.
+pub fn gate<'d, 'i>(
+    document: &'d Document<'i>,
+    algorithms: Algorithms,
+) -> Result<Gated<'d, 'i>, Reject> {
     let (assertion, ids) = find_assertion(document.root())?;
     let id = attribute(assertion, "ID").filter(|id| !id.trim().is_empty()).ok_or(Reject::NoId)?;
     if ids.iter().filter(|other| other.trim() == id.trim()).count() != 1 {
@@ -31,7 +38,8 @@ pub fn gate<'d, 'i>(document: &'d Document<'i>) -> Result<Gated<'d, 'i>, Reject>
 
     allow_attributes(signature, "Signature", &["Id"])?;
     let mut rest = elements(signature, "Signature")?;
-    let signed_info = SignedInfo::read(take(&mut rest, "SignedInfo", &["Id"])?, id)?;
+    let signed_info = take(&mut rest, "SignedInfo", &["Id"])?;
+    let (head, reference) = Head::of_assertion(signed_info, id, algorithms)?;
     let value = take(&mut rest, "SignatureValue", &["Id"])?;
     match (rest.next(), rest.next()) {
         (None, _) => {}
@@ -40,7 +48,7 @@ pub fn gate<'d, 'i>(document: &'d Document<'i>) -> Result<Gated<'d, 'i>, Reject>
         _ => return Err(Reject::UnexpectedContent { inside: "Signature" }),
     }
     let signature_value = base64(value, "SignatureValue")?;
-    Ok(Gated { assertion, signed_info, signature_value, signature, id })
+    Ok(Gated { assertion, head, reference, signature_value, ids, signature, id })
 }
 
 impl<'d> Gated<'d, '_> {
@@ -91,14 +99,14 @@ impl<'d> Gated<'d, '_> {
         if keys.is_empty() {
             return Err(Reject::NoKey);
         }
-        let fits = |key: &&Key| key.fits(self.signed_info.method);
+        let fits = |key: &&Key| key.fits(self.head.method);
         let fitting: Vec<_> = keys.iter().filter(fits).collect();
         if fitting.is_empty() { Err(Reject::KeyUnfit) } else { Ok(fitting) }
     }
 
     /// What both transforms leave of the assertion.
     pub(super) fn canonical_assertion(&self) -> String {
-        let prefixes = &self.signed_info.assertion_prefixes;
+        let prefixes = &self.reference.prefixes;
         canonicalize(self.assertion, prefixes, Some(self.signature.id()))
     }
 }

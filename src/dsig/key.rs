@@ -8,9 +8,11 @@ use openssl::pkey::{Id, PKey, PKeyRef, Public};
 use openssl::pkey_ctx::PkeyCtx;
 use openssl::rsa::Padding;
 use openssl::sha::sha256;
+use openssl::sign::RsaPssSaltlen;
 use openssl::x509::{X509, X509Ref};
 
 use super::algorithm::SignatureMethod;
+use crate::clock::Timestamp;
 
 /// RSA keys below this are refused (NIST SP 800-131A: 112 bits of security).
 const RSA_BITS: u32 = 2048;
@@ -21,6 +23,8 @@ pub struct Key {
     public: PKey<Public>,
     kind: Kind,
     fingerprint: [u8; 32],
+    /// When it may be used, first and last.
+    period: Option<(Timestamp, Timestamp)>,
 }
 
 /// Why a key cannot be used.
@@ -61,10 +65,26 @@ impl Key {
 
     /// Takes the key of a certificate.
     pub fn from_certificate(certificate: &X509Ref) -> Result<Self, KeyError> {
-        let public = certificate.public_key()?;
+        Self::from_public(certificate.public_key()?)
+    }
+
+    /// Takes a public key that stands by itself.
+    pub fn from_public(public: PKey<Public>) -> Result<Self, KeyError> {
         let kind = Kind::of(&public)?;
         let fingerprint = sha256(&public.public_key_to_der()?);
-        Ok(Self { public, kind, fingerprint })
+        Ok(Self { public, kind, fingerprint, period: None })
+    }
+
+    /// The same key, kept to a span of time: its certificate's, or that of a revocation list.
+    #[must_use]
+    pub fn within(self, from: Timestamp, until: Timestamp) -> Self {
+        Self { period: Some((from, until)), ..self }
+    }
+
+    /// Whether it may be used now.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.period.is_none_or(|(from, until)| from <= now && now <= until)
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo (RFC 5280 4.1).
@@ -81,7 +101,9 @@ impl Key {
     pub(super) fn fits(&self, method: SignatureMethod) -> bool {
         matches!(
             (self.kind, method),
-            (Kind::Rsa, SignatureMethod::Rsa(_)) | (Kind::Ec { .. }, SignatureMethod::Ecdsa(_))
+            (Kind::Rsa, SignatureMethod::Rsa(_) | SignatureMethod::Pss(_))
+                | (Kind::Pss, SignatureMethod::Pss(_))
+                | (Kind::Ec { .. }, SignatureMethod::Ecdsa(_))
         )
     }
 
@@ -92,7 +114,7 @@ impl Key {
         }
         let digest = method.hash().of(octets);
         let verified = match self.kind {
-            Kind::Rsa => self.check(&digest, signature, method),
+            Kind::Rsa | Kind::Pss => self.check(&digest, signature, method),
             Kind::Ec { coordinate } => der(signature, coordinate)
                 .and_then(|der| der.map_or(Ok(false), |der| self.check(&digest, &der, method))),
         };
@@ -107,8 +129,14 @@ impl Key {
     ) -> Result<bool, ErrorStack> {
         let mut context = PkeyCtx::new(&self.public)?;
         context.verify_init()?;
-        if self.kind == Kind::Rsa {
-            context.set_rsa_padding(Padding::PKCS1)?;
+        match method {
+            SignatureMethod::Rsa(_) => context.set_rsa_padding(Padding::PKCS1)?,
+            SignatureMethod::Pss(hash) => {
+                context.set_rsa_padding(Padding::PKCS1_PSS)?;
+                context.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+                context.set_rsa_mgf1_md(hash.md())?;
+            }
+            SignatureMethod::Ecdsa(_) => {}
         }
         context.set_signature_md(method.hash().md())?;
         context.verify(digest, signature)
@@ -127,6 +155,8 @@ impl fmt::Debug for Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Rsa,
+    /// RSA that its certificate keeps to PSS (RFC 4055 1.2).
+    Pss,
     /// Bytes of r and of s, each.
     Ec {
         coordinate: usize,
@@ -136,8 +166,11 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn of<T: openssl::pkey::HasPublic>(key: &PKeyRef<T>) -> Result<Self, KeyError> {
         match key.id() {
-            Id::RSA if key.bits() < RSA_BITS => Err(KeyError::WeakRsa { bits: key.bits() }),
+            Id::RSA | Id::RSA_PSS if key.bits() < RSA_BITS => {
+                Err(KeyError::WeakRsa { bits: key.bits() })
+            }
             Id::RSA => Ok(Self::Rsa),
+            Id::RSA_PSS => Ok(Self::Pss),
             Id::EC => match key.ec_key()?.group().curve_name() {
                 Some(Nid::X9_62_PRIME256V1) => Ok(Self::Ec { coordinate: 32 }),
                 Some(Nid::SECP384R1) => Ok(Self::Ec { coordinate: 48 }),

@@ -8,9 +8,12 @@ mod c14n;
 mod cache;
 mod gate;
 mod key;
+mod key_info;
+mod message;
 mod offered;
 #[cfg(feature = "oracle")]
 mod oracle;
+mod pss;
 mod reject;
 mod shape;
 mod sign;
@@ -19,16 +22,21 @@ mod verifier;
 mod verify;
 
 #[cfg(test)]
-mod fixture;
+mod accepted;
+#[cfg(test)]
+pub(crate) mod fixture;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod wrapping;
 
+pub use algorithm::Algorithms;
 pub use c14n::canonicalize;
 pub use cache::Cache;
 pub use gate::{Gated, gate};
 pub use key::{Key, KeyError};
+pub use key_info::{KeyInfoError, key_in};
+pub use message::{MessageSignature, SignedMessage, Signer, message_signatures};
 #[cfg(feature = "oracle")]
 pub use oracle::Oracle;
 pub use reject::Reject;

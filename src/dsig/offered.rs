@@ -20,13 +20,13 @@ impl Gated<'_, '_> {
 mod tests {
     use super::*;
     use crate::dsig::fixture::{assertion, envelope, rsa};
-    use crate::dsig::{gate, sign};
+    use crate::dsig::{Algorithms, gate, sign};
     use crate::xml::{Bounds, parse};
 
     fn offered(edit: impl Fn(String) -> String) -> Result<Vec<Vec<u8>>, Reject> {
         let message = envelope(&edit(sign(&assertion("_a"), "_a", rsa()).unwrap()), "");
         let document = parse(&message, Bounds::REQUEST).unwrap();
-        gate(&document).unwrap().offered_certificates()
+        gate(&document, Algorithms::default()).unwrap().offered_certificates()
     }
 
     #[test]

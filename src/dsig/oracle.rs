@@ -24,13 +24,12 @@ pub struct Oracle;
 
 impl Verifier for Oracle {
     fn octets(&self, gated: &Gated<'_, '_>, keys: &[Key]) -> Result<String, Reject> {
-        let info = &gated.signed_info;
-        let allowed = match info.method {
+        let allowed = match gated.head.method {
             SignatureMethod::Rsa(Hash::Sha256) => AllowedSignatureAlgorithm::RsaSha256,
             SignatureMethod::Ecdsa(Hash::Sha256) => AllowedSignatureAlgorithm::EcdsaSha256,
             _ => return Err(Reject::SignatureAlgorithm),
         };
-        if info.hash != Hash::Sha256 {
+        if gated.reference.hash != Hash::Sha256 {
             return Err(Reject::DigestAlgorithm);
         }
         let document = gated.alone();

@@ -263,7 +263,10 @@ fn signed_info_says_exactly_what_the_profile_says() {
         "http://www.w3.org/2000/09/xmldsig#hmac-sha1",
         "http://www.w3.org/2000/09/xmldsig#dsa-sha1",
         "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256",
-        "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1",
+        "http://www.w3.org/2007/05/xmldsig-more#sha1-rsa-MGF1",
+        "http://www.w3.org/2007/05/xmldsig-more#md5-rsa-MGF1",
+        "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1",
+        "http://www.w3.org/2007/05/xmldsig-more#ecdsa-ripemd160",
         "http://www.w3.org/2001/04/xmldsig-more#rsa-md5",
         "",
     ] {

@@ -82,9 +82,38 @@ pub enum Reject {
     /// Not exclusive canonicalisation without comments.
     #[error("SignedInfo is not canonicalised exclusively, without comments")]
     Canonicalization,
-    /// Not RSA or ECDSA with SHA-256, 384 or 512.
+    /// Not RSA (PKCS #1 or PSS) or ECDSA with SHA-256, 384 or 512.
     #[error("the signature algorithm is not allowed")]
     SignatureAlgorithm,
+    /// More signatures over the message than anyone makes.
+    #[error("wsse:Security holds more than {limit} signatures over the message")]
+    TooManySignatures {
+        /// The ceiling.
+        limit: usize,
+    },
+    /// Not one SecurityTokenReference to the assertion or to a certificate in the header.
+    #[error(
+        "KeyInfo refers neither to the assertion nor to a BinarySecurityToken with a certificate"
+    )]
+    KeyInfo,
+    /// An id that no element has, that several have, or that is referred to twice.
+    #[error("a reference does not lead to one element")]
+    ReferenceTarget,
+    /// Signed is an element that nobody reads there.
+    #[error("a reference leads to an element that is not in its place")]
+    ReferencePlace,
+    /// Not the key that the sender is known by.
+    #[error("the message was not signed with the key of its sender")]
+    MessageKey,
+    /// The signature is genuine, a part of the message is not what was signed.
+    #[error("a part of the message is not what was signed")]
+    PartMismatch,
+    /// More references than a signature over a message needs.
+    #[error("SignedInfo has more than {limit} references")]
+    TooManyReferences {
+        /// The ceiling.
+        limit: usize,
+    },
     /// More than one reference.
     #[error("SignedInfo has several references")]
     SeveralReferences,
@@ -115,6 +144,9 @@ pub enum Reject {
     /// RSA asked for, EC configured, or the other way round.
     #[error("no key of the issuer fits the signature algorithm")]
     KeyUnfit,
+    /// Of those keys none may be used now.
+    #[error("no key of the issuer is in force: certificate or revocation list has ended")]
+    KeyEnded,
     /// No candidate key made this signature.
     #[error("the signature was not made by a key of the issuer")]
     SignatureMismatch,
@@ -152,6 +184,13 @@ impl Reject {
             Self::UnexpectedAttribute { .. } => "unexpected-attribute",
             Self::Canonicalization => "canonicalization",
             Self::SignatureAlgorithm => "signature-algorithm",
+            Self::TooManySignatures { .. } => "too-many-signatures",
+            Self::KeyInfo => "key-info",
+            Self::ReferenceTarget => "reference-target",
+            Self::ReferencePlace => "reference-place",
+            Self::MessageKey => "message-key",
+            Self::PartMismatch => "part-mismatch",
+            Self::TooManyReferences { .. } => "too-many-references",
             Self::SeveralReferences => "several-references",
             Self::ReferenceUri => "reference-uri",
             Self::Transforms => "transforms",
@@ -160,6 +199,7 @@ impl Reject {
             Self::Base64 { .. } => "base64",
             Self::NoKey => "no-key",
             Self::KeyUnfit => "key-unfit",
+            Self::KeyEnded => "key-ended",
             Self::SignatureMismatch => "signature-mismatch",
             Self::DigestMismatch => "digest-mismatch",
         }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::reject::Reject;
-use crate::xml::{Node, ns};
+use crate::xml::{Node, ns, text};
 
 pub(super) fn is(node: Node<'_, '_>, namespace: &str, name: &str) -> bool {
     node.is_element()
@@ -71,6 +71,18 @@ pub(super) fn base64(node: Node<'_, '_>, element: &'static str) -> Result<Vec<u8
         Ok(value) if !value.is_empty() => Ok(value),
         _ => Err(Reject::Base64 { element }),
     }
+}
+
+/// Reads an element that holds a small number and nothing else.
+pub(super) fn number(node: Node<'_, '_>, element: &'static str) -> Result<usize, Reject> {
+    allow_attributes(node, element, &[])?;
+    nothing_in_but_text(node, element)?;
+    text(node).parse().map_err(|_| Reject::UnexpectedContent { inside: element })
+}
+
+fn nothing_in_but_text(node: Node<'_, '_>, element: &'static str) -> Result<(), Reject> {
+    let plain = node.children().all(|child| child.is_text());
+    if plain { Ok(()) } else { Err(Reject::UnexpectedContent { inside: element }) }
 }
 
 /// White space of XML, which is less than that of Unicode.

@@ -50,6 +50,9 @@ impl SigningKey {
             return Err(KeyError::NotAPair);
         }
         let kind = Kind::of(&private)?;
+        if kind == Kind::Pss {
+            return Err(KeyError::Unsupported);
+        }
         Ok(Self { private, kind, certificate: certificate.to_der()?, public })
     }
 
@@ -59,15 +62,25 @@ impl SigningKey {
         &self.public
     }
 
-    fn algorithm(&self) -> &'static str {
+    #[cfg(test)]
+    pub(crate) fn certificate_der(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    #[cfg(test)]
+    pub(crate) fn public_der(&self) -> Vec<u8> {
+        self.private.public_key_to_der().unwrap()
+    }
+
+    pub(super) fn algorithm(&self) -> &'static str {
         match self.kind {
-            Kind::Rsa => RSA_SHA256,
+            Kind::Rsa | Kind::Pss => RSA_SHA256,
             Kind::Ec { .. } => ECDSA_SHA256,
         }
     }
 
     /// The signature value over octets, with SHA-256; r and s side by side for ECDSA.
-    fn value(&self, octets: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+    pub(super) fn value(&self, octets: &[u8]) -> Result<Vec<u8>, ErrorStack> {
         let mut context = PkeyCtx::new(&self.private)?;
         context.sign_init()?;
         if self.kind == Kind::Rsa {

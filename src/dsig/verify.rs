@@ -44,7 +44,12 @@ pub fn verify(
     generation: u64,
     now: Timestamp,
 ) -> Result<Signed, Reject> {
-    let candidates = gated.fitting(keys)?;
+    let mut candidates = gated.fitting(keys)?;
+    // before the cache is asked: what it remembers outlives no certificate
+    candidates.retain(|key| key.holds(now));
+    if candidates.is_empty() {
+        return Err(Reject::KeyEnded);
+    }
     let evidence = Evidence::of(gated.assertion, generation);
     if let Some(key) = candidates.iter().find(|key| cache.holds(&evidence.by(key), now)) {
         return Ok(Signed { octets: gated.canonical_assertion(), key: *key.fingerprint() });
@@ -60,15 +65,16 @@ pub(super) fn check<'k>(
     gated: &Gated<'_, '_>,
     candidates: &[&'k Key],
 ) -> Result<(&'k Key, String), Reject> {
-    let info = &gated.signed_info;
+    let head = &gated.head;
     // the signature first: nobody makes us digest what no trusted key vouches for
-    let signed_info = canonicalize(info.node, &info.prefixes, None);
+    let signed_info = canonicalize(head.node, &head.prefixes, None);
     let key = candidates
         .iter()
-        .find(|key| key.made(&gated.signature_value, signed_info.as_bytes(), info.method))
+        .find(|key| key.made(&gated.signature_value, signed_info.as_bytes(), head.method))
         .ok_or(Reject::SignatureMismatch)?;
     let octets = gated.canonical_assertion();
-    if info.hash.of(octets.as_bytes()) != info.digest_value {
+    let reference = &gated.reference;
+    if reference.hash.of(octets.as_bytes()) != reference.digest_value {
         return Err(Reject::DigestMismatch);
     }
     Ok((key, octets))
@@ -80,7 +86,7 @@ mod tests {
 
     use super::*;
     use crate::dsig::fixture::{assertion, check, ec, envelope, rsa};
-    use crate::dsig::{gate, sign};
+    use crate::dsig::{Algorithms, gate, sign};
     use crate::limits;
     use crate::xml::{Bounds, parse};
 
@@ -94,7 +100,8 @@ mod tests {
         now: Timestamp,
     ) -> Result<String, Reject> {
         let document = parse(message, Bounds::REQUEST).unwrap();
-        let signed = verify(&gate(&document)?, keys, cache, generation, now)?;
+        let signed =
+            verify(&gate(&document, Algorithms::default())?, keys, cache, generation, now)?;
         Ok(signed.octets().to_owned())
     }
 
@@ -114,7 +121,7 @@ mod tests {
     fn only_the_configured_keys_count() {
         let message = envelope(&sign(&assertion("_a"), "_a", rsa()).unwrap(), "");
         let document = parse(&message, Bounds::REQUEST).unwrap();
-        let gated = gate(&document).unwrap();
+        let gated = gate(&document, Algorithms::default()).unwrap();
         let try_keys = |keys: &[Key]| verify(&gated, keys, &Cache::new(), 1, NOW).map(|_| ());
         let stranger = crate::dsig::fixture::stranger();
         assert_eq!(try_keys(&[]), Err(Reject::NoKey));
@@ -203,7 +210,7 @@ mod tests {
             bytes[start + at.index(end - start)] = byte;
             let Ok(changed) = String::from_utf8(bytes) else { return Ok(()) };
             let Ok(document) = parse(&changed, Bounds::REQUEST) else { return Ok(()) };
-            let believed = gate(&document).and_then(|g| verify(&g, &keys, &cache, 1, NOW));
+            let believed = gate(&document, Algorithms::default()).and_then(|g| verify(&g, &keys, &cache, 1, NOW));
             if let Ok(signed) = believed {
                 let original = check(message).unwrap();
                 prop_assert_eq!(signed.octets(), original);

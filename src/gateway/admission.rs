@@ -86,6 +86,7 @@ impl Admission<'_> {
         let witness = &mut Told(self.trace.as_deref_mut());
         let mut verified = saml::verify(&document, &arrival.peer, &means, witness)?;
         visit.recognise(verified.principal());
+        visit.notes.extend_from_slice(verified.notes());
         visit.partner = Some(verified.partner().to_owned());
         visit.pending = verified.pending();
         self.count(visit, verified.repeated_id());

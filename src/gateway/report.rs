@@ -28,7 +28,10 @@ pub struct Stranger {
 impl Gateway {
     /// Records that the gateway started.
     pub async fn report_start(&self) {
-        let event = Event::application_start(self.clock.now(), &self.program());
+        let mut event = Event::application_start(self.clock.now(), &self.program());
+        if let Some(dangers) = self.terms().dangers() {
+            event.outcome = event.outcome.noting(&dangers);
+        }
         self.report(&[event]).await;
         info!(community = self.settings.name, url = self.settings.public_url, "ready");
     }
@@ -46,8 +49,13 @@ impl Gateway {
 
     /// Puts other terms in force, for requests that begin from now on, and records it.
     pub async fn adopt(&self, terms: Terms, told: &str) {
+        let outcome = Outcome::success().noting(told);
+        let outcome = match terms.dangers() {
+            Some(dangers) => outcome.noting(&dangers),
+            None => outcome,
+        };
         self.terms.replace(terms);
-        self.reread(Outcome::success().noting(told), "adopted").await;
+        self.reread(outcome, "adopted").await;
     }
 
     /// Records that other terms could not be read, so that the former stay in force.

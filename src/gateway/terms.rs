@@ -71,6 +71,14 @@ impl InForce {
 }
 
 impl Terms {
+    /// What is allowed though it is dangerous, for audit.
+    pub(super) fn dangers(&self) -> Option<String> {
+        let partners = self.trust.settings().partners.iter();
+        let sha1 = partners.filter(|partner| partner.demands.algorithms.danger_allow_sha1);
+        let names: Vec<_> = sha1.map(|partner| partner.name.as_str()).collect();
+        (!names.is_empty()).then(|| format!("SHA-1 signatures are allowed to {}", names.join(", ")))
+    }
+
     pub(super) fn manners(&self, partner: &str) -> Manners {
         self.manners.get(partner).copied().unwrap_or_default()
     }

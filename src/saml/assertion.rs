@@ -1,4 +1,5 @@
 use crate::clock::Timestamp;
+use crate::dsig::Key;
 use crate::principal::Claims;
 use crate::xml::{self, Node, ns};
 
@@ -56,6 +57,11 @@ impl Assertion {
             homes,
             claims,
         })
+    }
+
+    /// The keys by which holder-of-key confirmations know the sender.
+    pub(super) fn holder_keys(&self) -> impl Iterator<Item = &Key> {
+        self.confirmations.iter().flat_map(Confirmation::holder_keys)
     }
 
     /// What the assertion claims; the partner is not known yet.

@@ -3,30 +3,22 @@ use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
 use lru::LruCache;
-use openssl::asn1::{Asn1Time, Asn1TimeRef};
-use openssl::error::ErrorStack;
 use openssl::sha::Sha256;
-use openssl::stack::Stack;
-use openssl::x509::store::{X509Store, X509StoreBuilder};
-use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
-use openssl::x509::{X509, X509KeyUsage, X509Ref, X509StoreContext};
+use openssl::x509::{X509, X509Ref};
 
+use super::certificates::{Authority, Unfit};
 use crate::clock::Timestamp;
 use crate::dsig::Key;
 use crate::limits;
 
 /// Certificates of KeyInfo that are looked at: a signer and its issuers.
 const CERTIFICATES: usize = 8;
-/// Certificates between the signer's and a root.
-const INTERMEDIATES: i32 = 4;
-/// OpenSSL's level for 112 bits: RSA from 2048, no SHA-1 in a chain (NIST SP 800-131A).
-const SECURITY_LEVEL: i32 = 2;
 /// Chains remembered for an issuer: it signs with one or two certificates at a time.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
 /// The roots of an issuer, and the names that its certificate bears.
 pub struct Authorities {
-    roots: Vec<X509>,
+    authority: Authority,
     names: Names,
     /// What was found good: parsing a certificate costs more than a signature.
     good: Mutex<LruCache<[u8; 32], Good>>,
@@ -68,6 +60,9 @@ pub enum Unchained {
     /// No chain to a configured root.
     #[error("no chain to the issuer's roots: {0}")]
     Chain(String),
+    /// Revoked, or nothing says that it was not.
+    #[error("{0}")]
+    Revocation(String),
     /// Its key usage does not allow signatures.
     #[error("the certificate is not for signatures")]
     Usage,
@@ -85,6 +80,7 @@ impl Unchained {
             Self::TooMany => "too-many-certificates",
             Self::Name(_) => "certificate-name",
             Self::Chain(_) => "certificate-chain",
+            Self::Revocation(_) => "certificate-revocation",
             Self::Usage => "certificate-usage",
             Self::Key(_) => "certificate-key",
         }
@@ -92,10 +88,10 @@ impl Unchained {
 }
 
 impl Authorities {
-    /// Believes these roots and no others, for certificates of these names.
+    /// Believes what chains to these roots and no others, of certificates of these names.
     #[must_use]
-    pub fn new(roots: Vec<X509>, names: Names) -> Self {
-        Self { roots, names, good: Mutex::new(LruCache::new(REMEMBERED)) }
+    pub fn new(authority: Authority, names: Names) -> Self {
+        Self { authority, names, good: Mutex::new(LruCache::new(REMEMBERED)) }
     }
 
     /// The key of the first offered certificate that bears the name and chains to a root now.
@@ -136,7 +132,7 @@ impl Authorities {
         let mut known = self.good.lock().ok()?;
         let good = known.get(name)?;
         let fresh = good.checked <= now && now.since(good.checked) <= limits::SIGNATURE_CACHE_TIME;
-        (fresh && now < good.until).then(|| good.key.clone())
+        (fresh && now <= good.until).then(|| good.key.clone())
     }
 
     /// The key and the end of its chain, where there is one.
@@ -146,44 +142,25 @@ impl Authorities {
         offered: &[X509],
         now: Timestamp,
     ) -> Result<(Key, Timestamp), Unchained> {
-        let failed = |error: ErrorStack| Unchained::Chain(error.to_string());
-        if !for_signatures(candidate) {
-            return Err(Unchained::Usage);
-        }
-        let mut others = Stack::new().map_err(failed)?;
-        for other in offered {
-            others.push(other.clone()).map_err(failed)?;
-        }
-        let store = self.store(now).map_err(failed)?;
-        let mut context = X509StoreContext::new().map_err(failed)?;
-        let (chained, error, until) = context
-            .init(&store, candidate, &others, |context| {
-                let chained = context.verify_cert()?;
-                let ends = context.chain().and_then(|chain| chain.iter().filter_map(end).min());
-                Ok((chained, context.error(), ends))
-            })
-            .map_err(failed)?;
-        if !chained {
-            return Err(Unchained::Chain(error.error_string().to_owned()));
-        }
-        let key =
-            Key::from_certificate(candidate).map_err(|error| Unchained::Key(error.to_string()))?;
-        Ok((key, until.unwrap_or(now)))
+        let standing = self.authority.check(candidate, offered, now)?;
+        let key = Key::from_certificate(candidate);
+        let key = key.map_err(|error| Unchained::Key(error.to_string()))?;
+        Ok((key, standing.until()))
     }
+}
 
-    /// The roots as OpenSSL looks at them at that moment.
-    fn store(&self, now: Timestamp) -> Result<X509Store, ErrorStack> {
-        let mut parameters = X509VerifyParam::new()?;
-        parameters.set_time(now.micros().div_euclid(1_000_000));
-        parameters.set_depth(INTERMEDIATES);
-        parameters.set_auth_level(SECURITY_LEVEL);
-        parameters.set_flags(X509VerifyFlags::X509_STRICT)?;
-        let mut store = X509StoreBuilder::new()?;
-        for root in &self.roots {
-            store.add_cert(root.clone())?;
+impl From<Unfit> for Unchained {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Usage(_) => Self::Usage,
+            Unfit::WeakKey { .. } | Unfit::Key(..) => Self::Key(unfit.to_string()),
+            Unfit::Revoked(_) | Unfit::NoCrl { .. } | Unfit::StaleCrl { .. } => {
+                Self::Revocation(unfit.to_string())
+            }
+            Unfit::Chain { .. } | Unfit::Dates { .. } | Unfit::OpenSsl(_) => {
+                Self::Chain(unfit.to_string())
+            }
         }
-        store.set_param(&parameters)?;
-        Ok(store.build())
     }
 }
 
@@ -258,21 +235,6 @@ impl fmt::Display for Subject {
 
 fn is_kind(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
-}
-
-/// Whether the key usage, where there is one, allows digital signatures (RFC 5280 4.2.1.3).
-fn for_signatures(certificate: &X509Ref) -> bool {
-    let signs = X509KeyUsage::DIGITAL_SIGNATURE | X509KeyUsage::NON_REPUDIATION;
-    certificate.key_usage().is_none_or(|usage| usage.intersects(signs))
-}
-
-fn end(certificate: &X509Ref) -> Option<Timestamp> {
-    seconds(certificate.not_after()).map(|s| Timestamp::from_micros(s.saturating_mul(1_000_000)))
-}
-
-fn seconds(time: &Asn1TimeRef) -> Option<i64> {
-    let span = Asn1Time::from_unix(0).ok()?.diff(time).ok()?;
-    Some(i64::from(span.days).saturating_mul(86_400).saturating_add(i64::from(span.secs)))
 }
 
 /// The name under which a chain is remembered: all that was offered, each with its length.

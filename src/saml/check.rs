@@ -15,6 +15,8 @@ pub enum Check {
     Signature,
     /// The signed octets are an assertion of that issuer.
     Reading,
+    /// Signatures over the message, and its Timestamp.
+    Message,
     /// Version.
     Version,
     /// IssueInstant.
@@ -50,6 +52,7 @@ impl Check {
             Self::Key => "key of the issuer",
             Self::Signature => "signature",
             Self::Reading => "signed octets are the issuer's assertion",
+            Self::Message => "message signature and Timestamp",
             Self::Version => "SAML version",
             Self::Issued => "IssueInstant",
             Self::Validity => "NotBefore, NotOnOrAfter, lifetime",

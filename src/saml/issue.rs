@@ -210,6 +210,7 @@ mod tests {
     use super::*;
     use crate::clock::SystemRandom;
     use crate::saml::assertion::Assertion;
+    use crate::saml::message::Proofs;
     use crate::saml::{fixture, rules};
     use crate::xml::{self, Bounds};
 
@@ -247,7 +248,8 @@ mod tests {
         let now = Timestamp::parse(fixture::NOW).unwrap();
         let (order, settings) = (full(), fixture::settings());
         let read = reread(&order, now);
-        let held = rules::Held { assertion: &read, partner: &settings.partners[0], now };
+        let (partner, proofs) = (&settings.partners[0], &Proofs::none());
+        let held = rules::Held { assertion: &read, partner, proofs, now };
         assert_eq!(rules::hold(&held, &mut ()), Ok(()));
         let claims = &read.claims;
         assert_eq!((&claims.issuer, &claims.subject), (&order.issuer, &order.subject));

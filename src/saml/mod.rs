@@ -8,7 +8,9 @@ mod authorities;
 mod check;
 mod conditions;
 mod confirmation;
+mod demands;
 mod element;
+mod message;
 mod replay;
 mod rules;
 mod trust;
@@ -16,6 +18,7 @@ mod untrusted;
 mod verify;
 
 pub mod attributes;
+pub mod certificates;
 pub mod issue;
 
 #[cfg(test)]
@@ -25,7 +28,9 @@ pub use assertion::Assertion;
 pub use authorities::{Authorities, Names, Subject, Unchained};
 pub use check::{Check, Witness};
 pub use confirmation::Unconfirmed;
+pub use demands::{ConfirmationMethod, ConfirmationMethods, Demands};
 pub use element::Malformed;
+pub use message::Unproven;
 pub use replay::{Error as ReplayError, Pending, Replay, Replayed};
 pub use trust::{Issuer, Keys, Partner, Peer, Settings, Trust};
 pub use untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};

@@ -4,6 +4,7 @@ use crate::ids::HomeCommunityId;
 use super::assertion::Assertion;
 use super::check::{Check, Witness};
 use super::confirmation::Confirmation;
+use super::message::Proofs;
 use super::trust::Partner;
 use super::untrusted::{Reason, quote};
 
@@ -11,6 +12,7 @@ use super::untrusted::{Reason, quote};
 pub(super) struct Held<'a> {
     pub(super) assertion: &'a Assertion,
     pub(super) partner: &'a Partner,
+    pub(super) proofs: &'a Proofs,
     pub(super) now: Timestamp,
 }
 
@@ -89,7 +91,8 @@ fn session_holds(held: &Held<'_>) -> Result<(), Reason> {
 }
 
 fn confirmation_holds(held: &Held<'_>) -> Result<(), Reason> {
-    Ok(Confirmation::any_holds(&held.assertion.confirmations, held.partner, held.now)?)
+    let Held { assertion, partner, proofs, now } = *held;
+    Ok(Confirmation::any_holds(&assertion.confirmations, partner, proofs, now)?)
 }
 
 /// Where homes are stated, all are the same one, and it is the partner's.
@@ -121,7 +124,7 @@ mod tests {
         let document = xml::parse(text, Bounds::REQUEST).unwrap();
         let assertion = Assertion::read(document.root())?;
         let (partner, now) = (&settings.partners[0], Timestamp::parse(now).unwrap());
-        hold(&Held { assertion: &assertion, partner, now }, &mut ())
+        hold(&Held { assertion: &assertion, partner, proofs: &Proofs::none(), now }, &mut ())
     }
 
     fn check(text: &str, now: &str) -> Result<(), Reason> {
@@ -143,7 +146,8 @@ mod tests {
             let Ok(assertion) = Assertion::read(document.root()) else { return Ok(()) };
             let settings = fixture::settings();
             let far = Timestamp::parse("2026-11-23T12:00:00Z").unwrap();
-            let held = Held { assertion: &assertion, partner: &settings.partners[0], now: far };
+            let (partner, proofs) = (&settings.partners[0], &Proofs::none());
+            let held = Held { assertion: &assertion, partner, proofs, now: far };
             prop_assert!(hold(&held, &mut ()).is_err());
         }
     }
@@ -235,7 +239,8 @@ mod tests {
             (session, "SessionNotOnOrAfter=\"2026-11-22T12:00:00Z\"", "session-ended"),
             (session, "SessionNotOnOrAfter=\"soon\"", "malformed-assertion"),
             (session, "", "accepted"),
-            (bearer, "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key", "confirmation-method"),
+            (bearer, "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key", "holder-key"),
+            (bearer, "urn:oasis:names:tc:SAML:2.0:cm:other", "confirmation-method"),
             (bearer, "urn:oasis:names:tc:SAML:2.0:cm:sender-vouches", "confirmation-method"),
             (in_recipient, "Recipient=\"https://elsewhere.example/\"", "recipient"),
             (in_recipient, "Recipient=\"\"", "recipient"),
@@ -304,7 +309,9 @@ mod tests {
         let text = ASSERTION
             .replace(good, &bad)
             .replace("</saml:SubjectConfirmation></saml:Subject>", "</saml:Advice></saml:Subject>");
-        assert_eq!(check(&text, NOW).unwrap_err().code(), "confirmation-expired");
+        assert_eq!(check(&text, NOW).unwrap_err().code(), "holder-key");
+        let unknown = text.replace("cm:holder-of-key", "cm:other");
+        assert_eq!(check(&unknown, NOW).unwrap_err().code(), "confirmation-expired");
     }
 
     #[test]

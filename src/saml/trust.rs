@@ -2,7 +2,14 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::sha::sha256;
+use openssl::x509::X509Ref;
+
 use super::authorities::Authorities;
+use super::certificates::subject_line;
+use super::demands::Demands;
 use crate::dsig;
 use crate::ids::HomeCommunityId;
 
@@ -44,6 +51,8 @@ pub struct Partner {
     pub one_time: bool,
     /// Whether an ID that an issuer gave to two assertions refuses the second.
     pub unique_ids: bool,
+    /// What its messages must show beside the issuer's signature.
+    pub demands: Demands,
 }
 
 /// Who signs assertions.
@@ -69,10 +78,25 @@ pub enum Keys {
 pub struct Peer {
     /// SHA-256 of the client certificate (DER).
     pub fingerprint: [u8; 32],
+    /// SHA-256 of its SubjectPublicKeyInfo (DER).
+    pub key_fingerprint: [u8; 32],
     /// Where the connection comes from.
     pub address: IpAddr,
     /// The certificate's subject, for audit.
     pub subject: String,
+}
+
+impl Peer {
+    /// The client that showed this certificate.
+    pub fn of(certificate: &X509Ref, address: IpAddr) -> Result<Self, ErrorStack> {
+        let digest = certificate.digest(MessageDigest::sha256())?;
+        Ok(Self {
+            fingerprint: <[u8; 32]>::try_from(&*digest).unwrap_or_default(),
+            key_fingerprint: sha256(&certificate.public_key()?.public_key_to_der()?),
+            address,
+            subject: subject_line(certificate.subject_name()),
+        })
+    }
 }
 
 /// The settings, ready to be asked.
@@ -102,6 +126,7 @@ impl Partner {
             authn_contexts: Vec::new(),
             one_time: false,
             unique_ids: false,
+            demands: Demands::default(),
         }
     }
 }

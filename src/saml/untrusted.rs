@@ -9,6 +9,7 @@ use crate::xml::{self, Document, Node, ns};
 use super::authorities::Unchained;
 use super::confirmation::Unconfirmed;
 use super::element::Malformed;
+use super::message::Unproven;
 use super::replay::Replayed;
 
 /// Why a message is not believed, and what can be said of its sender.
@@ -103,6 +104,9 @@ pub enum Reason {
         /// Our time.
         now: Timestamp,
     },
+    /// The message's own signature or Timestamp.
+    #[error("message signature: {0}")]
+    Message(#[from] Unproven),
     /// No subject confirmation holds.
     #[error("subject confirmation: {0}")]
     Confirmation(#[from] Unconfirmed),
@@ -142,6 +146,7 @@ impl Reason {
             Self::NoAuthnStatement => "no-authn-statement",
             Self::AuthnContext(_) => "authn-context",
             Self::SessionEnded { .. } => "session-ended",
+            Self::Message(unproven) => unproven.code(),
             Self::Confirmation(unconfirmed) => unconfirmed.code(),
             Self::HomeCommunity(_) => "home-community",
             Self::HomeCommunities => "home-communities-differ",

@@ -7,6 +7,7 @@ use super::assertion::Assertion;
 use super::authorities::Authorities;
 use super::check::{Check, Witness};
 use super::element::Malformed;
+use super::message::{Moment, Proofs};
 use super::replay::{Mark, Pending, Remembered, Replay, Rule};
 use super::rules::{self, Held};
 use super::trust::{Keys, Peer, Trust};
@@ -16,6 +17,7 @@ use super::untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
 #[derive(Debug)]
 pub struct Verified {
     principal: Principal,
+    notes: Vec<String>,
     remembered: Remembered,
 }
 
@@ -43,6 +45,12 @@ impl Verified {
     #[must_use]
     pub fn partner(&self) -> &str {
         &self.principal.claims().partner
+    }
+
+    /// What audit should know of it: signatures over the message that prove nothing.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Whether the assertion's ID stood over other octets before.
@@ -91,7 +99,7 @@ fn believe(
     let partner = trust.partner(&peer.fingerprint).ok_or(Reason::UnknownPeer);
     let partner = seen(witness, Check::Client, partner)?;
     known.partner = Some(partner.name.clone());
-    let gated = dsig::gate(document).map_err(Reason::from);
+    let gated = dsig::gate(document, partner.demands.algorithms).map_err(Reason::from);
     let gated = seen(witness, Check::Structure, gated)?;
     let issuer = trust.issuer(partner, gated.claimed_issuer().trim());
     let issuer = seen(witness, Check::Issuer, issuer.ok_or(Reason::IssuerNotListed))?;
@@ -114,7 +122,11 @@ fn believe(
     claims.partner.clone_from(&partner.name);
     known.subject =
         Some(VerifiedSubject { user_name: claims.user_name(), subject: claims.subject.clone() });
-    rules::hold(&Held { assertion: &assertion, partner, now }, witness)?;
+    let moment = Moment { skew: partner.clock_skew, now };
+    let confirmed: Vec<_> = assertion.holder_keys().collect();
+    let proofs = Proofs::examine(&gated, &confirmed, peer, &partner.demands, moment);
+    let proofs = seen(witness, Check::Message, proofs.map_err(Reason::from))?;
+    rules::hold(&Held { assertion: &assertion, partner, proofs: &proofs, now }, witness)?;
 
     // last, since what any rule refuses was not used
     let remembered = match means.replay {
@@ -129,7 +141,8 @@ fn believe(
         }
         None => Remembered::default(),
     };
-    Ok(Verified { principal: Principal::assertion(claims), remembered })
+    let notes = proofs.notes().collect();
+    Ok(Verified { principal: Principal::assertion(claims), notes, remembered })
 }
 
 /// Lets the witness see what came of a check.
@@ -185,6 +198,7 @@ mod tests {
         let document = xml::parse(message, Bounds::REQUEST).unwrap();
         let peer = Peer {
             fingerprint: [client; 32],
+            key_fingerprint: [0; 32],
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             subject: "CN=client".into(),
         };

@@ -3,8 +3,8 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
-use openssl::ssl::{Ssl, SslAcceptor, SslRef};
+use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslRef};
+use openssl::x509::{X509, X509VerifyResult};
 use tokio::io::BufWriter;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -12,7 +12,9 @@ use tokio_openssl::SslStream;
 
 use super::stall::Stalling;
 use super::{Patience, tls};
+use crate::clock::{Clock, SystemClock};
 use crate::saml::Peer;
+use crate::saml::certificates::subject_line;
 
 /// Four TLS records a write: OpenSSL alone would write each 16 KB record by itself.
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
@@ -55,7 +57,7 @@ pub(super) async fn shake(
 ) -> Result<(Tls, Peer), Failed> {
     stream.set_nodelay(true).map_err(|_| Failed::Probe)?;
     let mut ssl = Ssl::new(acceptor.context())?;
-    let distrusted = watch(&mut ssl);
+    let distrusted = watch(&mut ssl, acceptor.context().to_owned());
     let stream = Stalling::new(stream, patience.stall);
     let buffered = BufWriter::with_capacity(WRITE_BUFFER_BYTES, stream);
     let mut stream = SslStream::new(ssl, buffered)?;
@@ -67,25 +69,50 @@ pub(super) async fn shake(
         Ok(Err(error)) => error.ssl_error().map(reasons),
         Err(_) => Some("TLS handshake timed out".to_owned()),
     };
-    let subject = distrusted.get().cloned();
-    match reason {
-        Some(reason) if subject.is_some() || said_hello(stream.ssl()) => {
-            Err(Failed::Refused { reason, subject })
+    match (distrusted.get(), reason) {
+        (Some(Distrusted { subject, why }), Some(reason)) => {
+            let reason = why.clone().unwrap_or(reason);
+            Err(Failed::Refused { reason, subject: Some(subject.clone()) })
+        }
+        (None, Some(reason)) if said_hello(stream.ssl()) => {
+            Err(Failed::Refused { reason, subject: None })
         }
         _ => Err(Failed::Probe),
     }
 }
 
-/// Keeps the subject of a certificate that is not believed, for OpenSSL forgets it.
-fn watch(ssl: &mut SslRef) -> Arc<OnceLock<String>> {
+/// A certificate that is not believed.
+struct Distrusted {
+    subject: String,
+    /// Why not, where OpenSSL would have believed it.
+    why: Option<String>,
+}
+
+/// Asks the acceptor's authority of a chain that OpenSSL believes; keeps whom it is not believed of, for OpenSSL forgets.
+fn watch(ssl: &mut SslRef, context: SslContext) -> Arc<OnceLock<Distrusted>> {
     let distrusted = Arc::new(OnceLock::new());
     let seen = Arc::clone(&distrusted);
-    ssl.set_verify_callback(tls::verify_mode(), move |believed, context| {
-        let shown = context.chain().and_then(|chain| chain.get(0));
-        if let (false, Some(certificate)) = (believed, shown) {
-            seen.get_or_init(|| tls::subject_line(certificate.subject_name()));
+    ssl.set_verify_callback(tls::verify_mode(), move |believed, verifying| {
+        let chain = verifying.chain().map(|chain| chain.iter().map(ToOwned::to_owned));
+        let chain: Vec<X509> = chain.into_iter().flatten().collect();
+        let subject = || {
+            let leaf = chain.first();
+            leaf.map(|leaf| subject_line(leaf.subject_name())).unwrap_or_default()
+        };
+        if !believed {
+            seen.get_or_init(|| Distrusted { subject: subject(), why: None });
+            return false;
         }
-        believed
+        // the certificate itself comes last
+        let authority = tls::authority(&context).filter(|_| verifying.error_depth() == 0);
+        // OpenSSL compares its dates with the same clock
+        let judged = authority.map_or(Ok(()), |a| a.judge(&chain, SystemClock.now()).map(drop));
+        if let Err(unfit) = &judged {
+            let why = Some(unfit.to_string());
+            seen.get_or_init(|| Distrusted { subject: subject(), why });
+            verifying.set_error(X509VerifyResult::APPLICATION_VERIFICATION);
+        }
+        judged.is_ok()
     });
     distrusted
 }
@@ -100,11 +127,7 @@ fn said_hello(ssl: &SslRef) -> bool {
 fn peer(ssl: &SslRef, address: SocketAddr) -> Result<Peer, Failed> {
     let certificate =
         ssl.peer_certificate().ok_or_else(|| Failed::refused("no client certificate"))?;
-    let digest = certificate.digest(MessageDigest::sha256())?;
-    let fingerprint = <[u8; 32]>::try_from(&*digest)
-        .map_err(|_| Failed::refused("unreadable client certificate"))?;
-    let subject = tls::subject_line(certificate.subject_name());
-    Ok(Peer { fingerprint, address: address.ip(), subject })
+    Ok(Peer::of(&certificate, address.ip())?)
 }
 
 /// OpenSSL's reasons without its file names and lines.

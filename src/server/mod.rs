@@ -1,6 +1,7 @@
 //! Listeners, TLS, routes, health and shutdown.
 
 mod connection;
+mod expiry;
 mod handshake;
 mod management;
 mod open_files;
@@ -20,9 +21,10 @@ use tokio::net::TcpListener;
 use crate::audit::delivery::Delivery;
 use crate::gateway::Gateway;
 use crate::limits;
+use crate::saml::certificates::Watchlist;
 
 pub use open_files::{raise_open_files, suffices};
-pub use tls::{Acceptor, Identity, TlsError, acceptor};
+pub use tls::{Acceptor, Identity, TlsError, acceptor, acceptor_for};
 
 /// How long the last records may take to be sent; the rest waits in the journal for the next start.
 const DELIVERY_TIME: Duration = Duration::from_secs(5);
@@ -38,6 +40,8 @@ pub struct Settings {
     pub acceptor: Acceptor,
     /// Open connections at once.
     pub connections: usize,
+    /// Configured certificates whose end metrics and log tell.
+    pub watched: Watchlist,
 }
 
 impl fmt::Debug for Settings {
@@ -138,9 +142,12 @@ impl Server {
         let state =
             management::State { gateway: Arc::clone(&gateway), delivery: Arc::clone(&delivery) };
         let management = tokio::spawn(management::serve(self.management, state));
+        let expiry =
+            tokio::spawn(expiry::watch(self.settings.watched.clone(), Arc::clone(&gateway)));
         let unrecorded =
             connection::accept(self.partners, &self.settings, self.patience, &gateway, stop).await;
         gateway.report_stop(unrecorded).await;
+        expiry.abort();
         management.abort();
         let _ended = management.await;
         delivery.shutdown(DELIVERY_TIME).await;

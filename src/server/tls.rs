@@ -1,12 +1,15 @@
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use openssl::error::ErrorStack;
+use openssl::ex_data::Index;
 use openssl::pkey::{PKey, Private};
-use openssl::ssl::{SslAcceptor, SslMethod, SslVerifyMode, SslVersion};
+use openssl::ssl::{SslAcceptor, SslContext, SslContextRef, SslMethod, SslVerifyMode, SslVersion};
 use openssl::stack::Stack;
+use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
-use openssl::x509::{X509, X509NameRef};
+
+use crate::saml::certificates::{self, Authority, Usage};
 
 /// A certificate with its chain and key.
 pub struct Identity {
@@ -67,9 +70,17 @@ pub enum TlsError {
 }
 
 /// TLS 1.2 and 1.3 with a required client certificate from these CAs and no others.
+pub fn acceptor(identity: &Identity, client_cas: &[X509]) -> Result<SslAcceptor, TlsError> {
+    acceptor_for(identity, certificates::Settings::new(Usage::TlsClient, client_cas.to_vec()))
+}
+
+/// The same where clients must meet all of these settings, revocation too; [`super::Server`] asks it of each.
 ///
 /// The suites are Mozilla's intermediate list, which holds the four that ATNA names (ITI TF-2 3.19.6.2.3).
-pub fn acceptor(identity: &Identity, client_cas: &[X509]) -> Result<SslAcceptor, TlsError> {
+pub fn acceptor_for(
+    identity: &Identity,
+    clients: certificates::Settings,
+) -> Result<SslAcceptor, TlsError> {
     let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
     builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
     let (leaf, issuers) = identity.chain.split_first().ok_or(TlsError::NoCertificate)?;
@@ -80,13 +91,13 @@ pub fn acceptor(identity: &Identity, client_cas: &[X509]) -> Result<SslAcceptor,
     builder.set_private_key(&identity.key)?;
     builder.check_private_key()?;
 
-    if client_cas.is_empty() {
+    if clients.roots.is_empty() {
         return Err(TlsError::NoClientCa);
     }
     // a store of our own: the defaults of OpenSSL and its environment add nothing
     let mut store = X509StoreBuilder::new()?;
     let mut names = Stack::new()?;
-    for ca in client_cas {
+    for ca in &clients.roots {
         store.add_cert(ca.clone())?;
         names.push(ca.subject_name().to_owned()?)?;
     }
@@ -95,27 +106,28 @@ pub fn acceptor(identity: &Identity, client_cas: &[X509]) -> Result<SslAcceptor,
     builder.set_verify(verify_mode());
     // without a context OpenSSL refuses to resume sessions of verified clients
     builder.set_session_id_context(b"glassgate")?;
+    builder.set_ex_data(authority_index()?, Authority::new(clients)?);
     Ok(builder.build())
+}
+
+/// What an acceptor's clients must meet beside OpenSSL's own checks.
+pub(super) fn authority(context: &SslContextRef) -> Option<&Authority> {
+    context.ex_data(authority_index().ok()?)
+}
+
+/// Where an acceptor keeps its authority: the callback of a handshake knows nothing but its context.
+fn authority_index() -> Result<Index<SslContext, Authority>, ErrorStack> {
+    static INDEX: OnceLock<Index<SslContext, Authority>> = OnceLock::new();
+    match INDEX.get() {
+        Some(index) => Ok(*index),
+        None => {
+            let index = SslContext::new_ex_index()?;
+            Ok(*INDEX.get_or_init(|| index))
+        }
+    }
 }
 
 /// Whoever connects shows a certificate that is believed.
 pub(super) fn verify_mode() -> SslVerifyMode {
     SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT
-}
-
-/// A subject in one line, `CN=riverside, O=Riverside Hospital`.
-pub(super) fn subject_line(name: &X509NameRef) -> String {
-    let mut line = String::new();
-    for entry in name.entries() {
-        if !line.is_empty() {
-            line.push_str(", ");
-        }
-        line.push_str(entry.object().nid().short_name().unwrap_or("OID"));
-        line.push('=');
-        match entry.data().to_string() {
-            Ok(value) => line.push_str(&value),
-            Err(_) => line.push('?'),
-        }
-    }
-    line
 }

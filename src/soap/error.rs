@@ -54,6 +54,9 @@ pub enum Error {
     /// A part in an encoding that is not the identity.
     #[error("Content-Transfer-Encoding {0:?} is not supported")]
     TransferEncoding(String),
+    /// An `xop:Include` of the security header that names no part, or parts that are too large for a header.
+    #[error("an xop:Include of the security header names no part, or parts too large for a header")]
+    Include,
     /// The envelope is not UTF-8.
     #[error("the envelope is not UTF-8")]
     NotUtf8,
@@ -127,6 +130,7 @@ impl Error {
             Self::RootMissing => "root-missing",
             Self::RootType(_) => "root-type",
             Self::TransferEncoding(_) => "transfer-encoding",
+            Self::Include => "xop-include",
             Self::NotUtf8 => "not-utf-8",
             Self::XmlEncoding(_) => "xml-encoding",
             Self::Xml(xml::Error::Malformed(_)) => "xml-malformed",
@@ -161,6 +165,7 @@ impl Error {
             | Self::PartHead
             | Self::DuplicateContentId
             | Self::RootMissing
+            | Self::Include
             | Self::TransferEncoding(_) => Fault::sender("The MIME package could not be read"),
             Self::NotUtf8 | Self::XmlEncoding(_) => Fault::sender("The envelope is not UTF-8"),
             Self::Xml(xml::Error::Malformed(_)) => {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::content_type::ContentType;
 use super::error::{Error, quote};
 use super::multipart::{self, Part};
+use super::xop;
 
 const SOAP: &str = "application/soap+xml";
 const XOP: &str = "application/xop+xml";
@@ -68,7 +69,13 @@ impl Message {
         let root_type = root.content_type.ok_or_else(|| Error::RootType(String::new()))?;
         require_xml_type(&root_type.media_type)?;
         root_type.require_utf8()?;
-        let xml = envelope_text(root.content)?;
+        let mut xml = envelope_text(root.content)?;
+        if !parts.is_empty() {
+            let part = |href: &str| find(&parts, href).map(AsRef::as_ref);
+            if let Some(restored) = xop::restored(&xml, part)? {
+                xml = restored;
+            }
+        }
         Ok(Self { packaging: Packaging::Mtom, xml, attachments: parts })
     }
 
@@ -78,7 +85,7 @@ impl Message {
         self.packaging
     }
 
-    /// The text of the envelope, without a byte order mark.
+    /// The text of the envelope, without a byte order mark; in its security header no part is missing.
     #[must_use]
     pub fn xml(&self) -> &str {
         self.xml.strip_prefix('\u{feff}').unwrap_or(&self.xml)
@@ -87,10 +94,14 @@ impl Message {
     /// The content of the part that an `xop:Include/@href` names, `cid:` and its Content-ID.
     #[must_use]
     pub fn attachment(&self, cid_href: &str) -> Option<&Bytes> {
-        let (scheme, id) = cid_href.trim().split_once(':')?;
-        let at = multipart::find(&self.attachments, id)?;
-        self.attachments.get(at).filter(|_| scheme.eq_ignore_ascii_case("cid")).map(|p| &p.content)
+        find(&self.attachments, cid_href)
     }
+}
+
+fn find<'p>(parts: &'p [Part], cid_href: &str) -> Option<&'p Bytes> {
+    let (scheme, id) = cid_href.trim().split_once(':')?;
+    let at = multipart::find(parts, id)?;
+    parts.get(at).filter(|_| scheme.eq_ignore_ascii_case("cid")).map(|part| &part.content)
 }
 
 /// Message text is a patient's affair, so `Debug` shows sizes alone.

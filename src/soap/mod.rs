@@ -10,6 +10,7 @@ mod multipart;
 mod outgoing;
 mod request;
 pub mod wsdl;
+mod xop;
 
 #[cfg(test)]
 mod fixtures;

@@ -1,12 +1,18 @@
 //! Who may connect, how, and what becomes of everybody else.
 
 use std::io::{BufRead, BufReader, Lines};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use glassgate::clock::{Random, SystemRandom};
+use glassgate::audit::Journal;
+use glassgate::clock::{Clock, Random, SystemClock, SystemRandom};
+use glassgate::config;
 use glassgate::demo::pki;
+use openssl::asn1::{Asn1Object, Asn1OctetString, Asn1Time};
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
 use openssl::ssl::{SslContext, SslContextBuilder, SslVersion};
+use openssl::x509::{X509, X509CrlBuilder, X509Extension, X509RevokedBuilder};
 use tokio::io::AsyncWriteExt;
 
 use crate::wire::{Response, Visitor, context, context_of, exchange, port, shake};
@@ -178,24 +184,98 @@ fn the_suites_that_atna_names_and_tls_1_3_are_spoken() {
 #[test]
 fn the_environment_adds_no_authority() {
     let directory = tempfile::tempdir().unwrap();
-    let gateway = Served::start(directory.path());
+    let gateway = Served::start(directory.path(), "");
     run(async {
-        let visitor = Visitor::new();
-        let fetch = async |identity: &str| {
-            let context = context_of(&directory.path().join("pki"), identity).build();
-            let stream = shake(visitor.connect(gateway.port).await, &context).await;
-            match stream {
-                Ok(stream) => exchange(stream, WSDL).await.status,
-                Err(_) => 0,
-            }
-        };
-        assert_eq!(fetch("stranger/tls").await, 0);
-        assert_eq!(fetch(RIVERSIDE).await, 200);
+        assert_eq!(gateway.fetch("stranger/tls").await, 0);
+        assert_eq!(gateway.fetch(RIVERSIDE).await, 200);
     });
+}
+
+#[test]
+fn a_revocation_list_shuts_out_whom_it_names_and_everybody_once_it_is_over() {
+    let crls = "client_crls = [\"revoked.crl\"]\nclient_crl_grace_s = 3600";
+    for (days, revoked, riverside, hilltop, why) in [
+        (
+            1,
+            "riverside",
+            0,
+            200,
+            "certificate O=riverside, CN=gateway.riverside.example was revoked",
+        ),
+        (1, "gateway", 200, 200, ""),
+        (-1, "gateway", 0, 0, "the revocation list of"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let gateway = Served::prepared(directory.path(), crls, |pki| {
+            let name = if revoked == "gateway" { "gateway/tls" } else { RIVERSIDE };
+            std::fs::write(directory.path().join("revoked.crl"), list(pki, name, days)).unwrap();
+        });
+        run(async {
+            assert_eq!(gateway.fetch(RIVERSIDE).await, riverside, "{revoked} {days}");
+            assert_eq!(gateway.fetch("partners/hilltop/tls").await, hilltop, "{revoked} {days}");
+        });
+        let config = config::read(&directory.path().join("glassgate.toml")).unwrap();
+        assert_eq!(config.warnings.iter().any(|w| w.contains("was due to be renewed")), days < 0);
+        let journal = Journal::open(config.journal, &SystemRandom).unwrap();
+        let told = |text: &str| {
+            let records = journal.after(0, 100).unwrap();
+            records.iter().any(|record| String::from_utf8_lossy(&record.message).contains(text))
+        };
+        assert!(why.is_empty() || told(why), "{why}");
+    }
+}
+
+#[test]
+fn what_is_dangerous_and_allowed_is_on_record_from_the_start() {
+    let partner = "[[issuer]]\nname = \"urn:sts\"\ncertificates = [\"pki/partners/riverside/saml.crt\"]\n\
+        [[partner]]\nname = \"riverside\"\nhome_community_ids = [\"2.999.2\"]\nissuers = [\"urn:sts\"]\n\
+        tls_certificates = [\"pki/partners/riverside/tls.crt\"]\netreat = \"treatment\"\n";
+    for (danger, told) in [("danger_allow_sha1 = true", true), ("danger_allow_sha1 = false", false)]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let config = CONFIG.replace("[repository]", &format!("{partner}{danger}\n[repository]"));
+        let gateway = Served::of(directory.path(), &config, |_| ());
+        // who is served comes after the start
+        run(async { assert_eq!(gateway.fetch(RIVERSIDE).await, 200) });
+        let config = config::read(&directory.path().join("glassgate.toml")).unwrap();
+        let journal = Journal::open(config.journal, &SystemRandom).unwrap();
+        let records = journal.after(0, 10).unwrap();
+        let start = String::from_utf8_lossy(&records[0].message).into_owned();
+        assert!(start.contains("110120"), "{start}");
+        let noted = start.contains("SHA-1 signatures are allowed to riverside");
+        assert_eq!(noted, told, "{start}");
+    }
+}
+
+/// A revocation list of the tests' CA with one certificate in it, due to be renewed in so many days.
+fn list(pki: &Path, revoked: &str, days: i64) -> Vec<u8> {
+    let read = |name: &str| std::fs::read(pki.join(name)).unwrap();
+    let ca = X509::from_pem(&read("ca.crt")).unwrap();
+    let key = PKey::private_key_from_pem(&read("ca.key")).unwrap();
+    let certificate = X509::from_pem(&read(&format!("{revoked}.crt"))).unwrap();
+    let now = SystemClock.now().micros() / 1_000_000;
+    let at = |days: i64| Asn1Time::from_unix(now + days * 86_400).unwrap();
+    let extension = |id: &str, der: &[u8]| {
+        let id = Asn1Object::from_str(id).unwrap();
+        X509Extension::new_from_der(&id, false, &Asn1OctetString::new_from_bytes(der).unwrap())
+    };
+    let mut builder = X509CrlBuilder::new().unwrap();
+    builder.set_issuer_name(ca.subject_name()).unwrap();
+    builder.set_last_update(&at(-2)).unwrap();
+    builder.set_next_update(&at(days)).unwrap();
+    builder.append_extension(extension("2.5.29.35", b"\x30\x03\x80\x01\x01").unwrap()).unwrap();
+    builder.append_extension(extension("2.5.29.20", b"\x02\x01\x01").unwrap()).unwrap();
+    let mut entry = X509RevokedBuilder::new().unwrap();
+    entry.set_serial_number(certificate.serial_number()).unwrap();
+    entry.set_revocation_date(&at(-2)).unwrap();
+    builder.add_revoked(entry.build()).unwrap();
+    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    builder.build().unwrap().to_pem().unwrap()
 }
 
 /// `glassgate serve` in a process whose environment trusts the stranger's authority.
 struct Served {
+    pki: PathBuf,
     child: Child,
     port: u16,
     /// Kept, so that the gateway may go on writing.
@@ -203,12 +283,23 @@ struct Served {
 }
 
 impl Served {
-    fn start(directory: &Path) -> Self {
+    fn start(directory: &Path, server: &str) -> Self {
+        Self::prepared(directory, server, |_| ())
+    }
+
+    /// With more keys of `[server]`, and with what they need laid beside the PKI.
+    fn prepared(directory: &Path, server: &str, prepare: impl FnOnce(&Path)) -> Self {
+        let config = CONFIG.replace("[server]", &format!("[server]\n{server}"));
+        Self::of(directory, &config, prepare)
+    }
+
+    fn of(directory: &Path, toml: &str, prepare: impl FnOnce(&Path)) -> Self {
         let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("certs");
         let pki = directory.join("pki");
         pki::copy(&certs, &pki).unwrap();
+        prepare(&pki);
         let config = directory.join("glassgate.toml");
-        std::fs::write(&config, CONFIG).unwrap();
+        std::fs::write(&config, toml).unwrap();
         let stranger = pki.join("stranger/ca.crt");
         let mut command = Command::new(env!("CARGO_BIN_EXE_glassgate"));
         for name in ["SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"] {
@@ -222,7 +313,17 @@ impl Served {
             let (_, rest) = line.split_once("listening address=127.0.0.1:")?;
             rest.split(' ').next()?.parse().ok()
         });
-        Self { child, port: port.expect("the gateway does not start"), _log: log }
+        Self { pki, child, port: port.expect("the gateway does not start"), _log: log }
+    }
+
+    /// The status that a client gets; zero where it is not let in.
+    async fn fetch(&self, identity: &str) -> u16 {
+        let context = context_of(&self.pki, identity).build();
+        let stream = shake(Visitor::new().connect(self.port).await, &context).await;
+        match stream {
+            Ok(stream) => exchange(stream, WSDL).await.status,
+            Err(_) => 0,
+        }
     }
 }
 
@@ -254,3 +355,23 @@ directory = "store"
 journal = "journal"
 source_id = "t"
 "#;
+
+#[test]
+fn metrics_tell_when_each_configured_certificate_ends() {
+    run(async {
+        let address = shared().stage.management_url.strip_prefix("http://").unwrap().to_owned();
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let response = exchange(stream, request.as_bytes()).await;
+        let certificate =
+            std::fs::read(shared().stage.layout.pki().join("gateway/tls.crt")).unwrap();
+        let certificate = X509::from_pem(&certificate).unwrap();
+        let ends = Asn1Time::from_unix(0).unwrap().diff(certificate.not_after()).unwrap();
+        let ends = i64::from(ends.days) * 86_400 + i64::from(ends.secs);
+        let line = format!(
+            "glassgate_certificate_not_after_seconds{{setting=\"server.certificate\",file=\"pki/gateway/tls.crt\"}} {ends}"
+        );
+        assert!(response.body.contains(&line), "{line}\n{}", response.body);
+    });
+}

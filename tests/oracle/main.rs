@@ -12,7 +12,7 @@ mod mutations;
 
 use std::cell::Cell;
 
-use glassgate::dsig::{Oracle, Ours, Reject, Verifier, gate, sign};
+use glassgate::dsig::{Algorithms, Oracle, Ours, Reject, Verifier, gate, sign};
 use glassgate::xml::{Bounds, parse};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
@@ -25,7 +25,7 @@ use mutations::any_mutation;
 /// What the two verifiers make of one message.
 fn compare(message: &str) -> Result<bool, String> {
     let Ok(document) = parse(message, Bounds::REQUEST) else { return Ok(false) };
-    let Ok(gated) = gate(&document) else { return Ok(false) };
+    let Ok(gated) = gate(&document, Algorithms::default()) else { return Ok(false) };
     let Ok(ours) = Ours.octets(&gated, keys()) else { return Ok(false) };
     match Oracle.octets(&gated, keys()) {
         Ok(theirs) if theirs == ours => Ok(true),
@@ -38,7 +38,7 @@ fn compare(message: &str) -> Result<bool, String> {
 
 fn oracle(message: &str, kind: Kind) -> Result<String, Reject> {
     let document = parse(message, Bounds::REQUEST).unwrap();
-    Oracle.octets(&gate(&document)?, std::slice::from_ref(kind.key()))
+    Oracle.octets(&gate(&document, Algorithms::default())?, std::slice::from_ref(kind.key()))
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn the_oracle_tells_good_from_tampered() {
         let (stranger, other) =
             (stranger(kind), if kind == Kind::Rsa { Kind::Ec } else { Kind::Rsa });
         let document = parse(&message, Bounds::REQUEST).unwrap();
-        let gated = gate(&document).unwrap();
+        let gated = gate(&document, Algorithms::default()).unwrap();
         assert_eq!(Oracle.octets(&gated, &[stranger]), Err(Reject::SignatureMismatch));
         assert_eq!(Oracle.octets(&gated, &[]), Err(Reject::NoKey));
         assert_eq!(Oracle.octets(&gated, &[other.key().clone()]), Err(Reject::KeyUnfit));

@@ -1,6 +1,6 @@
 //! libxmlsec1 behind the xmlsec crate: the second opinion on signatures.
 
-use glassgate::dsig::{Gated, gate};
+use glassgate::dsig::{Algorithms, Gated, gate};
 use glassgate::xml::{Bounds, parse};
 use glassgate_fuzz::resign::resigned;
 use glassgate_fuzz::riverside::Kind;
@@ -31,7 +31,7 @@ pub(crate) fn control() {
     let tampered = good.replace("dr.lake", "dr.pond");
     for (message, expected) in [(good, true), (tampered, false)] {
         let document = parse(&message, Bounds::REQUEST).expect("a document");
-        let gated = gate(&document).expect("a signed assertion");
+        let gated = gate(&document, Algorithms::default()).expect("a signed assertion");
         assert_eq!(believes(&gated, Kind::Ec), expected);
         assert!(!believes(&gated, Kind::Rsa));
     }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use openssl::hash::MessageDigest;
 use openssl::x509::X509;
 
 use super::captured::Captured;
@@ -117,9 +116,7 @@ impl Options {
         if let Some(path) = &self.client {
             let certificate = X509::from_pem(&fs::read(path)?)
                 .map_err(|_| format!("{} holds no certificate", path.display()))?;
-            let digest = certificate.digest(MessageDigest::sha256())?;
-            let fingerprint = <[u8; 32]>::try_from(&*digest)?;
-            return Ok((Peer { fingerprint, address, subject: String::new() }, None));
+            return Ok((Peer::of(&certificate, address)?, None));
         }
         let issuer = claims.map(|claims| claims.issuer.as_str()).unwrap_or_default();
         let partners = &config.terms.trust.settings().partners;
@@ -128,7 +125,9 @@ impl Options {
         match (fitting.next(), fitting.next()) {
             (Some(partner), None) => {
                 let fingerprint = partner.tls_fingerprints.first().copied().unwrap_or_default();
-                let peer = Peer { fingerprint, address, subject: String::new() };
+                // its key is not known: who holds a key as TLS client is asked for with --client
+                let (key_fingerprint, subject) = ([0; 32], String::new());
+                let peer = Peer { fingerprint, key_fingerprint, address, subject };
                 Ok((peer, Some(partner.name.clone())))
             }
             _ => Err("name the TLS client certificate that it came with, --client: \

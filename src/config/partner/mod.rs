@@ -1,5 +1,6 @@
 //! `[[partner]]`: one community that may ask, and what was agreed with it.
 
+mod demands;
 mod read;
 mod together;
 
@@ -38,6 +39,11 @@ pub(super) struct Raw {
     pub(super) require_authn_statement: Option<bool>,
     pub(super) authn_contexts: Option<Vec<String>>,
     pub(super) resource_id: Option<RawResourceId>,
+    pub(super) confirmations: Option<Vec<String>>,
+    pub(super) signed_timestamp: Option<bool>,
+    pub(super) timestamp_age_s: Option<u64>,
+    pub(super) message_certificates: Option<Vec<PathBuf>>,
+    pub(super) danger_allow_sha1: Option<bool>,
     pub(super) strict_packaging: Option<bool>,
     pub(super) understood_labels: Option<Vec<String>>,
     pub(super) strip_labels_outbound: Option<bool>,
@@ -86,8 +92,8 @@ impl Raw {
         fill! {
             audiences recipients any_recipient etreat purposes code_systems one_time unique_ids
             clock_skew_s longest_lifetime_s require_authn_statement authn_contexts resource_id
-            strict_packaging understood_labels strip_labels_outbound break_glass_roles
-            break_glass
+            confirmations signed_timestamp timestamp_age_s strict_packaging understood_labels
+            strip_labels_outbound break_glass_roles break_glass
         }
     }
 }

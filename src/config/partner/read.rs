@@ -1,6 +1,6 @@
 use openssl::hash::MessageDigest;
 
-use super::Raw;
+use super::{Raw, demands};
 use crate::config::break_glass;
 use crate::config::check::Check;
 use crate::config::partner_labels;
@@ -58,6 +58,7 @@ pub(in crate::config) fn read(
     let clock_skew = section.seconds("clock_skew_s", skew, LONGEST_SKEW_S);
     let lifetime = *raw.longest_lifetime_s.get_or_insert(DEFAULT_LIFETIME_S);
     let longest_lifetime = section.seconds("longest_lifetime_s", lifetime, LONGEST_LIFETIME_S);
+    let demands = demands::read(raw, at, section.check);
     let partner = Partner {
         name: name.clone(),
         communities,
@@ -71,6 +72,7 @@ pub(in crate::config) fn read(
         authn_contexts: raw.authn_contexts.get_or_insert_default().clone(),
         one_time: *raw.one_time.get_or_insert(false),
         unique_ids: *raw.unique_ids.get_or_insert(false),
+        demands,
     };
     let manners = Manners {
         strict_packaging: *raw.strict_packaging.get_or_insert(false),

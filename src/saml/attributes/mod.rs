@@ -156,4 +156,6 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
 }
 
 #[cfg(test)]
+mod shapes;
+#[cfg(test)]
 mod tests;

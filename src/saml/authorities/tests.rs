@@ -13,6 +13,7 @@ use openssl::x509::extension::{
 };
 
 use super::*;
+use crate::saml::certificates::{Settings, Usage};
 
 const DAY_S: i64 = 86_400;
 const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
@@ -94,8 +95,9 @@ fn leaf(issuer: &Made, name: &str) -> Made {
 
 fn authorities(root: &Made) -> Authorities {
     let subject = Subject::parse("CN=sts, O=Network").unwrap();
+    let settings = Settings::new(Usage::Signing, vec![root.certificate.clone()]);
     Authorities::new(
-        vec![root.certificate.clone()],
+        Authority::new(settings).unwrap(),
         Names { subjects: vec![subject], alternative: vec!["Other.Example".into()] },
     )
 }

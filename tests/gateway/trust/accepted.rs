@@ -5,7 +5,7 @@ use glassgate::saml::issue::Order;
 use glassgate::xml::ns;
 
 use super::{Draft, Letter, now, piece, riverside, signed};
-use crate::world::{run, shared};
+use crate::world::{reason, run, shared};
 
 const NAME: &str = "<saml2:NameID>user-7</saml2:NameID>";
 
@@ -148,7 +148,8 @@ fn a_second_signature_over_the_message_grants_nothing_and_harms_nothing() {
             format!("{timestamp}{signature}{assertion}"),
             format!("{assertion}{timestamp}{signature}"),
         ] {
-            Letter::new(security).is_believed().await;
+            let record = Letter::new(security).is_believed().await;
+            assert!(reason(&record).contains("message signature unverified: "), "{record}");
         }
         // and it does not stand in for the assertion's own
         let own = piece(&assertion, "<ds:Signature ", "</ds:Signature>");

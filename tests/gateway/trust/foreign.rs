@@ -109,7 +109,7 @@ sys.stdout.buffer.write(etree.tostring(signed))
     believed_as_signed(&output(&mut command));
 }
 
-fn output(command: &mut Command) -> String {
+pub(super) fn output(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| {
         panic!("{command:?} does not run ({error}): `make test` installs what it needs")
     });

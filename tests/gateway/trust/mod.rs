@@ -2,6 +2,8 @@
 
 mod accepted;
 mod foreign;
+mod holder;
+mod moved;
 mod refused;
 
 use glassgate::client::{Answer, Ask, Client, Entity, Query};

@@ -13,20 +13,20 @@ use crate::world::{kinds, order, reason, run, shared};
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// One way not to be believed.
-struct Case {
-    letter: Letter,
+pub(super) struct Case {
+    pub(super) letter: Letter,
     /// Who sends it.
-    partner: Partner,
+    pub(super) partner: Partner,
     /// How the true reason begins.
-    why: &'static str,
+    pub(super) why: &'static str,
 }
 
-fn case(security: String, why: &'static str) -> Case {
+pub(super) fn case(security: String, why: &'static str) -> Case {
     Case { letter: Letter::new(security), partner: RIVERSIDE, why }
 }
 
 /// Everybody hears the same, audit the truth.
-async fn all_are_refused_alike(cases: Vec<Case>) {
+pub(super) async fn all_are_refused_alike(cases: Vec<Case>) {
     for Case { letter, partner, why } in cases {
         let answer = letter.send(&partner).await;
         assert_eq!(answer.status, 400, "{why}");

@@ -1,0 +1,68 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use openssl::x509::X509;
+
+use super::check::Check;
+use crate::clock::{Clock, SystemClock};
+use crate::saml::certificates::{Crl, Settings, Usage};
+
+/// A week: beyond it a list of those revoked is no news.
+const LONGEST_GRACE_S: u64 = 7 * 24 * 3600;
+/// Longer keys cost more than they give (NIST SP 800-57).
+const LONGEST_RSA_BITS: u32 = 8192;
+
+/// What certificates must meet, by the names of the settings that say so.
+pub(super) struct Rules<'r> {
+    /// The section, as in `partner[0].issuer[1]`.
+    pub(super) section: String,
+    pub(super) roots: Vec<X509>,
+    pub(super) crls: (&'static str, &'r [PathBuf]),
+    pub(super) crl_grace_s: (&'static str, u64),
+    pub(super) minimum_rsa_bits: (&'static str, u32),
+}
+
+/// A day.
+pub(super) fn crl_grace_s() -> u64 {
+    24 * 3600
+}
+
+/// 112 bits of security.
+pub(super) fn minimum_rsa_bits() -> u32 {
+    2048
+}
+
+/// Reads the lists, and joins all with the roots.
+pub(super) fn read(rules: Rules<'_>, purpose: Usage, check: &mut Check<'_>) -> Option<Settings> {
+    let mut settings = Settings::new(purpose, rules.roots);
+    let (name, paths) = rules.crls;
+    let key = format!("{}.{name}", rules.section);
+    for path in paths {
+        let bytes = check.bytes(&key, path)?;
+        let mend = "name a complete revocation list, in PEM or DER";
+        settings.crls.push(check.parsed(&key, Crl::read(&bytes), mend)?);
+    }
+    warn_of_lists(&key, &settings.crls, check);
+    let (name, grace) = rules.crl_grace_s;
+    settings.crl_grace = match grace {
+        0 => Duration::ZERO,
+        _ => check.seconds(&format!("{}.{name}", rules.section), grace, LONGEST_GRACE_S)?,
+    };
+    let (name, bits) = rules.minimum_rsa_bits;
+    if !(minimum_rsa_bits()..=LONGEST_RSA_BITS).contains(&bits) {
+        let mend = format!("write a number from {} to {LONGEST_RSA_BITS}", minimum_rsa_bits());
+        check.problem(&format!("{}.{name}", rules.section), "is out of range", &mend);
+    }
+    settings.minimum_rsa_bits = bits;
+    Some(settings)
+}
+
+/// A list that has ended refuses everybody once its grace is over.
+fn warn_of_lists(key: &str, crls: &[Crl], check: &mut Check<'_>) {
+    let now = SystemClock.now();
+    for crl in crls.iter().filter(|crl| crl.next_update() < now) {
+        let (issuer, until) = (crl.issuer(), crl.next_update());
+        let warning = format!("{key}: the list of {issuer} was due to be renewed at {until}");
+        check.warnings.push(warning);
+    }
+}
