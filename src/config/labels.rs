@@ -108,7 +108,9 @@ fn value_sets(folder: &Path, check: &mut Check<'_>) -> Option<Vec<(String, Vec<u
             check.problem(key, what, "split it into several ValueSets");
             return None;
         }
-        sets.push((name, check.bytes(key, &path)?));
+        // as the settings name it: `bytes` starts at their own folder
+        let bytes = check.bytes(key, &folder.join(&name))?;
+        sets.push((name, bytes));
     }
     Some(sets)
 }

@@ -36,4 +36,4 @@ pub use facts::{Facts, ItemKey, PatientKey, Span};
 pub use grant::{Grant, PART_2_EMERGENCY, grant};
 pub use lift::Lift;
 pub use screen::{Screen, Traits};
-pub use unenforceable::{Unenforceable, Unread, check};
+pub use unenforceable::{Unenforceable, Unread, check, is_set_aside};

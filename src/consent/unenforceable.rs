@@ -132,6 +132,12 @@ pub struct Unread {
     pub element: &'static str,
 }
 
+/// Whether a consent decides nothing, whatever stands in it: it is not in force, or not about privacy.
+#[must_use]
+pub fn is_set_aside(json: &str) -> bool {
+    matches!(read(json), Ok(None))
+}
+
 /// Says whether a consent can be enforced, and what of it cannot be read; for `load`, before it is stored.
 ///
 /// One that is not in force or not about privacy passes: it decides nothing.

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::parcel::Item;
 use super::{Caution, Error, Settings, patient};
-use crate::consent::check;
+use crate::consent::{check, is_set_aside};
 use crate::fhir;
 use crate::ids::PatientId;
 use crate::repository::Change;
@@ -46,6 +46,7 @@ pub(super) fn patient_of(value: &Value) -> Option<&'static str> {
 /// What of a consent is not understood.
 pub(super) fn cautions(json: &str) -> Vec<Caution> {
     match check(json) {
+        Ok(_) if is_set_aside(json) => vec![Caution::SetAside],
         Ok(unread) => unread.into_iter().map(Caution::Unread).collect(),
         Err(unenforceable) => vec![Caution::Unenforceable(unenforceable)],
     }

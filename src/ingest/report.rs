@@ -141,6 +141,11 @@ pub enum Caution {
     /// A consent that denies everything, save what break-glass overrides.
     #[error("it cannot be enforced, so it denies: {0}")]
     Unenforceable(Unenforceable),
+    /// A consent.
+    #[error(
+        "it is not active, or not about privacy: it decides nothing, and others or the domain's policy hold"
+    )]
+    SetAside,
     /// A rule of a consent.
     #[error(transparent)]
     Unread(Unread),

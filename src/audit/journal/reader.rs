@@ -138,7 +138,8 @@ fn read(
             Err(_) => false,
         };
         // behind a damaged place there may be more
-        if !more && !(is_final && frames.find_after(place.after)?) {
+        let goes_on = more || is_final && frames.find_after(place.after)?;
+        if !goes_on {
             return Ok(records.len() >= limit || *bytes >= READ_BYTES);
         }
         place.at = frames.at();
