@@ -76,8 +76,6 @@ pub const REPLAY_ASSERTIONS: usize = 1_000_000;
 pub const FAILURES_PER_S: u32 = 200;
 /// The most that configuration may allow: beyond it the journal is what fails.
 pub const FAILURES_PER_S_CEILING: u32 = 10_000;
-/// Of that, the share kept for who declares break-glass while the others are turned away: a tenth.
-pub const BREAK_GLASS_SHARE: u32 = 10;
 /// Failures of one partner within [`ALERT_TIME`] that are worth an alert: a mistyped setting fails each request.
 pub const ALERT_FAILURES: u64 = 20;
 /// How long failures are counted together.

@@ -26,8 +26,8 @@ pub(super) struct Failures(Mutex<LruCache<String, Tally>>);
 struct Tally {
     /// Failures that it may still have; it grows with time.
     budget: Budget,
-    /// Requests that declare break-glass and are let through while there is no budget.
-    share: Budget,
+    /// Requests that say that they break the glass and are looked at while there is no budget.
+    looks: Budget,
     /// Failures since `since`.
     failures: u64,
     since: Timestamp,
@@ -82,15 +82,25 @@ impl Failures {
         Some(alert)
     }
 
-    /// Lets a sender who declares break-glass through, up to its share of the limit.
-    pub(super) fn take_share(&self, sender: &str, terms: &Terms, now: Timestamp) -> bool {
-        self.take(sender, terms.failures_per_s, now)
+    /// Looks at one who says that he breaks the glass, as often as requests may fail: who is honoured cannot be told
+    /// from who pretends before the signature is verified.
+    pub(super) fn take_look(&self, sender: &str, terms: &Terms, now: Timestamp) -> bool {
+        self.look(sender, terms.failures_per_s, now)
     }
 
-    fn take(&self, sender: &str, per_s: u32, now: Timestamp) -> bool {
-        let share = per_s.div_ceil(limits::BREAK_GLASS_SHARE);
-        let mut senders = self.senders();
-        senders.get_mut(sender).is_none_or(|tally| tally.share.take(share, now))
+    /// Gives a look back: whose break-glass is honoured uses up nothing.
+    pub(super) fn give_back(&self, sender: &str, terms: &Terms) {
+        self.look_again(sender, terms.failures_per_s);
+    }
+
+    fn look(&self, sender: &str, per_s: u32, now: Timestamp) -> bool {
+        self.senders().get_mut(sender).is_none_or(|tally| tally.looks.take(per_s, now))
+    }
+
+    fn look_again(&self, sender: &str, per_s: u32) {
+        if let Some(tally) = self.senders().get_mut(sender) {
+            tally.looks.left = (tally.looks.left + 1.0).min(f64::from(per_s));
+        }
     }
 
     fn turn_away(&self, sender: &str) {
@@ -106,10 +116,10 @@ impl Failures {
 
 impl Tally {
     fn new(per_s: u32, now: Timestamp) -> Self {
-        let full = |left: u32| Budget { left: f64::from(left), at: now };
+        let full = || Budget { left: f64::from(per_s), at: now };
         Self {
-            budget: full(per_s),
-            share: full(per_s.div_ceil(limits::BREAK_GLASS_SHARE)),
+            budget: full(),
+            looks: full(),
             failures: 0,
             since: now,
             turned_away: 0,
@@ -210,15 +220,19 @@ mod tests {
     }
 
     #[test]
-    fn who_breaks_the_glass_has_a_share_of_his_own() {
+    fn pretended_break_glass_uses_up_its_looks_and_honoured_none() {
         let failures = Failures::new();
-        let take = |now| failures.take(RIVERSIDE, 200, now);
-        assert!(take(NOW), "who never failed is not limited");
+        let look = |now| failures.look(RIVERSIDE, 200, now);
+        assert!(look(NOW), "who never failed is not limited");
         for _ in 0..300 {
             failures.count(RIVERSIDE, 200, NOW);
         }
-        assert_eq!((0..100).filter(|_| take(NOW)).count(), 20);
-        assert_eq!((0..100).filter(|_| take(later(500))).count(), 10);
+        for _ in 0..1_000 {
+            assert!(look(NOW), "who is honoured is never turned away by others who are");
+            failures.look_again(RIVERSIDE, 200);
+        }
+        assert_eq!((0..500).filter(|_| look(NOW)).count(), 200);
+        assert_eq!((0..500).filter(|_| look(later(500))).count(), 100);
         // nothing of it comes back with failures, and the limit still holds for all others
         assert!(failures.exceed(RIVERSIDE, 200, NOW));
     }

@@ -534,6 +534,12 @@ fn too_many_failures_turn_the_next_requests_away_but_for_who_breaks_the_glass() 
                     assert_eq!(world.journalled(&ask), [], "no record of what was not read");
                 }
             }
+            // whoever says that he breaks the glass is heard, and recorded, whatever becomes of it
+            let nurse = vec![world::role(world::NURSE)];
+            let nurse = Order { roles: nurse, ..order(&HILLTOP, "BTG") };
+            let nurse = world.ask(&HILLTOP, &nurse);
+            assert_eq!(edited.post(&HILLTOP, &nurse).await.status, 200);
+            assert_ne!(world.journalled(&nurse), []);
             // a physician who breaks the glass gets through, and another partner is not concerned
             let physician = world.ask(&HILLTOP, &order(&HILLTOP, "BTG"));
             assert_eq!(edited.post(&HILLTOP, &physician).await.status, 200);
