@@ -1,5 +1,6 @@
 //! Listeners, TLS, routes, health and shutdown.
 
+mod client;
 mod connection;
 mod expiry;
 mod handshake;
