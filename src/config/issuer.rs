@@ -115,11 +115,17 @@ fn pinned(raw: &Raw, offered: Vec<X509>, at: usize, check: &mut Check<'_>) -> Ke
         check.problem(key, "is missing", mend);
     }
     let read = |one: &X509| match &authority {
-        Some(authority) => {
-            let chained = authority.key(one, &certificates, SystemClock.now());
-            let mend = "renew it or its revocation list, name its CA in `roots`, or take it out";
-            check.parsed(key, chained, mend)
-        }
+        Some(authority) => match authority.key(one, &certificates, SystemClock.now()) {
+            // a problem would keep the former settings, and with them a key that was revoked
+            Err(unfit) if unfit.is_of_its_time() => {
+                check.warnings.push(format!("{key}: {unfit}; it is left out"));
+                None
+            }
+            chained => {
+                let mend = "name its CA in `roots`, or take it out";
+                check.parsed(key, chained, mend)
+            }
+        },
         None => {
             let mend = "use RSA from 2048 bits, or P-256 to P-521";
             check.parsed(key, Key::from_certificate(one), mend)

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::asked::{document, numbers, without_uuids};
 use crate::record::{Record, kinds};
+use crate::tls::list;
 use crate::wire::{context_of, exchange, post, shake};
 use crate::world::{World, order};
 
@@ -308,6 +309,31 @@ fn a_certificate_of_the_network_counts_by_name_and_chain() {
         edited.under(&[(pinned, &ca("pki/stranger/ca.crt"))]).await;
         let why = edited.believed(&RIVERSIDE, &by("partners/riverside/saml")).await.unwrap_err();
         assert!(why.starts_with("certificate: no chain to the issuer's roots"), "{why}");
+    });
+}
+
+#[test]
+fn a_pinned_key_that_is_revoked_is_gone_with_the_next_reading() {
+    let edited = edited();
+    edited.run(async {
+        let pki = edited.world.stage.layout.pki();
+        let crl = pki.join("issuers.crl");
+        let pinned = "certificates = [\"pki/partners/riverside/saml.crt\"";
+        let roots = "roots = [\"pki/ca.crt\"]\ncrls = [\"pki/issuers.crl\"]\n";
+        std::fs::write(&crl, list(&pki, "gateway/tls", 1)).unwrap();
+        edited.under(&[(pinned, &format!("{roots}{pinned}"))]).await;
+        let ask = edited.world.ask(&RIVERSIDE, &order(&RIVERSIDE, "TREAT"));
+        assert_eq!(edited.believed(&RIVERSIDE, &ask).await, Ok(()));
+        for (revoked, days) in [("partners/riverside/saml", 1), ("gateway/tls", -2)] {
+            std::fs::write(&crl, list(&pki, revoked, days)).unwrap();
+            edited.under(&[(pinned, &format!("{roots}{pinned}"))]).await;
+            let why = edited.believed(&RIVERSIDE, &again(&ask)).await.unwrap_err();
+            assert!(why.starts_with("signature: "), "{why}");
+            let other = edited.world.ask(&HILLTOP, &order(&HILLTOP, "TREAT"));
+            assert_eq!(edited.believed(&HILLTOP, &other).await, Ok(()));
+        }
+        edited.under(&[]).await;
+        assert_eq!(edited.believed(&RIVERSIDE, &again(&ask)).await, Ok(()));
     });
 }
 

@@ -291,7 +291,7 @@ fn what_is_dangerous_and_allowed_is_on_record_from_the_start() {
 }
 
 /// A revocation list of the tests' CA with one certificate in it, due to be renewed in so many days.
-fn list(pki: &Path, revoked: &str, days: i64) -> Vec<u8> {
+pub(crate) fn list(pki: &Path, revoked: &str, days: i64) -> Vec<u8> {
     let read = |name: &str| std::fs::read(pki.join(name)).unwrap();
     let ca = X509::from_pem(&read("ca.crt")).unwrap();
     let key = PKey::private_key_from_pem(&read("ca.key")).unwrap();

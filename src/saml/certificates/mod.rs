@@ -157,6 +157,17 @@ pub enum Unfit {
     OpenSsl(#[from] ErrorStack),
 }
 
+impl Unfit {
+    /// Whether time or a revocation list brought it about, as it does to any certificate, and not who configured it.
+    #[must_use]
+    pub fn is_of_its_time(&self) -> bool {
+        matches!(
+            self,
+            Self::Dates { .. } | Self::Revoked(_) | Self::NoCrl { .. } | Self::StaleCrl { .. }
+        )
+    }
+}
+
 /// Certificates are checked against these settings; the store is built once.
 pub struct Authority {
     settings: Settings,
@@ -210,9 +221,10 @@ impl Authority {
         self.judge(&chain, now)
     }
 
-    /// The key of a certificate that holds, kept to the time in which it does.
+    /// The key of a certificate that holds, or will once its time begins, kept to the time in which it does.
     pub fn key(&self, certificate: &X509Ref, shown: &[X509], now: Timestamp) -> Result<Key, Unfit> {
-        let standing = self.check(certificate, shown, now)?;
+        let standing =
+            self.check(certificate, shown, now.max(moment(certificate.not_before())?))?;
         let key = Key::from_certificate(certificate);
         let key =
             key.map_err(|error| Unfit::Key(subject_line(certificate.subject_name()), error))?;

@@ -343,3 +343,15 @@ fn an_end_is_warned_of_a_month_before() {
     let over = "server.certificate: tls.crt expired on 2026-11-21; ask for its successor";
     assert_eq!(watched(-1).as_deref(), Some(over));
 }
+
+#[test]
+fn the_key_of_a_coming_certificate_holds_from_its_time_on() {
+    let pki = Pki::new();
+    let coming = pki.issue(Draft { days: (3, 10), ..pki.leaf() });
+    let authority = Authority::new(pki.settings()).unwrap();
+    let key = authority.key(&coming, &[], at(NOW)).unwrap();
+    assert!(!key.holds(at(NOW)) && key.holds(at(NOW + 4 * DAY)));
+    let over = pki.issue(Draft { days: (-10, -3), ..pki.leaf() });
+    let unfit = authority.key(&over, &[], at(NOW)).unwrap_err();
+    assert!(unfit.is_of_its_time(), "{unfit}");
+}
