@@ -182,10 +182,20 @@ fn a_bad_file_changes_nothing_and_says_so() {
     edited.run(async {
         edited.under(&[]).await;
         let ask = edited.world.ask(&RIVERSIDE, &order(&RIVERSIDE, "TREAT"));
+        let home = format!("home_community_id = \"{}\"", world::HOME);
         for (text, why) in [
             ("no TOML".to_owned(), "settings refused, the former stay"),
             (edited.changed(&[(RIVERSIDES, "issuers = [\"urn:x\"]\n")]), "`partner[0].issuers`"),
             (edited.changed(&[("riverside/saml.crt", "riverside/gone.crt")]), "gone.crt"),
+            // the audiences of another address or community while the former is in force
+            (
+                edited.changed(&[("public_url = \"", "public_url = \"https://other.example\" #")]),
+                "`server.public_url`",
+            ),
+            (
+                edited.changed(&[(&home, "home_community_id = \"urn:oid:2.999.77\"")]),
+                "`community.home_community_id`: has changed",
+            ),
         ] {
             let record = edited.reload(&text).await;
             assert!(record.is("110129", "4"), "{record:?}");
