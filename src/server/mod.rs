@@ -147,8 +147,9 @@ impl Server {
             tokio::spawn(expiry::watch(self.settings.watched.clone(), Arc::clone(&gateway)));
         let unrecorded =
             connection::accept(self.partners, &self.settings, self.patience, &gateway, stop).await;
-        gateway.report_stop(unrecorded).await;
         expiry.abort();
+        gateway.report_turned_away(true).await;
+        gateway.report_stop(unrecorded).await;
         management.abort();
         let _ended = management.await;
         delivery.shutdown(DELIVERY_TIME).await;
