@@ -180,12 +180,16 @@ impl Journal {
         let _receipt = receipt.await.unwrap().unwrap();
     }
 
-    /// Up to `limit` records that follow `seq`, in order; reads the disk and so blocks.
+    /// Up to `limit` records that follow `seq`, whichever process wrote them, in order; reads the disk and so blocks.
     pub fn after(&self, seq: u64, limit: usize) -> Result<Vec<Record>, Error> {
-        let mut last = *self.shared.progress.last.borrow();
-        if last <= seq {
-            last = self.last()?;
-        }
+        let last = self.last()?;
+        self.shared.read(|reader| reader.after(seq, last, limit))
+    }
+
+    /// The same, but it looks for what other processes wrote only where nothing else is known to follow.
+    pub(super) fn known_after(&self, seq: u64, limit: usize) -> Result<Vec<Record>, Error> {
+        let known = *self.shared.progress.last.borrow();
+        let last = if known > seq { known } else { self.last()? };
         self.shared.read(|reader| reader.after(seq, last, limit))
     }
 
