@@ -70,14 +70,16 @@ pub const STRANGER_TIME: Duration = Duration::from_secs(60);
 pub const STRANGER_RECORDS: usize = 60;
 /// Addresses of failed handshakes remembered at once, about 100 bytes each.
 pub const STRANGER_ADDRESSES: usize = 4_096;
+/// The most that a partner's clock may be off: as much as Kerberos and Norway's gateway allow.
+pub const LONGEST_SKEW: Duration = Duration::from_secs(300);
+/// The longest that an assertion of any partner may live: a day, beyond it one is a standing key.
+pub const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// Believed assertions remembered at once, some 150 bytes each: 70 new ones a second for four hours.
 pub const REPLAY_ASSERTIONS: usize = 1_000_000;
 /// Requests of one partner a second that may fail before the next ones are turned away, unless told otherwise.
 pub const FAILURES_PER_S: u32 = 200;
 /// The most that configuration may allow: beyond it the journal is what fails.
 pub const FAILURES_PER_S_CEILING: u32 = 10_000;
-/// Of that, the share kept for who declares break-glass while the others are turned away: a tenth.
-pub const BREAK_GLASS_SHARE: u32 = 10;
 /// Failures of one partner within [`ALERT_TIME`] that are worth an alert: a mistyped setting fails each request.
 pub const ALERT_FAILURES: u64 = 20;
 /// How long failures are counted together.

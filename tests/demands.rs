@@ -21,6 +21,7 @@ fn read(issuer: &str, partner: &str) -> Result<Config, String> {
     fs::write(directory.path().join("none.crl"), list(&pki, None)).unwrap();
     fs::write(directory.path().join("saml.crl"), list(&pki, Some("partners/riverside/saml")))
         .unwrap();
+    fs::write(directory.path().join("sts.xml"), metadata(&pki)).unwrap();
     let toml = format!(
         r#"
 [community]
@@ -54,6 +55,17 @@ etreat = "treatment"
     let path = directory.path().join("glassgate.toml");
     fs::write(&path, toml).unwrap();
     config::read(&path).map_err(|problems| problems.to_string())
+}
+
+/// Metadata of the issuer with another certificate of it.
+fn metadata(pki: &Path) -> String {
+    let pem = fs::read_to_string(pki.join("partners/riverside/saml-ec.crt")).unwrap();
+    let base64: String = pem.lines().filter(|line| !line.starts_with("---")).collect();
+    format!(
+        "<EntityDescriptor xmlns='urn:oasis:names:tc:SAML:2.0:metadata' entityID='urn:sts'><IDPSSODescriptor>\
+         <KeyDescriptor><KeyInfo xmlns='http://www.w3.org/2000/09/xmldsig#'><X509Data><X509Certificate>{base64}\
+         </X509Certificate></X509Data></KeyInfo></KeyDescriptor></IDPSSODescriptor></EntityDescriptor>"
+    )
 }
 
 /// A revocation list of the tests' CA, good for a day.
@@ -142,9 +154,21 @@ fn pinned_certificates_chain_where_the_issuer_has_roots() {
         read("roots = [\"pki/ca.crt\"]\ncrls = [\"none.crl\"]\ncrl_grace_s = 60", "").unwrap();
     let tomorrow = |seconds: u64| SystemClock.now().plus(Duration::from_secs(86_400 + seconds));
     assert!(keys(&listed)[0].holds(tomorrow(30)) && !keys(&listed)[0].holds(tomorrow(90)));
+    // both lists and metadata are watched
+    let described = read("metadata = \"sts.xml\"", "").unwrap();
+    for (config, key, name) in
+        [(&listed, "issuer[0].crls", "none.crl"), (&described, "issuer[0].metadata", "sts.xml")]
+    {
+        let watched = config.server.watched.now();
+        assert!(watched.iter().any(|one| one.key == key && one.name == name), "{watched:?}");
+    }
+    // what time or a list brings about leaves the key out, and the file is good
+    let revoked = read("roots = [\"pki/ca.crt\"]\ncrls = [\"saml.crl\"]", "").unwrap();
+    assert!(keys(&revoked).is_empty());
+    let told = |one: &String| one.contains("was revoked; it is left out");
+    assert!(revoked.warnings.iter().any(told), "{:?}", revoked.warnings);
     for (issuer, told) in [
         ("roots = [\"pki/stranger/ca.crt\"]", "unable to get local issuer certificate"),
-        ("roots = [\"pki/ca.crt\"]\ncrls = [\"saml.crl\"]", "was revoked"),
         ("roots = [\"pki/ca.crt\"]\nminimum_rsa_bits = 4096", "at least 4096 are needed"),
     ] {
         let problems = read(issuer, "").expect_err(told);

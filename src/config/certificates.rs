@@ -4,8 +4,7 @@ use std::time::Duration;
 use openssl::x509::X509;
 
 use super::check::Check;
-use crate::clock::{Clock, SystemClock};
-use crate::saml::certificates::{Crl, Settings, Usage};
+use crate::saml::certificates::{Crl, Settings, Usage, Watched};
 
 /// A week: beyond it a list of those revoked is no news.
 const LONGEST_GRACE_S: u64 = 7 * 24 * 3600;
@@ -40,9 +39,10 @@ pub(super) fn read(rules: Rules<'_>, purpose: Usage, check: &mut Check<'_>) -> O
     for path in paths {
         let bytes = check.bytes(&key, path)?;
         let mend = "name a complete revocation list, in PEM or DER";
-        settings.crls.push(check.parsed(&key, Crl::read(&bytes), mend)?);
+        let crl = check.parsed(&key, Crl::read(&bytes), mend)?;
+        check.watched.push(Watched::list(&key, &path.display().to_string(), &crl));
+        settings.crls.push(crl);
     }
-    warn_of_lists(&key, &settings.crls, check);
     let (name, grace) = rules.crl_grace_s;
     settings.crl_grace = match grace {
         0 => Duration::ZERO,
@@ -55,14 +55,4 @@ pub(super) fn read(rules: Rules<'_>, purpose: Usage, check: &mut Check<'_>) -> O
     }
     settings.minimum_rsa_bits = bits;
     Some(settings)
-}
-
-/// A list that has ended refuses everybody once its grace is over.
-fn warn_of_lists(key: &str, crls: &[Crl], check: &mut Check<'_>) {
-    let now = SystemClock.now();
-    for crl in crls.iter().filter(|crl| crl.next_update() < now) {
-        let (issuer, until) = (crl.issuer(), crl.next_update());
-        let warning = format!("{key}: the list of {issuer} was due to be renewed at {until}");
-        check.warnings.push(warning);
-    }
 }

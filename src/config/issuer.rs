@@ -9,7 +9,7 @@ use super::check::Check;
 use super::metadata;
 use crate::clock::{Clock, SystemClock};
 use crate::dsig::Key;
-use crate::saml::certificates::{Authority, Usage};
+use crate::saml::certificates::{Authority, Usage, Watched};
 use crate::saml::{Authorities, Issuer, Keys, Names, Subject};
 
 /// `[[issuer]]`: who signs assertions, for one partner or for many.
@@ -63,7 +63,12 @@ fn read(raw: &mut Raw, at: usize, check: &mut Check<'_>) -> Option<Issuer> {
     let entity = raw.metadata.clone().and_then(|path| {
         let bytes = check.bytes(&key("metadata"), &path)?;
         let read = metadata::read(&bytes, raw.name.as_deref());
-        check.parsed(&key("metadata"), read, "ask the issuer for its SAML 2.0 metadata anew")
+        let mend = "ask the issuer for its SAML 2.0 metadata anew";
+        let entity = check.parsed(&key("metadata"), read, mend)?;
+        let file = path.display().to_string();
+        let watched = |one: &X509| Watched::new(&key("metadata"), &file, one).ok();
+        check.watched.extend(entity.certificates.iter().filter_map(watched));
+        Some(entity)
     });
     if let (None, Some(entity)) = (&raw.name, &entity) {
         raw.name = Some(entity.name.clone());
@@ -115,11 +120,17 @@ fn pinned(raw: &Raw, offered: Vec<X509>, at: usize, check: &mut Check<'_>) -> Ke
         check.problem(key, "is missing", mend);
     }
     let read = |one: &X509| match &authority {
-        Some(authority) => {
-            let chained = authority.key(one, &certificates, SystemClock.now());
-            let mend = "renew it or its revocation list, name its CA in `roots`, or take it out";
-            check.parsed(key, chained, mend)
-        }
+        Some(authority) => match authority.key(one, &certificates, SystemClock.now()) {
+            // a problem would keep the former settings, and with them a key that was revoked
+            Err(unfit) if unfit.is_of_its_time() => {
+                check.warnings.push(format!("{key}: {unfit}; it is left out"));
+                None
+            }
+            chained => {
+                let mend = "name its CA in `roots`, or take it out";
+                check.parsed(key, chained, mend)
+            }
+        },
         None => {
             let mend = "use RSA from 2048 bits, or P-256 to P-521";
             check.parsed(key, Key::from_certificate(one), mend)

@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 use super::seen::Seen;
-use super::{Config, Problems, Raw, read};
+use super::{Config, Problem, Problems, Raw, read};
 use crate::gateway::Gateway;
 use crate::server;
 
@@ -38,6 +38,10 @@ const RELOADED: [&str; 11] = [
     "saml.failures_per_s",
     "break_glass.withheld_sensitivities",
 ];
+
+/// Of those that it does not change, the ones that audiences and consents are read by: one half of who we are must not
+/// be new and the other old.
+const IDENTITY: [&str; 2] = ["community.home_community_id", "server.public_url"];
 
 /// The keys that only a restart changes, with their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,10 +126,17 @@ impl Reload {
     }
 
     async fn adopt(&mut self, config: Config) {
+        let changed = self.fixed.changed(&config.fixed);
+        let identity = changed.iter().filter(|key| IDENTITY.contains(&key.as_str()));
+        let problems: Vec<_> = identity.map(|key| other_identity(key)).collect();
+        if !problems.is_empty() {
+            let (path, files) = (self.path.clone(), config.files);
+            return self.refuse(Problems { path, problems, files }).await;
+        }
         for warning in &config.warnings {
             warn!("{warning}");
         }
-        let restart = self.fixed.changed(&config.fixed).join(", ");
+        let restart = changed.join(", ");
         if !restart.is_empty() {
             warn!(keys = restart, "changed keys that take effect at the next start");
         }
@@ -159,4 +170,10 @@ impl Reload {
         let look = move || files.iter().map(Seen::again).collect();
         tokio::task::spawn_blocking(look).await.unwrap_or_default()
     }
+}
+
+fn other_identity(key: &str) -> Problem {
+    let what = "has changed, and audiences and consents rest on it".to_owned();
+    let mend = "start the gateway anew, or write it as it was".to_owned();
+    Problem { key: key.to_owned(), line: 0, what, mend }
 }

@@ -22,8 +22,6 @@ pub(super) struct Raw {
     failures_per_s: Option<u32>,
 }
 
-/// Five minutes are as much as Kerberos and Norway's gateway allow.
-pub(super) const LONGEST_SKEW_S: u64 = 300;
 /// eHDSI allows the same.
 const DEFAULT_SKEW_S: u64 = 60;
 
@@ -46,7 +44,7 @@ pub(super) fn read(raw: &mut Raw, ours: &[String], check: &mut Check<'_>) -> Rul
         );
     }
     let skew = *raw.clock_skew_s.get_or_insert(DEFAULT_SKEW_S);
-    let clock_skew = check.seconds("saml.clock_skew_s", skew, LONGEST_SKEW_S);
+    let clock_skew = check.seconds("saml.clock_skew_s", skew, limits::LONGEST_SKEW.as_secs());
     let failures_per_s = *raw.failures_per_s.get_or_insert(limits::FAILURES_PER_S);
     if !(1..=limits::FAILURES_PER_S_CEILING).contains(&failures_per_s) {
         let mend = format!("write a number from 1 to {}", limits::FAILURES_PER_S_CEILING);

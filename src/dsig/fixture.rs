@@ -154,7 +154,8 @@ pub(crate) fn sign_parts(draft: &str, ids: &[&str], key: &SigningKey, key_info: 
         .iter()
         .map(|id| {
             let has = |n: &Node<'_, '_>| {
-                n.attribute((ns::WSU, "Id")) == Some(*id) || attribute(*n, "ID") == Some(*id)
+                let wsu = n.attribute((ns::WSU, "Id"));
+                [wsu, attribute(*n, "ID"), attribute(*n, "Id")].contains(&Some(*id))
             };
             let node = document.root().descendants().find(has);
             let octets = node.map(|node| canonicalize(node, &[], None)).unwrap_or_default();

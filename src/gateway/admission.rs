@@ -8,7 +8,8 @@ use super::{Arrival, Gateway, Transaction};
 use crate::dsig;
 use crate::metrics::{PackagingLabels, PartnerLabels};
 use crate::policy::{self, Access, Answer, BreakGlass};
-use crate::saml::{self, Assertion, Check, Means, Reason, Witness};
+use crate::principal::Claims;
+use crate::saml::{self, Check, Means, Reason, Witness, attributes};
 use crate::soap::{self, Message};
 use crate::xml::{self, Bounds, Document, Node, ns};
 
@@ -21,7 +22,7 @@ pub(super) struct Admission<'a> {
     pub(super) signatures: &'a dsig::Cache,
     /// Where it is remembered and counted.
     pub(super) earnest: Option<&'a Gateway>,
-    /// Where too many requests of the sender failed: only who breaks the glass is let through, up to a share.
+    /// Where too many requests of the sender failed: only who says that he breaks the glass is looked at.
     pub(super) crowded: Option<&'a Failures>,
     /// Whether this one is.
     pub(super) let_through: bool,
@@ -71,8 +72,9 @@ impl Admission<'_> {
         self.step("action", right_action(&request.action, visit.transaction))?;
         note(request.body, visit);
         if let Some(failures) = self.crowded {
-            let share = || failures.take_share(visit.sender(), &visit.terms, visit.at);
-            if !claims_break_glass(&document, visit) || !share() {
+            let (partner, policy) = (visit.partner.as_deref(), &visit.terms.policy);
+            let look = || failures.take_look(visit.sender(), &visit.terms, visit.at);
+            if !claims_break_glass(&document, partner, policy) || !look() {
                 return Err(Failure::Busy);
             }
             self.let_through = true;
@@ -99,10 +101,9 @@ impl Admission<'_> {
             None => access,
         };
         visit.declare(&access);
-        let honoured = matches!(access.break_glass(), BreakGlass::Honoured(_));
-        // an alert of break-glass is told, crowd or not
-        if self.crowded.is_some() && !honoured && visit.alerts.is_empty() {
-            return Err(Failure::Busy);
+        // who was looked at is answered and recorded, honoured or not
+        if let (Some(failures), BreakGlass::Honoured(_)) = (self.crowded, access.break_glass()) {
+            failures.give_back(visit.sender(), &visit.terms);
         }
         let refused = visit.refused.is_some() && access.answer() == Answer::Failure;
         self.step("break-glass", if refused { Err(Failure::NotHonoured) } else { Ok(()) })?;
@@ -168,12 +169,55 @@ fn right_packaging(visit: &Visit) -> Result<(), Failure> {
     if strict && !right { Err(soap::Error::Packaging.into()) } else { Ok(()) }
 }
 
-/// Whether the message says that it breaks the glass; nothing is verified yet, and nothing follows but a place.
-fn claims_break_glass(document: &Document<'_>, visit: &Visit) -> bool {
+/// Whether the message of a partner says that it breaks the glass; nothing is verified yet, and nothing follows but a
+/// look at it.
+fn claims_break_glass(
+    document: &Document<'_>,
+    partner: Option<&str>,
+    settings: &policy::Settings,
+) -> bool {
+    // whoever is no partner will not be believed
+    let Some(partner) = partner else { return false };
     let is_assertion = |node: &Node<'_, '_>| node.has_tag_name((ns::SAML, "Assertion"));
     let assertion = document.root().descendants().find(is_assertion);
-    let read = assertion.and_then(|assertion| Assertion::read(assertion).ok());
-    read.zip(visit.partner.as_deref()).is_some_and(|(read, partner)| {
-        policy::declares(read.claims(), partner, &visit.terms.policy)
+    let purposes = assertion.and_then(|found| attributes::claimed_purposes(found).ok());
+    purposes.is_some_and(|purposes| {
+        let claims = Claims { purposes, ..Claims::default() };
+        policy::declares(&claims, partner, settings)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Agreement, Etreat, Terms};
+    use crate::purpose::Purpose;
+
+    #[test]
+    fn a_claim_is_read_by_its_purposes_alone_and_of_partners_alone() {
+        let agreement = Agreement {
+            partner: "riverside".to_owned(),
+            purposes: vec![Purpose::TREAT, Purpose::BTG],
+            code_systems: Vec::new(),
+            break_glass: Terms::default(),
+            etreat: Etreat::Treatment,
+        };
+        let settings = policy::Settings { agreements: vec![agreement] };
+        let claims = |purpose: &str, partner| {
+            // no Issuer, no Subject, no ID: nothing that is not asked for is looked for
+            let text = format!(
+                "<e xmlns='{}'><Assertion><AttributeStatement><Attribute \
+                 Name='urn:oasis:names:tc:xspa:1.0:subject:purposeofuse'><AttributeValue><PurposeOfUse \
+                 xmlns='urn:hl7-org:v3' code='{purpose}' codeSystem='2.16.840.1.113883.5.8'/>\
+                 </AttributeValue></Attribute></AttributeStatement></Assertion></e>",
+                ns::SAML
+            );
+            let document = xml::parse(&text, Bounds::REQUEST).unwrap();
+            claims_break_glass(&document, partner, &settings)
+        };
+        assert!(claims("BTG", Some("riverside")));
+        assert!(!claims("TREAT", Some("riverside")));
+        assert!(!claims("BTG", Some("stranger")));
+        assert!(!claims("BTG", None));
+    }
 }

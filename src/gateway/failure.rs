@@ -2,7 +2,7 @@
 
 use crate::policy::Refusal;
 use crate::repository;
-use crate::saml::Untrusted;
+use crate::saml::{Reason, Replayed, Untrusted};
 use crate::soap::{self, Fault, FaultKind};
 use crate::xds::{self, ErrorCode, RegistryError};
 use crate::xml;
@@ -122,7 +122,12 @@ impl Failure {
 
     /// Whether it counts against the sender: trust, form or policy, not what a body asks for, and not our own.
     pub(super) fn is_the_senders(&self) -> bool {
-        matches!(self, Self::Http(_) | Self::Soap(_) | Self::Untrusted(_) | Self::Refused(_))
+        match self {
+            // whoever else filled the memory
+            Self::Untrusted(untrusted) => untrusted.reason != Reason::Replay(Replayed::Full),
+            Self::Http(_) | Self::Soap(_) | Self::Refused(_) => true,
+            _ => false,
+        }
     }
 
     /// The audit outcome.
@@ -212,5 +217,21 @@ impl Transaction {
             Self::Query => ErrorCode::XDSRegistryError,
             Self::Retrieve => ErrorCode::XDSRepositoryError,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_memory_is_not_counted_against_who_finds_it_full() {
+        let untrusted = |reason| {
+            let (claimed, partner, verified_subject) = (None, None, None);
+            Failure::from(Untrusted { reason, claimed, partner, verified_subject })
+        };
+        assert!(untrusted(Reason::Replay(Replayed::Again)).is_the_senders());
+        assert!(untrusted(Reason::NoAudience).is_the_senders());
+        assert!(!untrusted(Reason::Replay(Replayed::Full)).is_the_senders());
     }
 }

@@ -26,11 +26,13 @@ pub(super) struct Failures(Mutex<LruCache<String, Tally>>);
 struct Tally {
     /// Failures that it may still have; it grows with time.
     budget: Budget,
-    /// Requests that declare break-glass and are let through while there is no budget.
-    share: Budget,
-    /// Failures since `since`.
-    failures: u64,
+    /// Requests that say that they break the glass and are looked at while there is no budget.
+    looks: Budget,
+    /// Failures since `since`, a minute ago at most.
+    recent: u64,
     since: Timestamp,
+    /// Failures that no alert tells of; without one before, those of the last minute.
+    failures: u64,
     /// Requests turned away that no alert tells of.
     turned_away: u64,
     alerted: Option<Timestamp>,
@@ -68,29 +70,48 @@ impl Failures {
         let new = || Tally::new(per_s, now);
         let tally = senders.get_or_insert_mut_ref(sender, new);
         tally.budget.take(per_s, now);
-        if now.since(tally.since) >= limits::ALERT_TIME && tally.alerted.is_none() {
-            (tally.failures, tally.since) = (0, now);
+        if now.since(tally.since) >= limits::ALERT_TIME {
+            (tally.recent, tally.since) = (0, now);
+            if tally.alerted.is_none() {
+                tally.failures = 0;
+            }
         }
+        tally.recent = tally.recent.saturating_add(1);
         tally.failures = tally.failures.saturating_add(1);
-        let silent = |then: Timestamp| now.since(then) < limits::ALERT_PAUSE;
-        if tally.failures < limits::ALERT_FAILURES || tally.alerted.is_some_and(silent) {
+        if tally.recent < limits::ALERT_FAILURES || tally.is_silent(now) {
             return None;
         }
-        let alert = Alert { failures: tally.failures, turned_away: tally.turned_away };
-        (tally.failures, tally.turned_away) = (0, 0);
-        (tally.since, tally.alerted) = (now, Some(now));
-        Some(alert)
+        Some(tally.tell(now))
     }
 
-    /// Lets a sender who declares break-glass through, up to its share of the limit.
-    pub(super) fn take_share(&self, sender: &str, terms: &Terms, now: Timestamp) -> bool {
-        self.take(sender, terms.failures_per_s, now)
-    }
-
-    fn take(&self, sender: &str, per_s: u32, now: Timestamp) -> bool {
-        let share = per_s.div_ceil(limits::BREAK_GLASS_SHARE);
+    /// What was turned away and no alert tells of, sender by sender: of those whose last alert is a while ago, or of all.
+    fn untold(&self, all: bool, now: Timestamp) -> Vec<(String, Alert)> {
         let mut senders = self.senders();
-        senders.get_mut(sender).is_none_or(|tally| tally.share.take(share, now))
+        let due = senders
+            .iter_mut()
+            .filter(|(_, tally)| tally.turned_away > 0 && (all || !tally.is_silent(now)));
+        due.map(|(sender, tally)| (sender.clone(), tally.tell(now))).collect()
+    }
+
+    /// Looks at one who says that he breaks the glass, as often as requests may fail: who is honoured cannot be told
+    /// from who pretends before the signature is verified.
+    pub(super) fn take_look(&self, sender: &str, terms: &Terms, now: Timestamp) -> bool {
+        self.look(sender, terms.failures_per_s, now)
+    }
+
+    /// Gives a look back: whose break-glass is honoured uses up nothing.
+    pub(super) fn give_back(&self, sender: &str, terms: &Terms) {
+        self.look_again(sender, terms.failures_per_s);
+    }
+
+    fn look(&self, sender: &str, per_s: u32, now: Timestamp) -> bool {
+        self.senders().get_mut(sender).is_none_or(|tally| tally.looks.take(per_s, now))
+    }
+
+    fn look_again(&self, sender: &str, per_s: u32) {
+        if let Some(tally) = self.senders().get_mut(sender) {
+            tally.looks.left = (tally.looks.left + 1.0).min(f64::from(per_s));
+        }
     }
 
     fn turn_away(&self, sender: &str) {
@@ -105,13 +126,26 @@ impl Failures {
 }
 
 impl Tally {
+    /// Whether there was an alert so lately that there is no other.
+    fn is_silent(&self, now: Timestamp) -> bool {
+        self.alerted.is_some_and(|then| now.since(then) < limits::ALERT_PAUSE)
+    }
+
+    fn tell(&mut self, now: Timestamp) -> Alert {
+        let alert = Alert { failures: self.failures, turned_away: self.turned_away };
+        (self.recent, self.failures, self.turned_away) = (0, 0, 0);
+        (self.since, self.alerted) = (now, Some(now));
+        alert
+    }
+
     fn new(per_s: u32, now: Timestamp) -> Self {
-        let full = |left: u32| Budget { left: f64::from(left), at: now };
+        let full = || Budget { left: f64::from(per_s), at: now };
         Self {
-            budget: full(per_s),
-            share: full(per_s.div_ceil(limits::BREAK_GLASS_SHARE)),
-            failures: 0,
+            budget: full(),
+            looks: full(),
+            recent: 0,
             since: now,
+            failures: 0,
             turned_away: 0,
             alerted: None,
         }
@@ -148,6 +182,27 @@ impl Gateway {
         let labels = PartnerLabels { partner: visit.partner_label() };
         self.metrics.turned_away.get_or_create(&labels).inc();
         Unavailable::Busy { retry_after_s: 1 }
+    }
+
+    /// Records how many were turned away that no alert tells of and none will soon; at the end, of all that are left.
+    pub async fn report_turned_away(&self, at_the_end: bool) {
+        let now = self.clock.now();
+        let untold = self.failures.untold(at_the_end, now);
+        let event = |(sender, Alert { failures, turned_away })| {
+            warn!(sender, failures, turned_away, "requests were turned away unread");
+            Event::repeated_failures(&RepeatedFailures {
+                at: now,
+                endpoint: self.endpoint(Transaction::Query),
+                sender,
+                failures,
+                turned_away,
+                reason: "turned away unread".to_owned(),
+            })
+        };
+        let events: Vec<_> = untold.into_iter().map(event).collect();
+        if !events.is_empty() {
+            self.report(&events).await;
+        }
     }
 
     /// Counts a failure of trust, form or policy; gives the alert where one is due.
@@ -210,17 +265,40 @@ mod tests {
     }
 
     #[test]
-    fn who_breaks_the_glass_has_a_share_of_his_own() {
+    fn pretended_break_glass_uses_up_its_looks_and_honoured_none() {
         let failures = Failures::new();
-        let take = |now| failures.take(RIVERSIDE, 200, now);
-        assert!(take(NOW), "who never failed is not limited");
+        let look = |now| failures.look(RIVERSIDE, 200, now);
+        assert!(look(NOW), "who never failed is not limited");
         for _ in 0..300 {
             failures.count(RIVERSIDE, 200, NOW);
         }
-        assert_eq!((0..100).filter(|_| take(NOW)).count(), 20);
-        assert_eq!((0..100).filter(|_| take(later(500))).count(), 10);
+        for _ in 0..1_000 {
+            assert!(look(NOW), "who is honoured is never turned away by others who are");
+            failures.look_again(RIVERSIDE, 200);
+        }
+        assert_eq!((0..500).filter(|_| look(NOW)).count(), 200);
+        assert_eq!((0..500).filter(|_| look(later(500))).count(), 100);
         // nothing of it comes back with failures, and the limit still holds for all others
         assert!(failures.exceed(RIVERSIDE, 200, NOW));
+    }
+
+    #[test]
+    fn what_was_turned_away_is_told_by_the_next_alert_a_while_later_or_at_the_end() {
+        let failures = Failures::new();
+        // a small limit, and fewer failures than an alert takes
+        failures.count(RIVERSIDE, 1, NOW);
+        failures.turn_away(RIVERSIDE);
+        let told =
+            |turned_away, failures| vec![(RIVERSIDE.to_owned(), Alert { failures, turned_away })];
+        assert_eq!(failures.untold(false, NOW), told(1, 1));
+        assert_eq!(failures.untold(false, NOW), []);
+        failures.turn_away(RIVERSIDE);
+        assert_eq!(failures.untold(false, later(60_000)), [], "one lately is enough");
+        let after = NOW.plus(limits::ALERT_PAUSE);
+        assert_eq!(failures.untold(false, after), told(1, 0));
+        failures.turn_away(RIVERSIDE);
+        assert_eq!(failures.untold(true, after), told(1, 0));
+        assert_eq!(failures.untold(true, after), []);
     }
 
     #[test]
@@ -233,8 +311,11 @@ mod tests {
         assert_eq!(at(NOW, 500), [first]);
         failures.turn_away("riverside");
         assert_eq!(at(later(600_000), 500), []);
-        let rest = Alert { failures: 981, turned_away: 1 };
+        let rest = Alert { failures: 980 + limits::ALERT_FAILURES, turned_away: 1 };
         assert_eq!(at(NOW.plus(limits::ALERT_PAUSE), 500), [rest]);
+        // and later a few now and then are none again
+        let slow = |n: u32| NOW.plus(limits::ALERT_PAUSE * 2).plus(limits::ALERT_TIME * n);
+        assert_eq!((0..100).flat_map(|n| at(slow(n), 1)).collect::<Vec<_>>(), []);
         // a few failures now and then are none
         let failures = Failures::new();
         let alerts = (0..100_u32)

@@ -104,7 +104,7 @@ impl Gateway {
         });
     }
 
-    async fn report(&self, events: &[Event]) {
+    pub(super) async fn report(&self, events: &[Event]) {
         if let Err(error) = self.journal.record(self.clock.now(), events).await {
             lost(&error);
         }

@@ -55,10 +55,10 @@ pub enum Unchained {
     #[error("KeyInfo offers more than {CERTIFICATES} certificates")]
     TooMany,
     /// None bears a configured subject or alternative name.
-    #[error("no certificate bears the issuer's name; offered: {0}")]
+    #[error("no certificate bears the issuer's name; unverified: {0}")]
     Name(String),
     /// No chain to a configured root.
-    #[error("no chain to the issuer's roots: {0}")]
+    #[error("no chain to the issuer's roots; unverified: {0}")]
     Chain(String),
     /// Revoked, or nothing says that it was not.
     #[error("{0}")]

@@ -1,4 +1,5 @@
 use crate::clock::Timestamp;
+use crate::limits;
 use crate::xml::{self, Node, ns};
 
 use super::element::{Malformed, time};
@@ -49,6 +50,12 @@ impl Conditions {
     /// When an assertion issued then is no longer valid; without an end it lives as long as agreed.
     pub(super) fn end(&self, issued: Timestamp, partner: &Partner) -> Timestamp {
         self.not_on_or_after.unwrap_or(issued.plus(partner.longest_lifetime))
+    }
+
+    /// From when on nobody believes it, whichever partner brings it and whatever a reload allows.
+    pub(super) fn over_for_all(&self, issued: Timestamp) -> Timestamp {
+        let end = self.not_on_or_after.unwrap_or(issued.plus(limits::LONGEST_LIFETIME));
+        end.plus(limits::LONGEST_SKEW)
     }
 
     pub(super) fn hold_now(&self, held: &Held<'_>) -> Result<(), Reason> {

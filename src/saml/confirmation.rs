@@ -12,6 +12,8 @@ use super::untrusted::quote;
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 /// Whoever holds a key that the assertion names may use it (SAML profiles 3.1).
 const HOLDER_OF_KEY: &str = "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key";
+/// KeyInfos of one assertion: its holder has a key or two.
+const KEY_INFOS: usize = 8;
 /// Whoever brings it vouches for it (SAML profiles 3.2).
 const SENDER_VOUCHES: &str = "urn:oasis:names:tc:SAML:2.0:cm:sender-vouches";
 
@@ -87,10 +89,12 @@ impl Unconfirmed {
 impl Confirmation {
     /// Reads every SubjectConfirmation of a Subject.
     pub(super) fn read_all(subject: Node<'_, '_>) -> Result<Vec<Self>, Malformed> {
-        xml::children(subject, ns::SAML, "SubjectConfirmation").map(Self::read).collect()
+        let mut key_infos = 0;
+        let all = xml::children(subject, ns::SAML, "SubjectConfirmation");
+        all.map(|node| Self::read(node, &mut key_infos)).collect()
     }
 
-    fn read(node: Node<'_, '_>) -> Result<Self, Malformed> {
+    fn read(node: Node<'_, '_>, key_infos: &mut usize) -> Result<Self, Malformed> {
         let method = stated(node, "Method").unwrap_or_default().to_owned();
         let mut confirmation = Self {
             method,
@@ -107,6 +111,10 @@ impl Confirmation {
             confirmation.recipient = xml::attribute(data, "Recipient").map(|r| r.trim().to_owned());
             if confirmation.method == HOLDER_OF_KEY {
                 for key_info in xml::children(data, ns::DSIG, "KeyInfo") {
+                    *key_infos = key_infos.saturating_add(1);
+                    if *key_infos > KEY_INFOS {
+                        return Err(Malformed::TooManyKeys { limit: KEY_INFOS });
+                    }
                     match dsig::key_in(key_info) {
                         Ok(key) => confirmation.keys.push(key),
                         Err(error) => confirmation.unreadable = Some(error),
@@ -193,5 +201,31 @@ impl Confirmation {
             }
             _ => refused(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::Bounds;
+
+    #[test]
+    fn an_assertion_names_a_few_keys_at_most() {
+        let read = |confirmations: usize, keys: usize| {
+            let one = format!(
+                "<SubjectConfirmation Method='{HOLDER_OF_KEY}'><SubjectConfirmationData>{}\
+                 </SubjectConfirmationData></SubjectConfirmation>",
+                "<k:KeyInfo/>".repeat(keys)
+            );
+            let all = one.repeat(confirmations);
+            let text =
+                format!("<Subject xmlns='{}' xmlns:k='{}'>{all}</Subject>", ns::SAML, ns::DSIG);
+            let document = xml::parse(&text, Bounds::REQUEST).unwrap();
+            Confirmation::read_all(document.root()).map(|all| all.len())
+        };
+        assert_eq!(read(2, KEY_INFOS / 2), Ok(2));
+        let many = Malformed::TooManyKeys { limit: KEY_INFOS };
+        assert_eq!(read(1, KEY_INFOS + 1), Err(many.clone()));
+        assert_eq!(read(3, KEY_INFOS / 2), Err(many));
     }
 }

@@ -29,6 +29,12 @@ pub enum Malformed {
         /// What it says, cut.
         found: String,
     },
+    /// More KeyInfos than anyone needs; each holds keys that are parsed.
+    #[error("more than {limit} keys of subject confirmations")]
+    TooManyKeys {
+        /// The ceiling.
+        limit: usize,
+    },
     /// More attribute values than anyone needs.
     #[error("more than {limit} attribute values")]
     TooManyValues {

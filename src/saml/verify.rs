@@ -134,8 +134,7 @@ fn believe(
             let mark = Mark::of(&claims.issuer, &claims.assertion_id, signed.octets());
             let one_time = partner.one_time || assertion.conditions.one_time_use();
             let rule = Rule { one_time, unique_id: partner.unique_ids };
-            let until = assertion.conditions.end(assertion.issued, partner);
-            let until = until.plus(partner.clock_skew);
+            let until = assertion.conditions.over_for_all(assertion.issued);
             let remembered = replay.remember(mark, rule, until, now).map_err(Reason::from);
             seen(witness, Check::Replay, remembered)?
         }
@@ -194,14 +193,18 @@ mod tests {
         fixture::message(&sign(assertion, "_a1", key()).unwrap())
     }
 
-    fn ask(message: &str, client: u8, cache: &Cache, now: &str) -> Result<Verified, Untrusted> {
-        let document = xml::parse(message, Bounds::REQUEST).unwrap();
-        let peer = Peer {
+    fn peer(client: u8) -> Peer {
+        Peer {
             fingerprint: [client; 32],
             key_fingerprint: [0; 32],
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             subject: "CN=client".into(),
-        };
+        }
+    }
+
+    fn ask(message: &str, client: u8, cache: &Cache, now: &str) -> Result<Verified, Untrusted> {
+        let document = xml::parse(message, Bounds::REQUEST).unwrap();
+        let peer = peer(client);
         let now = Timestamp::parse(now).unwrap();
         let means = Means { trust: &trust(), signatures: cache, replay: None, now };
         verify(&document, &peer, &means, &mut ())
@@ -273,5 +276,25 @@ mod tests {
         let late = ask(&message, 7, &cache, "2026-11-22T12:06:00Z").unwrap_err();
         assert_eq!(late.reason.code(), "confirmation-expired");
         assert!(cache.hits() > 0);
+    }
+
+    #[test]
+    fn what_was_used_is_remembered_for_as_long_as_any_partner_may_bring_it() {
+        let (message, replay) = (signed(ASSERTION), Replay::forgetful());
+        let ask = |skew: u64, now: &str| {
+            let mut settings = fixture::settings();
+            settings.issuers[0].keys = Keys::Pinned(vec![key().key().clone()]);
+            settings.partners[0].one_time = true;
+            settings.partners[0].clock_skew = std::time::Duration::from_secs(skew);
+            let (trust, signatures) = (Trust::new(settings), &Cache::new());
+            let now = Timestamp::parse(now).unwrap();
+            let means = Means { trust: &trust, signatures, replay: Some(&replay), now };
+            let document = xml::parse(&message, Bounds::REQUEST).unwrap();
+            let peer = peer(7);
+            verify(&document, &peer, &means, &mut ()).map_err(|untrusted| untrusted.reason.code())
+        };
+        assert!(ask(60, NOW).is_ok());
+        // a minute after it was over for a partner whose clock may be off by no more
+        assert_eq!(ask(300, "2026-11-22T12:07:00Z").unwrap_err(), "replayed");
     }
 }

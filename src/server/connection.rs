@@ -5,22 +5,24 @@ use std::time::{Duration, Instant};
 
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use openssl::ssl::SslAcceptor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
+use super::client::Client;
 use super::handshake::{self, Failed, Tls};
 use super::strangers::{Strangers, Unrecorded};
+use super::tls::Acceptor;
 use super::{Patience, Settings, routes};
+use crate::clock::{Clock, SystemClock};
 use crate::gateway::{Gateway, Stranger};
 use crate::limits;
-use crate::saml::Peer;
 
 /// How long to wait when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -55,15 +57,14 @@ pub(super) async fn accept(
             Ok((stream, address)) => {
                 let connection = Connection {
                     gateway: Arc::clone(gateway),
-                    acceptor: settings.acceptor.now(),
+                    acceptor: settings.acceptor.clone(),
                     router: router.clone(),
-                    watcher: graceful.watcher(),
                     address,
                     patience,
                     slots: Arc::clone(&slots),
                     strangers: Arc::clone(&strangers),
                 };
-                connections.spawn(connection.serve(stream, handshake));
+                connections.spawn(connection.serve(stream, handshake, graceful.watcher()));
             }
             Err(error) => {
                 warn!(%error, "accepting a connection failed");
@@ -89,9 +90,8 @@ pub(super) async fn accept(
 /// One partner's connection.
 struct Connection {
     gateway: Arc<Gateway>,
-    acceptor: SslAcceptor,
+    acceptor: Acceptor,
     router: Router,
-    watcher: Watcher,
     address: SocketAddr,
     patience: Patience,
     /// Strangers take none: it is for who has shaken hands.
@@ -100,15 +100,19 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, handshake: OwnedSemaphorePermit) {
+    async fn serve(self, stream: TcpStream, handshake: OwnedSemaphorePermit, watcher: Watcher) {
         let open = self.gateway.metrics().connections.clone();
         open.inc();
-        match handshake::shake(&self.acceptor, stream, self.address, self.patience).await {
+        let (acceptor, now) = (self.acceptor.in_force(), SystemClock.now());
+        match handshake::shake(acceptor, stream, self.address, self.patience, now).await {
             // no slot means that the gateway stops
-            Ok((stream, peer)) => {
+            Ok((stream, client)) => {
                 if let Ok(_slot) = self.slots.acquire().await {
                     drop(handshake);
-                    answer(self.router, self.watcher, stream, peer, self.patience.head).await;
+                    self.answer(watcher, stream, &client).await;
+                }
+                if let Some(why) = client.lapsed() {
+                    self.refused(why.clone(), Some(client.peer.subject.clone())).await;
                 }
             }
             Err(Failed::Probe) => {
@@ -118,6 +122,32 @@ impl Connection {
             Err(Failed::Refused { reason, subject }) => self.refused(reason, subject).await,
         }
         open.dec();
+    }
+
+    async fn answer(&self, watcher: Watcher, stream: Tls, client: &Client) {
+        let router = self.router.clone().layer(Extension(Arc::new(client.peer.clone())));
+        let router = TowerToHyperService::new(router);
+        // the certificate may end, or be revoked, while the connection stays
+        let believed = service_fn(|request| {
+            let held = client.holds(&self.acceptor, SystemClock.now());
+            let answer = held.then(|| router.call(request));
+            async {
+                match answer {
+                    Some(answer) => Ok(answer.await.unwrap_or_else(|never| match never {})),
+                    None => Err(Lapsed),
+                }
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.patience.head)
+            .max_buf_size(limits::HTTP_HEAD_BYTES)
+            // TLS copies each record anyway: no copy of whole bodies before
+            .writev(true)
+            .serve_connection(TokioIo::new(stream), believed);
+        if let Err(error) = watcher.watch(connection).await {
+            debug!(%error, "a connection ended early");
+        }
     }
 
     async fn refused(&self, reason: String, subject: Option<String>) {
@@ -133,20 +163,11 @@ impl Connection {
     }
 }
 
+/// A request of a client that is no longer believed: it gets no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the client is no longer believed")]
+struct Lapsed;
+
 fn locked(strangers: &Mutex<Strangers>) -> MutexGuard<'_, Strangers> {
     strangers.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn answer(router: Router, watcher: Watcher, stream: Tls, peer: Peer, head_time: Duration) {
-    let service = router.layer(Extension(Arc::new(peer)));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_time)
-        .max_buf_size(limits::HTTP_HEAD_BYTES)
-        // TLS copies each record anyway: no copy of whole bodies before
-        .writev(true)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    if let Err(error) = watcher.watch(connection).await {
-        debug!(%error, "a connection ended early");
-    }
 }

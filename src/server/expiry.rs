@@ -13,9 +13,12 @@ const LOOK: Duration = Duration::from_secs(60);
 /// After how many looks the log says again that a certificate is about to end: a day.
 const AGAIN: u32 = 24 * 60;
 
-/// Shows in metrics when each configured certificate ends, and warns of it every day from a month before.
+/// Shows in metrics when each configured certificate ends, and warns of it every day from a month before; has what was
+/// turned away recorded, too.
 pub(super) async fn watch(list: Watchlist, gateway: Arc<Gateway>) {
     let mut shown: Vec<Watched> = Vec::new();
+    // a list may be due between two days' warnings
+    let mut warned: Vec<Watched> = Vec::new();
     for look in (0_u32..AGAIN).cycle() {
         let watched = list.now();
         if watched != shown {
@@ -23,10 +26,17 @@ pub(super) async fn watch(list: Watchlist, gateway: Arc<Gateway>) {
             shown = watched;
         }
         if look == 0 {
-            for warning in shown.iter().filter_map(|one| one.warning(SystemClock.now())) {
+            warned.clear();
+        }
+        warned.retain(|one| shown.contains(one));
+        for one in &shown {
+            let warning = one.warning(SystemClock.now()).filter(|_| !warned.contains(one));
+            if let Some(warning) = warning {
                 warn!("{warning}");
+                warned.push(one.clone());
             }
         }
+        gateway.report_turned_away(false).await;
         tokio::time::sleep(LOOK).await;
     }
 }

@@ -10,11 +10,12 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
+use super::client::Client;
 use super::stall::Stalling;
 use super::{Patience, tls};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Timestamp;
 use crate::saml::Peer;
-use crate::saml::certificates::subject_line;
+use crate::saml::certificates::{Standing, subject_line};
 
 /// Four TLS records a write: OpenSSL alone would write each 16 KB record by itself.
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
@@ -48,33 +49,35 @@ impl From<ErrorStack> for Failed {
     }
 }
 
-/// Takes a connection to TLS and says whose certificate the client showed.
+/// Takes a connection to TLS and says whose certificate the client showed; `generation` is the acceptor's.
 pub(super) async fn shake(
-    acceptor: &SslAcceptor,
+    (generation, acceptor): (u64, SslAcceptor),
     stream: TcpStream,
     address: SocketAddr,
     patience: Patience,
-) -> Result<(Tls, Peer), Failed> {
+    now: Timestamp,
+) -> Result<(Tls, Client), Failed> {
     stream.set_nodelay(true).map_err(|_| Failed::Probe)?;
     let mut ssl = Ssl::new(acceptor.context())?;
-    let distrusted = watch(&mut ssl, acceptor.context().to_owned());
+    let judged = watch(&mut ssl, acceptor.context().to_owned(), now);
     let stream = Stalling::new(stream, patience.stall);
     let buffered = BufWriter::with_capacity(WRITE_BUFFER_BYTES, stream);
     let mut stream = SslStream::new(ssl, buffered)?;
     let reason = match timeout(patience.handshake, Pin::new(&mut stream).accept()).await {
         Ok(Ok(())) => {
-            let peer = peer(stream.ssl(), address)?;
-            return Ok((stream, peer));
+            let standing = judged.get().and_then(|judged| judged.as_ref().ok()).copied();
+            let client = client(stream.ssl(), address, standing, generation, now)?;
+            return Ok((stream, client));
         }
         Ok(Err(error)) => error.ssl_error().map(reasons),
         Err(_) => Some("TLS handshake timed out".to_owned()),
     };
-    match (distrusted.get(), reason) {
-        (Some(Distrusted { subject, why }), Some(reason)) => {
+    match (judged.get(), reason) {
+        (Some(Err(Distrusted { subject, why })), Some(reason)) => {
             let reason = why.clone().unwrap_or(reason);
             Err(Failed::Refused { reason, subject: Some(subject.clone()) })
         }
-        (None, Some(reason)) if said_hello(stream.ssl()) => {
+        (_, Some(reason)) if said_hello(stream.ssl()) => {
             Err(Failed::Refused { reason, subject: None })
         }
         _ => Err(Failed::Probe),
@@ -88,10 +91,13 @@ struct Distrusted {
     why: Option<String>,
 }
 
+/// What the callback found; nothing where it was not called, as when a session is resumed.
+type Found = Arc<OnceLock<Result<Standing, Distrusted>>>;
+
 /// Asks the acceptor's authority of a chain that OpenSSL believes; keeps whom it is not believed of, for OpenSSL forgets.
-fn watch(ssl: &mut SslRef, context: SslContext) -> Arc<OnceLock<Distrusted>> {
-    let distrusted = Arc::new(OnceLock::new());
-    let seen = Arc::clone(&distrusted);
+fn watch(ssl: &mut SslRef, context: SslContext, now: Timestamp) -> Found {
+    let found = Found::default();
+    let seen = Arc::clone(&found);
     ssl.set_verify_callback(tls::verify_mode(), move |believed, verifying| {
         let chain = verifying.chain().map(|chain| chain.iter().map(ToOwned::to_owned));
         let chain: Vec<X509> = chain.into_iter().flatten().collect();
@@ -100,21 +106,58 @@ fn watch(ssl: &mut SslRef, context: SslContext) -> Arc<OnceLock<Distrusted>> {
             leaf.map(|leaf| subject_line(leaf.subject_name())).unwrap_or_default()
         };
         if !believed {
-            seen.get_or_init(|| Distrusted { subject: subject(), why: None });
+            seen.get_or_init(|| Err(Distrusted { subject: subject(), why: None }));
             return false;
         }
         // the certificate itself comes last
-        let authority = tls::authority(&context).filter(|_| verifying.error_depth() == 0);
-        // OpenSSL compares its dates with the same clock
-        let judged = authority.map_or(Ok(()), |a| a.judge(&chain, SystemClock.now()).map(drop));
-        if let Err(unfit) = &judged {
-            let why = Some(unfit.to_string());
-            seen.get_or_init(|| Distrusted { subject: subject(), why });
+        if verifying.error_depth() != 0 {
+            return true;
+        }
+        let judged = match tls::clients(&context) {
+            Some(clients) => {
+                clients.authority.judge(&chain, now).map_err(|unfit| unfit.to_string())
+            }
+            None => Err(tls::NO_CLIENTS.to_owned()),
+        };
+        let fit = judged.is_ok();
+        if !fit {
             verifying.set_error(X509VerifyResult::APPLICATION_VERIFICATION);
         }
-        judged.is_ok()
+        let judged = judged.map_err(|why| Distrusted { subject: subject(), why: Some(why) });
+        seen.get_or_init(|| judged);
+        fit
     });
-    distrusted
+    found
+}
+
+/// Who connected: judged in the handshake, or now where a session was resumed and nobody looked.
+fn client(
+    ssl: &SslRef,
+    address: SocketAddr,
+    standing: Option<Standing>,
+    generation: u64,
+    now: Timestamp,
+) -> Result<Client, Failed> {
+    let certificate =
+        ssl.peer_certificate().ok_or_else(|| Failed::refused("no client certificate"))?;
+    let peer = Peer::of(&certificate, address.ip())?;
+    let clients =
+        tls::clients(ssl.ssl_context()).ok_or_else(|| Failed::refused(tls::NO_CLIENTS))?;
+    let (shown, standing) = match standing {
+        Some(standing) => {
+            let shown = ssl.peer_cert_chain().into_iter().flatten().map(ToOwned::to_owned);
+            let shown: Vec<X509> = shown.collect();
+            clients.remember(peer.fingerprint, &shown);
+            (shown, standing)
+        }
+        None => {
+            let shown = clients.shown(&peer.fingerprint);
+            let standing = clients.authority.check(&certificate, &shown, now);
+            let refused = |reason| Failed::Refused { reason, subject: Some(peer.subject.clone()) };
+            (shown, standing.map_err(|unfit| refused(unfit.to_string()))?)
+        }
+    };
+    Ok(Client::new(peer, certificate, shown, standing, generation))
 }
 
 /// Whether a ClientHello came: its random bytes are kept before anything in it is judged.
@@ -124,15 +167,12 @@ fn said_hello(ssl: &SslRef) -> bool {
     random != [0; 32]
 }
 
-fn peer(ssl: &SslRef, address: SocketAddr) -> Result<Peer, Failed> {
-    let certificate =
-        ssl.peer_certificate().ok_or_else(|| Failed::refused("no client certificate"))?;
-    Ok(Peer::of(&certificate, address.ip())?)
-}
-
 /// OpenSSL's reasons without its file names and lines.
 fn reasons(stack: &ErrorStack) -> String {
     let reasons: Vec<&str> =
         stack.errors().iter().filter_map(openssl::error::Error::reason).collect();
     if reasons.is_empty() { "TLS handshake failed".to_owned() } else { reasons.join("; ") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Listeners, TLS, routes, health and shutdown.
 
+mod client;
 mod connection;
 mod expiry;
 mod handshake;
@@ -146,8 +147,9 @@ impl Server {
             tokio::spawn(expiry::watch(self.settings.watched.clone(), Arc::clone(&gateway)));
         let unrecorded =
             connection::accept(self.partners, &self.settings, self.patience, &gateway, stop).await;
-        gateway.report_stop(unrecorded).await;
         expiry.abort();
+        gateway.report_turned_away(true).await;
+        gateway.report_stop(unrecorded).await;
         management.abort();
         let _ended = management.await;
         delivery.shutdown(DELIVERY_TIME).await;

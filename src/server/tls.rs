@@ -1,6 +1,8 @@
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
+use lru::LruCache;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::pkey::{PKey, Private};
@@ -25,27 +27,66 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// Chains remembered for resumed sessions, which show none; whoever is forgotten must chain to a CA by itself.
+const CHAINS: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+
+/// Why a client is not believed where an acceptor was made by others than [`acceptor_for`].
+pub(super) const NO_CLIENTS: &str = "nothing says which clients are believed";
+
 /// The TLS of new connections, replaced as a whole; clones share it.
 #[derive(Clone)]
-pub struct Acceptor(Arc<RwLock<SslAcceptor>>);
+pub struct Acceptor(Arc<RwLock<(u64, SslAcceptor)>>);
 
 impl Acceptor {
     /// Accepts with this until it is replaced.
     #[must_use]
     pub fn new(acceptor: SslAcceptor) -> Self {
-        Self(Arc::new(RwLock::new(acceptor)))
+        Self(Arc::new(RwLock::new((0, acceptor))))
     }
 
-    /// What a new connection is accepted with.
-    #[must_use]
-    pub fn now(&self) -> SslAcceptor {
+    /// Takes another's from now on; sessions of the former are not resumed, and the clients of open connections are
+    /// judged by the new one before their next answer.
+    pub fn replace(&self, other: &Self) {
+        let (_, new) = other.in_force();
+        let mut in_force = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *in_force = (in_force.0.wrapping_add(1), new);
+    }
+
+    /// What a new connection is accepted with, and how often that was replaced.
+    pub(super) fn in_force(&self) -> (u64, SslAcceptor) {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes another's from now on; sessions of the former are not resumed, and open connections stay.
-    pub fn replace(&self, other: &Self) {
-        let new = other.now();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = new;
+    /// How often it was replaced.
+    pub(super) fn generation(&self) -> u64 {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// What an acceptor's clients must meet beside OpenSSL's own checks.
+pub(super) struct Clients {
+    pub(super) authority: Authority,
+    /// What a client showed beside its certificate, by its fingerprint.
+    chains: Mutex<LruCache<[u8; 32], Vec<X509>>>,
+}
+
+impl Clients {
+    fn new(authority: Authority) -> Self {
+        Self { authority, chains: Mutex::new(LruCache::new(CHAINS)) }
+    }
+
+    /// Remembers what a client showed, for the sessions that it resumes.
+    pub(super) fn remember(&self, fingerprint: [u8; 32], shown: &[X509]) {
+        if !shown.is_empty() {
+            let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+            chains.put(fingerprint, shown.to_vec());
+        }
+    }
+
+    /// What it showed when it showed something.
+    pub(super) fn shown(&self, fingerprint: &[u8; 32]) -> Vec<X509> {
+        let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+        chains.get(fingerprint).cloned().unwrap_or_default()
     }
 }
 
@@ -106,18 +147,18 @@ pub fn acceptor_for(
     builder.set_verify(verify_mode());
     // without a context OpenSSL refuses to resume sessions of verified clients
     builder.set_session_id_context(b"glassgate")?;
-    builder.set_ex_data(authority_index()?, Authority::new(clients)?);
+    builder.set_ex_data(clients_index()?, Clients::new(Authority::new(clients)?));
     Ok(builder.build())
 }
 
-/// What an acceptor's clients must meet beside OpenSSL's own checks.
-pub(super) fn authority(context: &SslContextRef) -> Option<&Authority> {
-    context.ex_data(authority_index().ok()?)
+/// What it was set up with.
+pub(super) fn clients(context: &SslContextRef) -> Option<&Clients> {
+    context.ex_data(clients_index().ok()?)
 }
 
-/// Where an acceptor keeps its authority: the callback of a handshake knows nothing but its context.
-fn authority_index() -> Result<Index<SslContext, Authority>, ErrorStack> {
-    static INDEX: OnceLock<Index<SslContext, Authority>> = OnceLock::new();
+/// Where an acceptor keeps it: the callback of a handshake knows nothing but its context.
+fn clients_index() -> Result<Index<SslContext, Clients>, ErrorStack> {
+    static INDEX: OnceLock<Index<SslContext, Clients>> = OnceLock::new();
     match INDEX.get() {
         Some(index) => Ok(*index),
         None => {

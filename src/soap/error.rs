@@ -54,8 +54,10 @@ pub enum Error {
     /// A part in an encoding that is not the identity.
     #[error("Content-Transfer-Encoding {0:?} is not supported")]
     TransferEncoding(String),
-    /// An `xop:Include` of the security header that names no part, or parts that are too large for a header.
-    #[error("an xop:Include of the security header names no part, or parts too large for a header")]
+    /// An `xop:Include` of the security header that names no part, parts that are too large for a header, or too many.
+    #[error(
+        "an xop:Include of the security header names no part, or parts too large or too many for a header"
+    )]
     Include,
     /// The envelope is not UTF-8.
     #[error("the envelope is not UTF-8")]

@@ -8,6 +8,9 @@ use super::error::Error;
 use crate::limits;
 use crate::xml::{self, Bounds, Node, ns};
 
+/// Includes of one security header: nobody is trusted yet, and .NET moves a certificate and two values or three out of it.
+const INCLUDES: usize = 64;
+
 /// The envelope with each part that an `xop:Include` of its security header names put back as base64 (XOP 1.0, 3.2).
 ///
 /// .NET moves certificates and signature values out of it, and signatures are over the text that stood there. `None`
@@ -23,13 +26,17 @@ pub(super) fn restored<'p>(
     let Ok(document) = xml::parse(text, Bounds::REQUEST) else { return Ok(None) };
     let mut pieces: Vec<(Range<usize>, &[u8])> = Vec::new();
     let mut bytes = 0_usize;
-    for include in includes(document.root()) {
+    let mut includes = includes(document.root());
+    for include in includes.by_ref().take(INCLUDES).filter(is_alone) {
         let content = xml::attribute(include, "href").and_then(&part).ok_or(Error::Include)?;
         bytes = bytes.saturating_add(content.len());
         if bytes > limits::XOP_HEADER_BYTES {
             return Err(Error::Include);
         }
         pieces.push((include.range(), content));
+    }
+    if includes.next().is_some() {
+        return Err(Error::Include);
     }
     if pieces.is_empty() {
         return Ok(None);
@@ -46,18 +53,18 @@ pub(super) fn restored<'p>(
     Ok(Some(out))
 }
 
-/// Each Include in the security header that is all its parent holds, in document order.
+/// Each Include in the security header, in document order.
 fn includes<'d, 'i: 'd>(root: Node<'d, 'i>) -> impl Iterator<Item = Node<'d, 'i>> {
     let headers = xml::children(root, ns::SOAP, "Header");
     let securities = headers.flat_map(|header| xml::children(header, ns::WSSE, "Security"));
     let included = |node: &Node<'d, 'i>| node.has_tag_name((ns::XOP, "Include"));
-    let alone = |node: &Node<'d, 'i>| {
-        node.parent_element().is_some_and(|parent| {
-            let only = parent.children().filter(Node::is_element).count() == 1;
-            only && xml::text(parent).is_empty()
-        })
-    };
-    securities.flat_map(|security| security.descendants()).filter(included).filter(alone)
+    securities.flat_map(|security| security.descendants()).filter(included)
+}
+
+/// Whether it is all that its parent holds; asked of few, as it may walk along all that stands beside it.
+fn is_alone(include: &Node<'_, '_>) -> bool {
+    let only = include.prev_sibling_element().is_none() && include.next_sibling_element().is_none();
+    only && include.parent_element().is_some_and(|parent| xml::text(parent).is_empty())
 }
 
 #[cfg(test)]
@@ -100,6 +107,18 @@ mod tests {
             assert_eq!(restore(&header(left)).unwrap(), None, "{left}");
         }
         assert_eq!(restore("<not xml").unwrap(), None);
+    }
+
+    #[test]
+    fn more_includes_than_anyone_needs_are_refused_wherever_they_stand() {
+        let a = "<i:Include href='cid:a'/>";
+        let moved = format!("<v>{a}</v>");
+        assert!(restore(&header(&moved.repeat(INCLUDES))).unwrap().is_some());
+        assert_eq!(restore(&header(&format!("<v>{}</v>", a.repeat(INCLUDES)))).unwrap(), None);
+        let beside = format!("<v>{}</v>", a.repeat(INCLUDES + 1));
+        for bad in [moved.repeat(INCLUDES + 1), beside] {
+            assert_eq!(restore(&header(&bad)).unwrap_err(), Error::Include);
+        }
     }
 
     #[test]

@@ -237,6 +237,48 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
 }
 
 #[test]
+fn an_added_partner_takes_the_configuration_from_nobody() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+    let (directory, config) = configured(&[]);
+    // the settings lie elsewhere, as where a volume is mounted, and relative paths count from the link
+    let elsewhere = directory.path().join("volume");
+    fs::create_dir(&elsewhere).unwrap();
+    let real = elsewhere.join("settings.toml");
+    fs::rename(&config, &real).unwrap();
+    symlink("volume/settings.toml", &config).unwrap();
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+    // only root may give a file away
+    let given = chown(&real, Some(12_345), Some(12_346)).is_ok();
+    let before = fs::metadata(&real).unwrap();
+    assert!(!given || before.uid() == 12_345);
+    let flags = [
+        "--name",
+        "lakeview",
+        "--home",
+        "2.999.7",
+        "--issuer",
+        "https://sts.lakeview.example",
+        "--profile",
+        "norway",
+        "--tls-certificate",
+        "pki/stranger/tls.crt",
+        "--issuer-certificate",
+        "pki/stranger/saml.crt",
+        "--yes",
+    ];
+    typed(&config, &flags, "").succeeds();
+    assert!(fs::symlink_metadata(&config).unwrap().is_symlink());
+    assert!(fs::read_to_string(&real).unwrap().contains("lakeview"));
+    let after = fs::metadata(&real).unwrap();
+    let whose = |one: &fs::Metadata| (one.uid(), one.gid(), one.mode());
+    assert_eq!(whose(&after), whose(&before));
+    for folder in [directory.path(), &elsewhere] {
+        let names = fs::read_dir(folder).unwrap().flatten().map(|entry| entry.file_name());
+        assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".new")));
+    }
+}
+
+#[test]
 fn a_hangup_has_the_settings_read_anew() {
     let (_directory, config) = configured(&[]);
     let mut text = fs::read_to_string(&config).unwrap();

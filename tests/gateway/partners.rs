@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::asked::{document, numbers, without_uuids};
 use crate::record::{Record, kinds};
+use crate::tls::list;
 use crate::wire::{context_of, exchange, post, shake};
 use crate::world::{World, order};
 
@@ -181,10 +182,20 @@ fn a_bad_file_changes_nothing_and_says_so() {
     edited.run(async {
         edited.under(&[]).await;
         let ask = edited.world.ask(&RIVERSIDE, &order(&RIVERSIDE, "TREAT"));
+        let home = format!("home_community_id = \"{}\"", world::HOME);
         for (text, why) in [
             ("no TOML".to_owned(), "settings refused, the former stay"),
             (edited.changed(&[(RIVERSIDES, "issuers = [\"urn:x\"]\n")]), "`partner[0].issuers`"),
             (edited.changed(&[("riverside/saml.crt", "riverside/gone.crt")]), "gone.crt"),
+            // the audiences of another address or community while the former is in force
+            (
+                edited.changed(&[("public_url = \"", "public_url = \"https://other.example\" #")]),
+                "`server.public_url`",
+            ),
+            (
+                edited.changed(&[(&home, "home_community_id = \"urn:oid:2.999.77\"")]),
+                "`community.home_community_id`: has changed",
+            ),
         ] {
             let record = edited.reload(&text).await;
             assert!(record.is("110129", "4"), "{record:?}");
@@ -308,6 +319,31 @@ fn a_certificate_of_the_network_counts_by_name_and_chain() {
         edited.under(&[(pinned, &ca("pki/stranger/ca.crt"))]).await;
         let why = edited.believed(&RIVERSIDE, &by("partners/riverside/saml")).await.unwrap_err();
         assert!(why.starts_with("certificate: no chain to the issuer's roots"), "{why}");
+    });
+}
+
+#[test]
+fn a_pinned_key_that_is_revoked_is_gone_with_the_next_reading() {
+    let edited = edited();
+    edited.run(async {
+        let pki = edited.world.stage.layout.pki();
+        let crl = pki.join("issuers.crl");
+        let pinned = "certificates = [\"pki/partners/riverside/saml.crt\"";
+        let roots = "roots = [\"pki/ca.crt\"]\ncrls = [\"pki/issuers.crl\"]\n";
+        std::fs::write(&crl, list(&pki, "gateway/tls", 1)).unwrap();
+        edited.under(&[(pinned, &format!("{roots}{pinned}"))]).await;
+        let ask = edited.world.ask(&RIVERSIDE, &order(&RIVERSIDE, "TREAT"));
+        assert_eq!(edited.believed(&RIVERSIDE, &ask).await, Ok(()));
+        for (revoked, days) in [("partners/riverside/saml", 1), ("gateway/tls", -2)] {
+            std::fs::write(&crl, list(&pki, revoked, days)).unwrap();
+            edited.under(&[(pinned, &format!("{roots}{pinned}"))]).await;
+            let why = edited.believed(&RIVERSIDE, &again(&ask)).await.unwrap_err();
+            assert!(why.starts_with("signature: "), "{why}");
+            let other = edited.world.ask(&HILLTOP, &order(&HILLTOP, "TREAT"));
+            assert_eq!(edited.believed(&HILLTOP, &other).await, Ok(()));
+        }
+        edited.under(&[]).await;
+        assert_eq!(edited.believed(&RIVERSIDE, &again(&ask)).await, Ok(()));
     });
 }
 
@@ -534,6 +570,12 @@ fn too_many_failures_turn_the_next_requests_away_but_for_who_breaks_the_glass() 
                     assert_eq!(world.journalled(&ask), [], "no record of what was not read");
                 }
             }
+            // whoever says that he breaks the glass is heard, and recorded, whatever becomes of it
+            let nurse = vec![world::role(world::NURSE)];
+            let nurse = Order { roles: nurse, ..order(&HILLTOP, "BTG") };
+            let nurse = world.ask(&HILLTOP, &nurse);
+            assert_eq!(edited.post(&HILLTOP, &nurse).await.status, 200);
+            assert_ne!(world.journalled(&nurse), []);
             // a physician who breaks the glass gets through, and another partner is not concerned
             let physician = world.ask(&HILLTOP, &order(&HILLTOP, "BTG"));
             assert_eq!(edited.post(&HILLTOP, &physician).await.status, 200);

@@ -226,6 +226,49 @@ fn a_revocation_list_shuts_out_whom_it_names_and_everybody_once_it_is_over() {
 }
 
 #[test]
+fn whoever_is_revoked_gets_no_answer_over_a_connection_that_stayed_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let revoked = directory.path().join("revoked.crl");
+    let gateway = Served::prepared(directory.path(), "client_crls = [\"revoked.crl\"]", |pki| {
+        std::fs::write(&revoked, list(pki, "gateway/tls", 1)).unwrap();
+    });
+    run(async {
+        let mut open = Vec::new();
+        for identity in [RIVERSIDE, "partners/hilltop/tls"] {
+            let context = context_of(&gateway.pki, identity).build();
+            let visitor = Visitor::new().connect(gateway.port).await;
+            let mut stream = shake(visitor, &context).await.unwrap();
+            assert!(is_answered(&mut stream).await, "{identity}");
+            open.push(stream);
+        }
+        std::fs::write(&revoked, list(&gateway.pki, RIVERSIDE, 1)).unwrap();
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while gateway.fetch(RIVERSIDE).await != 0 {
+            assert!(std::time::Instant::now() < end, "the list is not read");
+            // another partner's connection stays in use meanwhile
+            assert!(is_answered(&mut open[1]).await);
+        }
+        assert!(!is_answered(&mut open[0]).await, "revoked, and answered");
+        assert!(is_answered(&mut open[1]).await);
+    });
+}
+
+/// Asks for a page that is not there, over a connection that is to stay; nothing comes where nobody answers.
+async fn is_answered(stream: &mut tokio_openssl::SslStream<tokio::net::TcpStream>) -> bool {
+    use tokio::io::AsyncReadExt;
+    stream.write_all(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    // its envelope ends the answer
+    while !answer.ends_with(b"</env:Envelope>") {
+        match stream.read_u8().await {
+            Ok(byte) => answer.push(byte),
+            Err(_) => return false,
+        }
+    }
+    answer.starts_with(b"HTTP/1.1 404")
+}
+
+#[test]
 fn what_is_dangerous_and_allowed_is_on_record_from_the_start() {
     let partner = "[[issuer]]\nname = \"urn:sts\"\ncertificates = [\"pki/partners/riverside/saml.crt\"]\n\
         [[partner]]\nname = \"riverside\"\nhome_community_ids = [\"2.999.2\"]\nissuers = [\"urn:sts\"]\n\
@@ -248,7 +291,7 @@ fn what_is_dangerous_and_allowed_is_on_record_from_the_start() {
 }
 
 /// A revocation list of the tests' CA with one certificate in it, due to be renewed in so many days.
-fn list(pki: &Path, revoked: &str, days: i64) -> Vec<u8> {
+pub(crate) fn list(pki: &Path, revoked: &str, days: i64) -> Vec<u8> {
     let read = |name: &str| std::fs::read(pki.join(name)).unwrap();
     let ca = X509::from_pem(&read("ca.crt")).unwrap();
     let key = PKey::private_key_from_pem(&read("ca.key")).unwrap();

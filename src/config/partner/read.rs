@@ -4,18 +4,17 @@ use super::{Raw, demands};
 use crate::config::break_glass;
 use crate::config::check::Check;
 use crate::config::partner_labels;
-use crate::config::saml::{LONGEST_SKEW_S, Rules};
+use crate::config::saml::Rules;
 use crate::gateway::Manners;
 use crate::ids::{Coded, HomeCommunityId};
 use crate::labels::Outbound;
+use crate::limits;
 use crate::policy::{Agreement, Etreat};
 use crate::purpose::Purpose;
 use crate::saml::Partner;
 
 /// Four hours, as eHDSI allows a health professional.
 const DEFAULT_LIFETIME_S: u64 = 4 * 3600;
-/// A day: beyond it an assertion is a standing key.
-const LONGEST_LIFETIME_S: u64 = 24 * 3600;
 
 /// A partner, as each room knows it.
 pub(in crate::config) struct Read {
@@ -55,9 +54,10 @@ pub(in crate::config) fn read(
     }
     let recipients = section.recipients(raw, rules);
     let skew = *raw.clock_skew_s.get_or_insert(rules.clock_skew.as_secs());
-    let clock_skew = section.seconds("clock_skew_s", skew, LONGEST_SKEW_S);
+    let clock_skew = section.seconds("clock_skew_s", skew, limits::LONGEST_SKEW.as_secs());
     let lifetime = *raw.longest_lifetime_s.get_or_insert(DEFAULT_LIFETIME_S);
-    let longest_lifetime = section.seconds("longest_lifetime_s", lifetime, LONGEST_LIFETIME_S);
+    let longest_lifetime =
+        section.seconds("longest_lifetime_s", lifetime, limits::LONGEST_LIFETIME.as_secs());
     let demands = demands::read(raw, at, section.check);
     let partner = Partner {
         name: name.clone(),

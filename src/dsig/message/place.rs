@@ -46,8 +46,13 @@ pub(super) fn find<'d, 'i>(
         let only = timestamps().count() == 1;
         return if only { Ok((Part::Timestamp, timestamp)) } else { Err(Reject::ReferencePlace) };
     }
-    let others = security.children().chain(header.children());
-    let other = others.filter(Node::is_element).find(named).ok_or(Reject::ReferencePlace)?;
+    // a signature endorses another by its own Id (WS-SecurityPolicy 1.3 section 8.3)
+    let signature = |node: &Node<'d, 'i>| {
+        is(*node, ns::DSIG, "Signature") && attribute(*node, "Id") == Some(id)
+    };
+    let tokens = security.children().filter(|node| named(node) || signature(node));
+    let mut others = tokens.chain(header.children().filter(named)).filter(Node::is_element);
+    let other = others.next().ok_or(Reject::ReferencePlace)?;
     Ok((Part::Other, other))
 }
 

@@ -56,6 +56,32 @@ fn each_part_in_its_place_is_covered() {
 }
 
 #[test]
+fn a_signature_may_endorse_another_by_its_id() {
+    let message = replaced(&draft(), "<!--here-->", "<!--here--><!--there-->");
+    let first = sign_parts(&message, &["TS", "B"], ec(), TO_ASSERTION);
+    let (head, tail) = first.rsplit_once("<ds:Signature ").unwrap();
+    let named = format!("{head}<ds:Signature Id=\"SIG\" {tail}");
+    let endorsed = replaced(&named, "<!--there-->", "<!--here-->");
+    let both = sign_parts(&endorsed, &["SIG"], rsa(), TO_ASSERTION);
+    let codes = |message: &str| {
+        let document = parse(message, Bounds::REQUEST).unwrap();
+        let gated = gate(&document, Algorithms::default()).unwrap();
+        let found = message_signatures(&gated, Algorithms::default()).into_iter();
+        let verified = found.map(|one| one?.verify([ec().key(), rsa().key()]));
+        verified
+            .map(|one| one.map_or_else(|reject| reject.code(), |_| "verified"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&both), ["verified", "verified"]);
+    // what is endorsed must be as it was, and no other element is known by such an Id
+    let other = both.replace("<ds:Signature Id=\"SIG\" ", "<ds:Signature Id=\"SIG\"  b='' ");
+    assert_eq!(codes(&other)[1], "part-mismatch");
+    let moved = replaced(&both, "<ds:Signature Id=\"SIG\" ", "<ds:Signature ");
+    let moved = replaced(&moved, "<x:To ", "<x:To Id=\"SIG\" ");
+    assert_eq!(codes(&moved)[1], "reference-place");
+}
+
+#[test]
 fn only_the_given_key_counts() {
     let message = usual();
     assert_eq!(check(&message, stranger().key()).unwrap_err().code(), "message-key");

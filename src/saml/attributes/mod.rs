@@ -9,6 +9,7 @@ mod value;
 
 use crate::ids::HomeCommunityId;
 use crate::principal::Claims;
+use crate::purpose::Stated;
 use crate::xml::{self, Node, ns};
 
 use super::element::{Malformed, stated};
@@ -17,6 +18,9 @@ use value::Value;
 
 /// Attribute values of one assertion: the richest seen has 33, and each is compared with its kin.
 const VALUES: usize = 1_000;
+
+/// Purposes that are read of who is not believed: each is compared with the others, and one or two are usual.
+const CLAIMED_PURPOSES: usize = 32;
 
 /// The highest confidentiality that a request asks for, a code of v3-Confidentiality; no profile has a name for it.
 pub(super) const CEILING: &str = "urn:glassgate:1.0:environment:confidentiality-ceiling";
@@ -94,6 +98,24 @@ pub(super) fn read(assertion: Node<'_, '_>, claims: &mut Claims) -> Result<Vec<S
     }
     claims.home_community = homes.iter().find_map(|home| HomeCommunityId::parse(home).ok());
     Ok(homes)
+}
+
+/// The purposes that a `saml:Assertion` states and nothing else of it: no key is parsed, and nothing is believed.
+pub fn claimed_purposes(assertion: Node<'_, '_>) -> Result<Stated, Malformed> {
+    let mut stated_purposes = Stated::default();
+    let statements = xml::children(assertion, ns::SAML, "AttributeStatement");
+    let attributes = statements.flat_map(|one| xml::children(one, ns::SAML, "Attribute"));
+    let purposes =
+        attributes.filter(|one| stated(*one, "Name").and_then(Kind::of) == Some(Kind::Purpose));
+    let values = purposes.flat_map(|one| xml::children(one, ns::SAML, "AttributeValue"));
+    for (count, value) in values.enumerate() {
+        let Some(value) = Value::read(value) else { continue };
+        if count.saturating_add(value.elements.len()) > CLAIMED_PURPOSES {
+            return Err(Malformed::TooManyValues { limit: CLAIMED_PURPOSES });
+        }
+        coded::add_purposes(&value, &mut stated_purposes.coded, &mut stated_purposes.plain);
+    }
+    Ok(stated_purposes)
 }
 
 fn take(kind: Kind, value: Value, claims: &mut Claims, homes: &mut Vec<String>) {

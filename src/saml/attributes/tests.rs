@@ -393,3 +393,29 @@ fn what_only_an_agreement_knows_is_kept_as_text_up_to_a_limit() {
     // what has a meaning of its own is no matter of agreement
     assert!(claims_of(&format!("{XSPA}role"), "x").others.is_empty());
 }
+
+#[test]
+fn of_who_is_not_believed_the_purposes_are_read_and_no_more_than_a_few() {
+    let usual = format!("{XSPA}purposeofuse");
+    let coded = |code: usize| {
+        format!(
+            "<saml:AttributeValue><PurposeOfUse xmlns=\"urn:hl7-org:v3\" code=\"{code}\" codeSystem=\"2.999.5\"/>\
+             </saml:AttributeValue>"
+        )
+    };
+    let claimed = |statements: &str| {
+        let text =
+            format!("<saml:Assertion xmlns:saml=\"{}\">{statements}</saml:Assertion>", ns::SAML);
+        claimed_purposes(xml::parse(&text, Bounds::REQUEST).unwrap().root())
+    };
+    let many = |count: usize| statement(&[(&usual, &(0..count).map(coded).collect::<String>())]);
+    // neither an attribute that hides something nor values beyond the limit of another one are looked at
+    let others = "<saml:AttributeValue>x</saml:AttributeValue>".repeat(VALUES + 1);
+    let others = statement(&[(&format!("{XSPA}npi"), &others)]);
+    let hidden = "<saml:AttributeStatement><saml:EncryptedAttribute/></saml:AttributeStatement>";
+    let found = claimed(&format!("{hidden}{others}{}", many(2))).unwrap();
+    assert_eq!(found, try_claims(&many(2)).unwrap().purposes);
+    assert_eq!(claimed(&many(CLAIMED_PURPOSES)).unwrap().coded.len(), CLAIMED_PURPOSES);
+    let too_many = Malformed::TooManyValues { limit: CLAIMED_PURPOSES };
+    assert_eq!(claimed(&many(CLAIMED_PURPOSES + 1)).unwrap_err(), too_many);
+}

@@ -19,11 +19,12 @@ use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509KeyUsage, X509NameRef, X509PurposeId, X509Ref, X509StoreContext};
 
+use super::untrusted::quote;
 use crate::clock::Timestamp;
 use crate::dsig::{Key, KeyError};
 
 pub use crl::{Crl, CrlError};
-pub use expiry::{EXPIRY_WARNING, Watched, Watchlist};
+pub use expiry::{EXPIRY_WARNING, Kind, LIST_WARNING, Watched, Watchlist};
 
 /// What certificates must meet; files are already read.
 #[derive(Clone)]
@@ -157,6 +158,17 @@ pub enum Unfit {
     OpenSsl(#[from] ErrorStack),
 }
 
+impl Unfit {
+    /// Whether time or a revocation list brought it about, as it does to any certificate, and not who configured it.
+    #[must_use]
+    pub fn is_of_its_time(&self) -> bool {
+        matches!(
+            self,
+            Self::Dates { .. } | Self::Revoked(_) | Self::NoCrl { .. } | Self::StaleCrl { .. }
+        )
+    }
+}
+
 /// Certificates are checked against these settings; the store is built once.
 pub struct Authority {
     settings: Settings,
@@ -203,19 +215,19 @@ impl Authority {
             let chain = context.chain();
             Ok(Ok(chain.map(|chain| chain.iter().map(ToOwned::to_owned).collect::<Vec<_>>())))
         })?;
-        let subject = || subject_line(certificate.subject_name());
+        let subject = || quoted(certificate.subject_name());
         let chain = built
             .map_err(|reason| Unfit::Chain { subject: subject(), reason: reason.error_string() })?
             .ok_or_else(|| Unfit::Chain { subject: subject(), reason: "no chain" })?;
         self.judge(&chain, now)
     }
 
-    /// The key of a certificate that holds, kept to the time in which it does.
+    /// The key of a certificate that holds, or will once its time begins, kept to the time in which it does.
     pub fn key(&self, certificate: &X509Ref, shown: &[X509], now: Timestamp) -> Result<Key, Unfit> {
-        let standing = self.check(certificate, shown, now)?;
+        let standing =
+            self.check(certificate, shown, now.max(moment(certificate.not_before())?))?;
         let key = Key::from_certificate(certificate);
-        let key =
-            key.map_err(|error| Unfit::Key(subject_line(certificate.subject_name()), error))?;
+        let key = key.map_err(|error| Unfit::Key(quoted(certificate.subject_name()), error))?;
         Ok(key.within(standing.from, standing.until))
     }
 
@@ -232,7 +244,7 @@ impl Authority {
             let (from, until) =
                 (moment(certificate.not_before())?, moment(certificate.not_after())?);
             if now < from || until < now {
-                let subject = subject_line(certificate.subject_name());
+                let subject = quoted(certificate.subject_name());
                 return Err(Unfit::Dates { subject, from, until });
             }
             standing = Standing { from: standing.from.max(from), until: standing.until.min(until) };
@@ -247,7 +259,7 @@ impl Authority {
     }
 
     fn fits(&self, leaf: &X509Ref) -> Result<(), Unfit> {
-        let subject = || subject_line(leaf.subject_name());
+        let subject = || quoted(leaf.subject_name());
         let signs = X509KeyUsage::DIGITAL_SIGNATURE | X509KeyUsage::NON_REPUDIATION;
         let usage = leaf.key_usage();
         let signing = self.settings.purpose == Usage::Signing;
@@ -270,10 +282,10 @@ impl Authority {
         issuer: &X509Ref,
         now: Timestamp,
     ) -> Result<Timestamp, Unfit> {
-        let subject = || subject_line(certificate.subject_name());
+        let subject = || quoted(certificate.subject_name());
         let lists = self.settings.crls.iter().filter(|crl| crl.this_update() <= now);
         let newest = lists.filter(|crl| crl.is_of(issuer)).max_by_key(|crl| crl.this_update());
-        let issuer = || subject_line(issuer.subject_name());
+        let issuer = || quoted(issuer.subject_name());
         let newest = newest.ok_or_else(|| Unfit::NoCrl { subject: subject(), issuer: issuer() })?;
         let until = newest.next_update().plus(self.settings.crl_grace);
         if newest.revokes(certificate) {
@@ -302,6 +314,11 @@ impl fmt::Debug for Settings {
             .field("crls", &self.crls.len())
             .finish_non_exhaustive()
     }
+}
+
+/// A subject for a text that audit and log tell: a message may have brought the certificate.
+fn quoted(name: &X509NameRef) -> String {
+    quote(&subject_line(name))
 }
 
 /// A subject in one line, `CN=riverside, O=Riverside Hospital`.

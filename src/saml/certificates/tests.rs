@@ -343,3 +343,42 @@ fn an_end_is_warned_of_a_month_before() {
     let over = "server.certificate: tls.crt expired on 2026-11-21; ask for its successor";
     assert_eq!(watched(-1).as_deref(), Some(over));
 }
+
+#[test]
+fn the_key_of_a_coming_certificate_holds_from_its_time_on() {
+    let pki = Pki::new();
+    let coming = pki.issue(Draft { days: (3, 10), ..pki.leaf() });
+    let authority = Authority::new(pki.settings()).unwrap();
+    let key = authority.key(&coming, &[], at(NOW)).unwrap();
+    assert!(!key.holds(at(NOW)) && key.holds(at(NOW + 4 * DAY)));
+    let over = pki.issue(Draft { days: (-10, -3), ..pki.leaf() });
+    let unfit = authority.key(&over, &[], at(NOW)).unwrap_err();
+    assert!(unfit.is_of_its_time(), "{unfit}");
+}
+
+#[test]
+fn a_subject_that_a_message_brings_is_cut_and_harmless_to_print() {
+    let pki = Pki::new();
+    let evil = "x\r\n2026-11-22T12:00:00Z INFO all is well";
+    let foreign = Draft::new(evil, &pki.leaf_key).issued_by(evil, &pki.leaf_key);
+    let authority = Authority::new(pki.settings()).unwrap();
+    let told = authority.check(&foreign, &[], at(NOW)).unwrap_err().to_string();
+    assert!(!told.contains(char::is_control), "{told:?}");
+    assert!(told.contains("CN=x\u{fffd}\u{fffd}2026"), "{told:?}");
+    // as it stands in audit
+    let told = crate::saml::Unchained::from(authority.check(&foreign, &[], at(NOW)).unwrap_err());
+    assert!(told.to_string().contains("unverified: certificate CN=x"), "{told}");
+}
+
+#[test]
+fn a_list_is_warned_of_hours_before_it_is_due_and_after() {
+    let pki = Pki::new();
+    let list = Crl::read(&pki.crl(-1, 1, &[7]).to_pem().unwrap()).unwrap();
+    let watched = Watched::list("issuer[0].crls", "a.crl", &list);
+    let warning = |seconds| watched.warning(at(NOW + seconds));
+    assert_eq!(warning(DAY - 7 * 3600), None);
+    let due =
+        |verb| Some(format!("issuer[0].crls: a.crl {verb} due to be renewed at {}", at(NOW + DAY)));
+    assert_eq!(warning(DAY - 5 * 3600), due("is"));
+    assert_eq!(warning(DAY + 1), due("was"));
+}

@@ -16,7 +16,9 @@ use crate::clock::Timestamp;
 /// `application_id` of a replay memory: "GGrm".
 const APPLICATION: i64 = 0x4747_726d;
 /// `user_version` of the schema below.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+/// That of a schema without `bound`.
+const UNBOUND: i64 = 1;
 /// How long what no rule depends on may wait to be written.
 const WAIT: Duration = Duration::from_secs(1);
 /// Assertions in one commit.
@@ -28,9 +30,13 @@ const TABLES: &str = "
     CREATE TABLE assertion (
         octets BLOB PRIMARY KEY,  -- SHA-256 of the canonical octets
         id BLOB NOT NULL,         -- SHA-256 of issuer and assertion ID
-        until INTEGER NOT NULL    -- microseconds since 1970
+        until INTEGER NOT NULL,   -- microseconds since 1970
+        bound INTEGER NOT NULL DEFAULT 1 -- whether a rule depends on it
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX assertion_until ON assertion (until);";
+
+/// What a former schema lacks; of its assertions any may be bound.
+const BOUND: &str = "ALTER TABLE assertion ADD COLUMN bound INTEGER NOT NULL DEFAULT 1";
 
 /// Why assertions cannot be remembered.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +95,7 @@ struct Order {
     mark: Mark,
     until: Timestamp,
     now: Timestamp,
+    /// Whether a rule depends on it, so that somebody waits.
     done: Option<Sender<bool>>,
 }
 
@@ -96,7 +103,7 @@ impl File {
     pub(super) fn open(
         path: &Path,
         now: Timestamp,
-        known: impl FnMut(Mark, Timestamp),
+        known: impl FnMut(Mark, Timestamp, bool),
     ) -> Result<Self, Error> {
         let connection = open(path)?;
         read(&connection, now, known)
@@ -146,32 +153,44 @@ fn open(path: &Path) -> Result<Connection, Error> {
     let failed = |source| Error::Open { path: path.to_owned(), source };
     let mut connection = Connection::open(path).map_err(failed)?;
     // before anything is changed in what may be somebody else's file
-    let is_new = is_new(&connection).map_err(failed)?;
-    if is_new.is_none() {
+    let found = found(&connection).map_err(failed)?;
+    if found == Found::Foreign {
         return Err(Error::Foreign { path: path.to_owned() });
     }
     connection.pragma_update(None, "journal_mode", "wal").map_err(failed)?;
     connection.pragma_update(None, "synchronous", "full").map_err(failed)?;
-    if is_new == Some(true) {
-        create(&mut connection).map_err(failed)?;
+    match found {
+        Found::Empty => create(&mut connection, TABLES).map_err(failed)?,
+        Found::Former => create(&mut connection, BOUND).map_err(failed)?,
+        Found::Ours | Found::Foreign => {}
     }
     Ok(connection)
 }
 
-/// Whether it is empty; none where it is anything but empty or ours.
-fn is_new(connection: &Connection) -> rusqlite::Result<Option<bool>> {
+/// What lies in a database file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Empty,
+    Ours,
+    /// Ours, from before it was told what is bound.
+    Former,
+    Foreign,
+}
+
+fn found(connection: &Connection) -> rusqlite::Result<Found> {
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
     Ok(match (number("PRAGMA application_id")?, number("PRAGMA user_version")?, tables) {
-        (0, _, 0) => Some(true),
-        (APPLICATION, VERSION, _) => Some(false),
-        _ => None,
+        (0, _, 0) => Found::Empty,
+        (APPLICATION, VERSION, _) => Found::Ours,
+        (APPLICATION, UNBOUND, _) => Found::Former,
+        _ => Found::Foreign,
     })
 }
 
-fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+fn create(connection: &mut Connection, tables: &str) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(tables)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
@@ -180,14 +199,16 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
 fn read(
     connection: &Connection,
     now: Timestamp,
-    mut known: impl FnMut(Mark, Timestamp),
+    mut known: impl FnMut(Mark, Timestamp, bool),
 ) -> rusqlite::Result<()> {
-    let mut statement =
-        connection.prepare("SELECT id, octets, until FROM assertion WHERE until > ?1")?;
+    // first what a rule depends on: there may not be room for all
+    let mut statement = connection.prepare(
+        "SELECT id, octets, until, bound FROM assertion WHERE until > ?1 ORDER BY bound DESC",
+    )?;
     let mut rows = statement.query([now.micros()])?;
     while let Some(row) = rows.next()? {
         let mark = Mark { id: row.get(0)?, octets: row.get(1)? };
-        known(mark, Timestamp::from_micros(row.get(2)?));
+        known(mark, Timestamp::from_micros(row.get(2)?), row.get(3)?);
     }
     Ok(())
 }
@@ -251,11 +272,12 @@ fn write(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
         let mut insert = transaction.prepare_cached(
-            "INSERT INTO assertion (octets, id, until) VALUES (?1, ?2, ?3)
-             ON CONFLICT (octets) DO UPDATE SET until = max(until, excluded.until)",
+            "INSERT INTO assertion (octets, id, until, bound) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (octets) DO UPDATE
+             SET until = max(until, excluded.until), bound = max(bound, excluded.bound)",
         )?;
-        for Order { mark, until, .. } in batch {
-            insert.execute((&mark.octets, &mark.id, until.micros()))?;
+        for Order { mark, until, done, .. } in batch {
+            insert.execute((&mark.octets, &mark.id, until.micros(), done.is_some()))?;
         }
     }
     if let Some(now) = over {

@@ -13,7 +13,7 @@ use openssl::sha::{Sha256, sha256};
 
 use crate::clock::Timestamp;
 use file::File;
-use seen::{Before, Seen};
+use seen::{Before, Claimed, Seen};
 
 pub use file::{Error, Pending};
 
@@ -33,6 +33,13 @@ pub(super) struct Rule {
     pub(super) one_time: bool,
     /// Its ID may not have stood over other octets.
     pub(super) unique_id: bool,
+}
+
+impl Rule {
+    /// Whether an answer depends on what is remembered.
+    fn binds(self) -> bool {
+        self.one_time || self.unique_id
+    }
 }
 
 /// Why an assertion that was seen before is refused.
@@ -89,16 +96,17 @@ impl Mark {
 impl Replay {
     /// A memory that a restart forgets.
     #[cfg(test)]
-    fn forgetful() -> Self {
+    pub(super) fn forgetful() -> Self {
         Self { seen: Seen::new(), file: None }
     }
 
     /// Reads what is remembered and still valid, and starts to write.
     pub fn open(path: &Path, now: Timestamp) -> Result<Self, Error> {
-        let seen = Seen::new();
-        let file = File::open(path, now, |mark, until| {
-            let _room = seen.claim(mark, Rule::default(), until, now);
-        })?;
+        Self::of(Seen::new(), path, now)
+    }
+
+    fn of(seen: Seen, path: &Path, now: Timestamp) -> Result<Self, Error> {
+        let file = File::open(path, now, |mark, until, bound| seen.recall(mark, until, bound))?;
         Ok(Self { seen, file: Some(file) })
     }
 
@@ -110,14 +118,10 @@ impl Replay {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Remembered, Replayed> {
-        let before = self.seen.claim(mark, rule, until, now)?;
-        let bound = rule.one_time || rule.unique_id;
-        let pending = match (&self.file, before) {
-            (Some(file), Before::Nothing | Before::OtherOctets) => {
-                file.write(mark, until, now, bound)
-            }
-            _ => None,
-        };
+        let Claimed { before, kept } = self.seen.claim(mark, rule, until, now)?;
+        // what there was no room for would take the room of others at the next start
+        let file = self.file.as_ref().filter(|_| kept);
+        let pending = file.and_then(|file| file.write(mark, until, now, rule.binds()));
         Ok(Remembered { repeated_id: before == Before::OtherOctets, pending })
     }
 }
