@@ -263,6 +263,12 @@ fn consent_check_says_which_cannot_be_enforced_and_why() {
     assert!(told.contains("p1002.json: Consent/"), "{told}");
     assert!(told.trim_end().ends_with("it can be enforced"), "{told}");
 
+    let folder = tempfile::tempdir().unwrap();
+    let draft = folder.path().join("draft.json");
+    let text = std::fs::read_to_string(fixtures.join("accept/p1002.json")).unwrap();
+    std::fs::write(&draft, text.replace("\"active\"", "\"draft\"")).unwrap();
+    assert!(check(&draft).succeeds().contains("it decides nothing"));
+
     let broken = check(&fixtures.join("reject/ambiguous/r5-emergency.json"));
     assert_eq!(broken.code, Some(1), "{broken:?}");
     let why =
