@@ -32,8 +32,10 @@ pub(super) const ADMINISTRATIVE: [&str; 14] = [
 pub struct Evidence {
     /// Sensitivities that value sets find.
     pub(super) found: Found,
-    /// Labels that stand inside.
+    /// Labels that stand inside, or on what belongs to it: of a part, which says nothing of the whole.
     pub(super) labels: Vec<Coded>,
+    /// How confidential the document's own bytes say that all of it is.
+    pub(super) header: Vec<Coded>,
     /// Whether the document's bytes are coded clinical data, so that what is not found is not there.
     pub(super) is_coded: bool,
     /// Why the bytes, which should be such, cannot be read.
@@ -103,8 +105,10 @@ impl Evidence {
                 // senders leave the system of a confidentialityCode out
                 let system = if coding.system.is_empty() { CONFIDENTIALITY } else { coding.system };
                 self.label(coding.code, system);
+                self.header(coding.is_of_all, coding.code, system);
             } else {
                 self.coding(rules, coding.system, coding.code);
+                self.header(coding.is_of_all, coding.code, coding.system);
             }
         })?;
         Ok(known && clinical)
@@ -128,10 +132,17 @@ impl Evidence {
             return Ok(false);
         }
         self.resource(rules, &value);
+        walk::security(&value, |system, code| self.header(true, code, system));
         let mut is_coded = false;
+        let first = walk::first(&value);
         for resource in walk::resources(&value) {
             if let Some(code) = walk::composition(resource) {
                 self.label(code, CONFIDENTIALITY);
+                self.header(
+                    first.is_some_and(|f| std::ptr::eq(f, resource)),
+                    code,
+                    CONFIDENTIALITY,
+                );
             }
             let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
             if !ADMINISTRATIVE.contains(&kind) {
@@ -146,6 +157,13 @@ impl Evidence {
         self.found.add(rules.find(known, code));
         if is_label(known, code) {
             self.label(code, system);
+        }
+    }
+
+    /// Notes a confidentiality of the whole document, if it is one.
+    fn header(&mut self, is_of_all: bool, code: &str, system: &str) {
+        if is_of_all && canonical(system.trim()) == CONFIDENTIALITY {
+            self.header.push(Coded::new(code, system));
         }
     }
 

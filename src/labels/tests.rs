@@ -131,6 +131,62 @@ fn nothing_stated_is_lowered_and_the_higher_of_two_counts() {
 }
 
 #[test]
+fn what_a_part_says_raises_the_whole_and_never_speaks_for_it() {
+    let security = |codes: &[&str]| {
+        let coding = |code: &&str| json!({"system": if code.len() == 1 { CONFIDENTIALITY } else { ACT }, "code": code});
+        json!({"resourceType": "Encounter", "meta": {"security": codes.iter().map(coding).collect::<Vec<_>>()}})
+    };
+    for (said, member, expected) in [
+        (&["HIV"][..], &["N"][..], &["R", "HIV"][..]),
+        (&[], &["N"], &[]),
+        (&[], &["R"], &["R"]),
+        (&["N"], &["HIV"], &["R", "HIV"]),
+        (&["N"], &["N", "HIV"], &["R", "HIV"]),
+        (&["N", "HIV"], &["HIV"], &["N", "HIV"]),
+        (&["N"], &["V"], &["V"]),
+        (&["R"], &["N"], &["R"]),
+        (&["N"], &["DEMO"], &["N", "DEMO"]),
+        (&["N"], &["DELAU"], &["N", "DELAU"]),
+    ] {
+        let mut evidence = Evidence::default();
+        labeller().resource(&mut evidence, &security(member));
+        let labelled = labeller().label(&stated(said), &evidence);
+        assert_eq!(codes(&labelled.labels), expected, "{said:?} {member:?}");
+        assert!(!labelled.was_doubled);
+    }
+    // a section's N does not speak for a document that says HIV and no more
+    let section = cda("<confidentialityCode code=\"N\"/>").replacen(
+        "<confidentialityCode code=\"N\" codeSystem=\"2.16.840.1.113883.5.25\"/>",
+        "",
+        1,
+    );
+    assert_eq!(codes(&labels_of(&["HIV"], "text/xml", &section).labels), ["R", "HIV"]);
+    // what a document says of itself does
+    for (mime_type, content) in [
+        ("text/xml", cda("")),
+        ("application/fhir+json", security(&["N"]).to_string()),
+        (
+            "application/fhir+json",
+            json!({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Composition", "confidentiality": "N"}}]}).to_string(),
+        ),
+        (
+            "application/fhir+xml",
+            format!("<Encounter xmlns=\"http://hl7.org/fhir\"><meta><security><system value=\"{CONFIDENTIALITY}\"/><code value=\"N\"/></security></meta></Encounter>"),
+        ),
+        (
+            "application/fhir+xml",
+            "<Bundle xmlns=\"http://hl7.org/fhir\"><entry><resource><Composition><confidentiality value=\"N\"/></Composition></resource></entry></Bundle>".to_owned(),
+        ),
+    ] {
+        let labelled = labels_of(&["HIV"], mime_type, &content);
+        assert_eq!(codes(&labelled.labels), ["N", "HIV"], "{content}");
+    }
+    // and a later Composition does not
+    let second = "<Bundle xmlns=\"http://hl7.org/fhir\"><entry/><entry><resource><Composition><confidentiality value=\"N\"/></Composition></resource></entry></Bundle>";
+    assert_eq!(codes(&labels_of(&["HIV"], "application/fhir+xml", second).labels), ["R", "HIV"]);
+}
+
+#[test]
 fn what_is_not_coded_stays_unknown() {
     let narrative = cda("<text>He has AIDS.</text>")
         .replace("<confidentialityCode code=\"N\" codeSystem=\"2.16.840.1.113883.5.25\"/>", "");
