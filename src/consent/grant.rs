@@ -156,10 +156,11 @@ impl Grant {
             && self.lifted(&item).is_ok()
     }
 
-    /// Whether the patient opted out: a consent's base denies, and no exception permits anybody anything.
+    /// Whether the patient opted out: a consent's base denies what is asked for, and no exception permits anything.
     #[must_use]
     pub fn opts_out(&self) -> bool {
-        self.consents.iter().any(|c| c.plan.as_ref().is_ok_and(Plan::opts_out))
+        let opts_out = |plan: &Plan| plan.opts_out() && !plan.is_closed();
+        self.consents.iter().any(|c| c.plan.as_ref().is_ok_and(opts_out))
     }
 
     /// What a store may leave unread, since nothing releases it; where more than treatment may, all is decided.

@@ -173,6 +173,14 @@ fn an_opt_out_is_lifted_by_nothing_but_its_own_permit_for_break_glass() {
 }
 
 #[test]
+fn who_denies_other_purposes_did_not_opt_out() {
+    let denying = |code: &str| consent(json!({"type": "deny", "purpose": purpose(code)}));
+    let opts_out = |consent| granted(&access(&["TREAT"]), &[consent]).opts_out();
+    assert!(opts_out(denying("TREAT")) && opts_out(consent(json!({"type": "deny"}))));
+    assert!(!opts_out(denying("ETREAT")) && !opts_out(denying("HRESCH")));
+}
+
+#[test]
 fn a_consent_for_other_purposes_is_not_lifted() {
     let research = consent(json!({"type": "permit", "purpose": purpose("HRESCH")}));
     assert_eq!(outcomes(&[research], &item("N")), ("deny", "other-purpose"));
