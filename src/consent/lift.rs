@@ -143,6 +143,9 @@ impl Grant {
                 return Err((Bar::Implicit, Some(basis)));
             }
             (Some((_, basis)), _) => basis,
+            // the domain's limits stand above the patient's own permit
+            (None, Some(basis)) if beyond => return Err((Bar::Ceiling, Some(basis))),
+            (None, Some(basis)) if sealed => return Err((Bar::Sensitivity, Some(basis))),
             (None, Some(basis)) => {
                 lifts.push(Lift::OwnPermit);
                 basis

@@ -151,8 +151,12 @@ fn an_opt_out_is_lifted_by_nothing_but_its_own_permit_for_break_glass() {
     assert_eq!(outcomes(&[emergency], &item("N")), ("deny", "opt-out"));
     let ours = actor("IRCP", json!({"reference": "urn:oid:2.999.2"}));
     let named = opted_out(json!({"type": "permit", "purpose": purpose("BTG"), "actor": ours}));
-    // the patient's own permit knows no ceiling
-    assert_eq!(outcomes(std::slice::from_ref(&named), &item("V")), ("deny", "override"));
+    // the patient's own permit does not pass the domain's ceiling, nor open what it seals
+    assert_eq!(outcomes(std::slice::from_ref(&named), &item("R")), ("deny", "override"));
+    assert_eq!(outcomes(std::slice::from_ref(&named), &item("V")), ("deny", "ceiling"));
+    let mut notes = item("R");
+    notes.labels.push(Coded::new("PSYTHPN", ACT_CODE));
+    assert_eq!(outcomes(std::slice::from_ref(&named), &notes), ("deny", "sensitivity"));
     assert_eq!(granted(&access(&["BTG"]), std::slice::from_ref(&named)).break_glass_bar(), None);
     // a denial of emergencies denies this one too
     let mut torn = named.clone();
@@ -226,8 +230,9 @@ fn a_permit_for_break_glass_counts_beside_others() {
             }
         ]
     }));
-    assert_eq!(outcomes(std::slice::from_ref(&except), &item("V")), ("deny", "override"));
-    let permit = granted(&access(&["BTG"]), &[except]).decide(&item("V")).outcome().unwrap();
+    assert_eq!(outcomes(std::slice::from_ref(&except), &item("R")), ("deny", "override"));
+    assert_eq!(outcomes(std::slice::from_ref(&except), &item("V")), ("deny", "ceiling"));
+    let permit = granted(&access(&["BTG"]), &[except]).decide(&item("R")).outcome().unwrap();
     assert_eq!(permit.path(), "provision.provision[1].provision[0]");
 }
 
