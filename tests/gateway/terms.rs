@@ -551,6 +551,16 @@ fn the_noise_of_one_sender_is_counted_and_each_refusal_answered() {
         };
         let asked = ask_of(&beside).await;
         assert_eq!(kinds(&asked.records), [("ITI-38", "8")]);
+        // also one that a trusted key signed, and that is not believed for another reason
+        for (purpose, kinds_of) in [("BTG", vec![("110122", "8")]), ("TREAT", vec![])] {
+            let audience = "urn:example:another".to_owned();
+            let order = Order { audience, ..physician(&HILLTOP, purpose, "dr.noise") };
+            let ask = terms().ask(&HILLTOP, &order);
+            let (body, simple) = (find(1002).body(), Packaging::Simple);
+            let refused = terms().post(&HILLTOP, &ask, Transaction::Query, &body, simple).await;
+            assert_eq!(refused.status, 400);
+            assert_eq!(kinds(&terms().journalled(&ask)), kinds_of, "{purpose}");
+        }
     });
 }
 
