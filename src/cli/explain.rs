@@ -1,10 +1,9 @@
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{ConfigFile, Failed, say};
+use super::{ConfigFile, Failed, complain, say};
 use crate::client::coded;
 use crate::config::Config;
 use crate::gateway::{Declaration, Entry, Explanation, Supposed, Told};
@@ -61,8 +60,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
         tree(&supposed, &explanation).iter().for_each(|line| say(line));
     }
     for (id, code) in &explanation.unenforceable {
-        let _unseen =
-            writeln!(io::stderr(), "Consent/{id} cannot be enforced, so it denies: {code}");
+        complain(&format!("Consent/{id} cannot be enforced, so it denies: {code}"));
     }
     Ok(ExitCode::SUCCESS)
 }
