@@ -66,6 +66,15 @@ impl Lift {
     }
 }
 
+/// What break-glass lifts of an item.
+pub(super) struct Lifted {
+    /// The gravest of what was overridden, or the rule that itself permits BTG.
+    pub(super) basis: Basis,
+    pub(super) lifts: Vec<Lift>,
+    /// What each consent withholds the item by.
+    pub(super) overridden: Vec<Basis>,
+}
+
 /// What break-glass finds in one consent.
 enum Stance {
     /// It says nothing, or permits as treatment.
@@ -102,12 +111,9 @@ impl Grant {
 
     /// What break-glass lifts of an item that treatment does not get: withholding rules up to the ceiling, unless
     /// a consent, of whatever authority, bars it.
-    pub(super) fn lifted(
-        &self,
-        item: &Item<'_>,
-    ) -> Result<(Basis, Vec<Lift>), (Bar, Option<Basis>)> {
+    pub(super) fn lifted(&self, item: &Item<'_>) -> Result<Lifted, (Bar, Option<Basis>)> {
         let (mut permits, mut overridden, mut barred) = (None, None::<(Option<Lift>, Basis)>, None);
-        let (mut withheld, mut lifts) = (false, Vec::new());
+        let (mut withheld, mut lifts, mut all) = (false, Vec::new(), Vec::new());
         for consent in self.consents.iter() {
             let basis = |found| Basis { consent: Some(Arc::clone(consent)), found };
             let stance = self.stance(consent, item);
@@ -117,6 +123,7 @@ impl Grant {
                 Stance::Permits(found) => permits = permits.or_else(|| Some(basis(found))),
                 // the override that says most, whatever the order of consents
                 Stance::Withholds(found, by) | Stance::SetAside(found, by) => {
+                    all.push(basis(found));
                     let gravest = by.iter().max().copied();
                     if overridden.as_ref().is_none_or(|(known, _)| gravest > *known) {
                         overridden = Some((gravest, basis(found)));
@@ -162,20 +169,20 @@ impl Grant {
         };
         lifts.sort_unstable();
         lifts.dedup();
-        Ok((basis, lifts))
+        Ok(Lifted { basis, lifts, overridden: all })
     }
 
     /// What a law permits in an emergency of what it protects: never more than break-glass lifts of a consent that
     /// permits exchange.
-    pub(super) fn by_law(&self, item: &Item<'_>) -> Option<Basis> {
+    pub(super) fn by_law(&self, item: &Item<'_>) -> Option<(Basis, Vec<Basis>)> {
         let protected = Coded::new("42CFRPart2", "2.16.840.1.113883.5.4");
         if !self.emergency || !item.bears(&[protected]) {
             return None;
         }
-        let (basis, lifts) = self.lifted(item).ok()?;
+        let Lifted { basis, lifts, overridden } = self.lifted(item).ok()?;
         let plain = lifts.iter().all(|lift| matches!(lift, Lift::Withholding | Lift::OwnPermit));
         let found = Found { element: PART_2_EMERGENCY, ..basis.found };
-        plain.then_some(Basis { found, ..basis })
+        plain.then_some((Basis { found, ..basis }, overridden))
     }
 
     fn stance(&self, consent: &Weighed, item: &Item<'_>) -> Stance {

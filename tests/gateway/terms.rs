@@ -168,6 +168,22 @@ fn half_denied(layout: &Layout) {
     write(layout, 1043, vec![consent(1043, "c", &emergency), document(1043, 1, &normal)]);
     write(layout, 1044, vec![consent(1044, "c", &out), law, document(1044, 1, &normal)]);
     write(layout, 1045, vec![consent(1045, "c", &out), document(1045, 1, &normal)]);
+    own_permit(layout);
+}
+
+/// P-1046 denies everything, break-glass excepted; two consents of P-1047 withhold one document.
+fn own_permit(layout: &Layout) {
+    let restricted = json!([label(CONFIDENTIALITY, "R")]);
+    let glass =
+        json!([{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "BTG"}]);
+    let own = json!({"type": "deny", "provision": [{"type": "permit", "purpose": glass}]});
+    write(layout, 1046, vec![consent(1046, "c", &own), document(1046, 1, &restricted)]);
+    let level = |code: &str| json!([{"system": CONFIDENTIALITY, "code": code}]);
+    let denying =
+        json!({"type": "permit", "provision": [{"type": "deny", "securityLabel": level("R")}]});
+    let narrow = json!({"type": "permit", "securityLabel": level("N")});
+    let both = [consent(1047, "a", &denying), consent(1047, "b", &narrow)];
+    write(layout, 1047, both.into_iter().chain([document(1047, 1, &restricted)]).collect());
 }
 
 fn reviews_of(user: &str) -> Vec<(Item, Vec<Evidence>)> {
@@ -491,6 +507,42 @@ fn an_assertion_about_another_patient_does_not_tell_who_is_known() {
         }
         same(&answers[0], &answers[1], "opted out");
         same(&answers[0], &answers[2], "another patient");
+    });
+}
+
+#[test]
+fn a_review_names_every_rule_that_was_overridden_and_what_permits_it() {
+    let order = physician(&RIVERSIDE, "BTG", "dr.thorough");
+    run(async {
+        for (patient, rules, grounds) in [
+            (
+                1046,
+                vec!["Consent/c1046/_history/1#provision"],
+                "own-permit: the consent permits break-glass (Consent/c1046/_history/1#provision.provision[0])",
+            ),
+            (
+                1047,
+                vec![
+                    "Consent/a1047/_history/1#provision.provision[0]",
+                    "Consent/b1047/_history/1#provision",
+                ],
+                "withholding: overrode what a consent withholds",
+            ),
+        ] {
+            let ask = because(&RIVERSIDE, &order, "unconscious after an accident");
+            let asked = terms().query_as(&RIVERSIDE, &ask, &find(patient).body()).await;
+            assert_eq!(numbers(&asked.answer), [1], "{patient}");
+            let all = reviews_of("dr.thorough");
+            let (_, evidence) = all
+                .iter()
+                .find(|(item, _)| item.patient.to_string() == world::patient_id(patient))
+                .unwrap();
+            let [document] = &evidence[0].documents[..] else { panic!("{evidence:?}") };
+            let mut named = document.rules.clone();
+            named.sort();
+            assert_eq!(named, rules);
+            assert_eq!(document.grounds, [grounds]);
+        }
     });
 }
 

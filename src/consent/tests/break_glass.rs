@@ -60,6 +60,33 @@ fn an_override_tells_what_it_lifted() {
     assert_eq!((permit.consent(), permit.path()), (Some("c1"), "provision.provision[1]"));
 }
 
+/// The paths of all that BTG overrides of an item.
+fn overridden(consents: &[Value], facts: &Facts) -> Vec<String> {
+    let permit = granted(&access(&["BTG"]), consents).decide(facts).outcome().unwrap();
+    assert!(permit.is_override());
+    permit.overridden().iter().map(|basis| basis.path().to_owned()).collect()
+}
+
+#[test]
+fn all_that_is_overridden_is_told_and_never_what_permits() {
+    let denying = |code: &str| json!([{"type": "deny", "securityLabel": label(code)}]);
+    let one = consent(json!({"type": "permit", "provision": denying("R")}));
+    let other = consent(json!({"type": "permit", "securityLabel": label("N")}));
+    assert_eq!(overridden(std::slice::from_ref(&one), &item("R")), ["provision.provision[0]"]);
+    let both = [one, other];
+    assert_eq!(overridden(&both, &item("R")), ["provision.provision[0]", "provision"]);
+    // the consent's own permit is what it rests on, and treatment's denial what it overrides
+    let glass = json!([{"type": "permit", "purpose": purpose("BTG")}]);
+    let own = [consent(json!({"type": "deny", "provision": glass}))];
+    assert_eq!(overridden(&own, &item("R")), ["provision"]);
+    let permit = granted(&access(&["BTG"]), &own).decide(&item("R")).outcome().unwrap();
+    assert_eq!(permit.path(), "provision.provision[0]");
+    // what treatment gets overrides nothing
+    let open = [consent(json!({"type": "permit"}))];
+    let permit = granted(&access(&["BTG"]), &open).decide(&item("R")).outcome().unwrap();
+    assert!(permit.overridden().is_empty());
+}
+
 #[test]
 fn a_denial_of_break_glass_itself_holds() {
     let forbidding = |extra: Value| {
