@@ -193,7 +193,10 @@ fn branch(entry: &Entry, last: bool, lines: &mut Vec<String>) {
     if let Some(code) = told.bar {
         lines.push(format!("{bar}   break-glass barred: {code}"));
     }
-    if told.is_override {
+    if let Some((kept, _)) = &entry.kept {
+        lines.push(format!("{bar}   withheld for its labels: {kept}"));
+    }
+    if told.is_override || entry.kept.is_some() {
         let treatment = &entry.treatment;
         lines.push(format!(
             "{bar}   treatment would {}: {}",
@@ -208,6 +211,7 @@ fn in_words(told: &Told) -> String {
         Some((id, version)) => {
             format!("Consent/{id}/_history/{version}#{} ({})", told.provision, told.element)
         }
+        None if told.provision == "labels" => format!("its labels ({})", told.element),
         None => format!("the domain's policy ({})", told.element),
     }
 }
