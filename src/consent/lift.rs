@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::condition::Label;
 use super::decision::{Bar, Basis};
 use super::domain::Implicit;
 use super::dossier::Weighed;
@@ -9,6 +10,7 @@ use super::logic::Effect;
 use super::plan::{Found, Plan, Verdict};
 use super::request::View;
 use crate::ids::Coded;
+use crate::labels::{Sensitivity, covers};
 
 /// What an override rests on, in the order of how much a review will ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -173,13 +175,19 @@ impl Grant {
     }
 
     /// What a law permits in an emergency of what it protects: never more than break-glass lifts of a consent that
-    /// permits exchange.
+    /// permits exchange, and nothing that is withheld for more than its confidentiality or that protection.
     pub(super) fn by_law(&self, item: &Item<'_>) -> Option<(Basis, Vec<Basis>)> {
-        let protected = Coded::new("42CFRPart2", "2.16.840.1.113883.5.4");
-        if !self.emergency || !item.bears(&[protected]) {
+        if !self.emergency || !item.bears(&[part_2()]) {
             return None;
         }
         let Lifted { basis, lifts, overridden } = self.lifted(item).ok()?;
+        let for_this = |consent: &Arc<Weighed>| match &consent.plan {
+            Ok(plan) => plan.withholds_only_for(item, is_of_part_2),
+            Err(_) => false,
+        };
+        if !self.consents.iter().all(for_this) {
+            return None;
+        }
         let plain = lifts.iter().all(|lift| matches!(lift, Lift::Withholding | Lift::OwnPermit));
         let found = Found { element: PART_2_EMERGENCY, ..basis.found };
         plain.then_some((Basis { found, ..basis }, overridden))
@@ -232,5 +240,20 @@ impl Grant {
             Some(_) => Stance::Withholds(found, vec![Lift::Ban]),
             None => Stance::Withholds(found, vec![Lift::Withholding]),
         }
+    }
+}
+
+/// The label of what 42 CFR Part 2 protects.
+fn part_2() -> Coded {
+    Coded::new("42CFRPart2", "2.16.840.1.113883.5.4")
+}
+
+/// Whether a rule's label is about confidentiality alone, or about what 42 CFR Part 2 protects: substance use.
+fn is_of_part_2(label: &Label) -> bool {
+    match label {
+        Label::Confidentiality(_) => true,
+        Label::Sensitivity(one) => Sensitivity::from_code("SUD").is_some_and(|s| s.covers(*one)),
+        Label::Other(label) => covers(&part_2(), label),
+        Label::Unreadable => false,
     }
 }

@@ -339,6 +339,44 @@ fn a_law_permits_in_an_emergency_what_it_protects_and_is_no_override() {
     assert!(decide(&us, "ETREAT", &withholding, &protected).is_err());
 }
 
+#[test]
+fn a_law_lifts_nothing_but_the_protection_that_is_its_own() {
+    let us = Domain { part_2_emergency: true, ..domain() };
+    let labelled = |codes: &[&str]| {
+        let mut facts = item("R");
+        facts.labels.extend(codes.iter().map(|code| Coded::new(code, ACT_CODE)));
+        facts
+    };
+    let permits = |consents: &[Value], codes: &[&str]| {
+        let grant = granted_in(&us, &access(&["ETREAT"]), consents);
+        grant.decide(&labelled(codes)).outcome().is_ok()
+    };
+    let denying = |codes: &[&str]| {
+        let rules = codes.iter().map(|code| json!({"type": "deny", "securityLabel": label(code)}));
+        consent(json!({"type": "permit", "provision": rules.collect::<Vec<_>>()}))
+    };
+    for code in ["R", "SUD", "OPIOIDUD", "ETH", "42CFRPart2"] {
+        assert!(permits(&[denying(&[code])], &["SUD", "OPIOIDUD", "42CFRPart2"]), "{code}");
+    }
+    let both = ["HIV", "42CFRPart2"];
+    // whichever stands first, and whichever consent it is of
+    for consents in [
+        vec![denying(&["HIV"])],
+        vec![denying(&["HIV", "R"])],
+        vec![denying(&["R", "HIV"])],
+        vec![denying(&["R"]), denying(&["HIV"])],
+    ] {
+        assert!(!permits(&consents, &both), "{consents:?}");
+    }
+    // a rule about neither stays too
+    let elsewhere = actor("IRCP", json!({"reference": "urn:oid:2.999.2"}));
+    let to_us = json!([{"type": "deny", "actor": elsewhere}]);
+    assert!(!permits(&[consent(json!({"type": "permit", "provision": to_us}))], &["42CFRPart2"]));
+    // and what permits up to N withholds for confidentiality alone
+    let normal = consent(json!({"type": "permit", "securityLabel": label("N")}));
+    assert!(permits(&[normal], &["42CFRPart2"]));
+}
+
 /// What BTG comes to in a domain: the bar's code, or what it lifted.
 fn lifted(domain: &Domain, consents: &[Value], facts: &Facts) -> Result<Vec<Lift>, &'static str> {
     let grant = granted_in(domain, &access(&["BTG"]), consents);
