@@ -84,8 +84,12 @@ impl Evidence {
         let mut source = BufReader::new(bytes.take(most));
         let read = match first_byte(&mut source) {
             Err(error) => Err(Broken::Unreadable(error.to_string())),
-            Ok(Some(b'<')) => self.markup(rules, &mut source),
-            Ok(Some(b'{')) => self.json(rules, mime_type, &mut source),
+            Ok(Some(b'<')) => self.markup(rules, claims(mime_type, "xml"), &mut source),
+            Ok(Some(b'{')) => self.json(rules, claims(mime_type, "json"), &mut source),
+            // UTF-16, for one
+            Ok(Some(_)) if claims(mime_type, "xml") || claims(mime_type, "json") => {
+                Err(Broken::Malformed("it begins as neither XML nor JSON in UTF-8".to_owned()))
+            }
             Ok(_) => return,
         };
         let too_long = source.get_ref().limit() == 0;
@@ -97,9 +101,14 @@ impl Evidence {
         }
     }
 
-    fn markup(&mut self, rules: &Rules, source: impl BufRead) -> Result<bool, Broken> {
+    fn markup(
+        &mut self,
+        rules: &Rules,
+        is_xml: bool,
+        source: impl BufRead,
+    ) -> Result<bool, Broken> {
         let mut clinical = false;
-        let known = markup::codings(source, |coding| {
+        let known = markup::codings(source, is_xml, |coding| {
             clinical |= coding.is_clinical;
             if coding.is_label {
                 // senders leave the system of a confidentialityCode out
@@ -117,7 +126,7 @@ impl Evidence {
     fn json(
         &mut self,
         rules: &Rules,
-        mime_type: &str,
+        is_json: bool,
         mut source: impl Read,
     ) -> Result<bool, Broken> {
         let mut bytes = Vec::new();
@@ -125,7 +134,7 @@ impl Evidence {
         let value: Value = match serde_json::from_slice(&bytes) {
             Ok(value) => value,
             // rich text begins with a brace too
-            Err(_) if !mime_type.contains("json") => return Ok(false),
+            Err(_) if !is_json => return Ok(false),
             Err(error) => return Err(Broken::Malformed(error.to_string())),
         };
         if value.get("resourceType").is_none() {
@@ -173,6 +182,13 @@ impl Evidence {
             self.labels.push(label);
         }
     }
+}
+
+/// Whether a MIME type says that the bytes are of this syntax, such as `application/fhir+xml`.
+fn claims(mime_type: &str, syntax: &str) -> bool {
+    let essence = mime_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let before = essence.strip_suffix(syntax);
+    before.is_some_and(|before| before.ends_with(['/', '+']))
 }
 
 /// The first byte that is no white space and no byte order mark; it stays in the reader.

@@ -26,9 +26,11 @@ pub(super) struct Coding<'t> {
 
 /// Reads a CDA document or FHIR XML as a stream, and calls for each coding.
 ///
-/// `false` where it is neither; what came before an error has been called for.
+/// `false` where it is neither, though what says that it is XML must have a root; what came before an error has been
+/// called for.
 pub(super) fn codings(
     source: impl BufRead,
+    is_xml: bool,
     mut each: impl FnMut(Coding<'_>),
 ) -> Result<bool, Broken> {
     let mut reader = NsReader::from_reader(source);
@@ -40,7 +42,7 @@ pub(super) fn codings(
         buffer.clear();
         let (namespace, event) = match reader.read_resolved_event_into(&mut buffer) {
             Ok(read) => read,
-            Err(_) if known.is_none() => return Ok(false),
+            Err(_) if known.is_none() && !is_xml => return Ok(false),
             Err(error) => return Err(Broken::Malformed(error.to_string())),
         };
         match event {
@@ -48,6 +50,10 @@ pub(super) fn codings(
                 let vocabulary = Vocabulary::of(&namespace);
                 if known.is_none() {
                     let root = start.local_name();
+                    // every other byte of UTF-16
+                    if root.as_ref().contains('\0') {
+                        return Err(Broken::Malformed("it is not in UTF-8".to_owned()));
+                    }
                     match (vocabulary, root.as_ref()) {
                         (Some(Vocabulary::Cda), "ClinicalDocument")
                         | (Some(Vocabulary::Fhir), _) => known = Some(()),
@@ -90,6 +96,7 @@ pub(super) fn codings(
             }
             Event::Eof => {
                 return match known {
+                    None if is_xml => Err(Broken::Malformed("it has no root".to_owned())),
                     None => Ok(false),
                     Some(()) if open.is_empty() => Ok(true),
                     Some(()) => Err(Broken::Malformed("it is cut off".to_owned())),

@@ -237,6 +237,40 @@ fn coded_content_that_breaks_off_may_say_anything() {
 }
 
 #[test]
+fn what_says_that_it_is_coded_and_is_in_no_encoding_that_is_read_may_say_anything() {
+    let text = entry(r#"<value code="80203-3" codeSystem="2.16.840.1.113883.6.1"/>"#);
+    let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>();
+    let with_mark = format!("\u{feff}{text}");
+    let json = "\u{feff}{\"resourceType\": \"Observation\"}";
+    let unreadable = |mime_type: &str, bytes: &[u8]| {
+        let mut evidence = Evidence::default();
+        labeller().content(&mut evidence, mime_type, bytes);
+        labeller().label(&stated(&["N"]), &evidence).unreadable
+    };
+    for (mime_type, bytes) in [
+        ("text/xml", little(&with_mark)),
+        ("text/xml", big(&with_mark)),
+        ("application/hl7-sdwrapper+xml", little(&text)),
+        ("Text/XML; charset=utf-16", big(&text)),
+        ("text/plain", little(&text)),
+        ("application/fhir+json", little(json)),
+        ("application/fhir+json", big(json)),
+        ("text/xml", b"<?xml version=\"1.0\"?>".to_vec()),
+        ("text/xml", b"<!-- never closed".to_vec()),
+        ("text/xml", b"a note".to_vec()),
+    ] {
+        assert!(unreadable(mime_type, &bytes), "{mime_type} {:?}", bytes.get(..4));
+    }
+    let docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+    for (mime_type, bytes) in
+        [(docx, &b"PK\x03\x04"[..]), ("text/xml", b""), ("text/html", b"<!-- never closed")]
+    {
+        assert!(!unreadable(mime_type, bytes), "{mime_type}");
+    }
+}
+
+#[test]
 fn labels_that_reveal_hiding_are_kept_and_not_shown() {
     let labelled =
         labels_of(&["N", "MASK", "DELAU", "NODSCLCD", "REDACT", "HIV"], "text/plain", "");
