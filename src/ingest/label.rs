@@ -107,8 +107,19 @@ pub(super) fn links(resource: &Value) -> Vec<String> {
     links.into_iter().collect()
 }
 
-/// `Type/id` of a reference to a clinical resource here, without a version.
+/// `Type/id` of a reference to a clinical resource, without a version; of an address the end, since what is loaded of the
+/// patient under that name can but raise.
 fn clinical(reference: &str) -> Option<&str> {
+    let whole = reference.split_once("/_history/").map_or(reference, |(whole, _)| whole);
+    let reference = match whole.contains("://") {
+        true => {
+            let (head, id) = whole.rsplit_once('/')?;
+            let kind = head.rsplit('/').next()?;
+            let length = kind.len().checked_add(id.len())?.checked_add(1)?;
+            whole.get(whole.len().checked_sub(length)?..)?
+        }
+        false => reference,
+    };
     let (kind, rest) = reference.split_once('/')?;
     let id = rest.split('/').next().filter(|id| !id.is_empty())?;
     let is_type = kind.starts_with(|c: char| c.is_ascii_uppercase())
@@ -229,9 +240,9 @@ mod tests {
     #[test]
     fn only_clinical_resources_link() {
         let resource = json!({"subject": {"reference": "Patient/p"}, "encounter": {"reference": "Encounter/e/_history/2"},
-            "hasMember": [{"reference": "Observation/o"}, {"reference": "#x"}, {"reference": "https://x/Observation/y"},
+            "hasMember": [{"reference": "Observation/o"}, {"reference": "#x"}, {"reference": "https://x/fhir/Observation/y/_history/3"}, {"reference": "https://x/Patient/z"}, {"reference": "https://x"},
                 {"reference": "Observation/"}, {"identifier": {"value": "7"}}]});
-        assert_eq!(links(&resource), ["Encounter/e", "Observation/o"]);
+        assert_eq!(links(&resource), ["Encounter/e", "Observation/o", "Observation/y"]);
     }
 
     #[test]

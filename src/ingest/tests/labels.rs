@@ -358,3 +358,20 @@ fn what_is_a_test_patients_is_for_tests_alone() {
     assert!(report.patients.values().any(|changed| changed.documents.contains("2.999.1.4.2.2")));
     assert_eq!(labels_of(&world.store, "2"), ["N HTEST"]);
 }
+
+#[test]
+fn an_encounter_is_known_by_its_address_too() {
+    let world = World::new();
+    let note =
+        of_encounter(unlabelled("1", 1, &inline(b"x")), "https://ehr.example/fhir/Encounter/e1");
+    let other =
+        of_encounter(unlabelled("2", 2, &inline(b"x")), "https://ehr.example/fhir/Encounter/e1");
+    let found = condition("1", "c1", "B20", "Encounter/e1");
+    world.write(
+        "a.json",
+        bundle(&[patient("1"), patient("2"), encounter("1", "e1"), found, note, other]),
+    );
+    assert!(world.load_all().is_complete());
+    assert_eq!(labels_of(&world.store, "1"), ["R HIV"]);
+    assert_eq!(labels_of(&world.store, "2"), [""], "another patient's is not his");
+}
