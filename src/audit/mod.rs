@@ -48,13 +48,16 @@ pub enum Error {
     /// The committer thread could not be started.
     #[error("audit committer cannot be started: {0}")]
     Thread(Arc<std::io::Error>),
+    /// More than can be made durable at once.
+    #[error("too many audit records at once")]
+    TooMuch,
     /// A transaction without an event has no receipt.
     #[error("nothing to record")]
     Nothing,
-    /// The commit failed; nothing of it was written.
+    /// The commit failed, and nobody can say what of it was written: no receipt was given for it.
     #[error("audit journal cannot be written: {0}")]
     Write(Arc<std::io::Error>),
-    /// The disk has no more room, but for what is kept for break-glass; nothing was written.
+    /// There is no more room to be had, but for what is kept for break-glass.
     #[error("audit journal cannot grow: {0}")]
     Full(Arc<std::io::Error>),
     /// An earlier commit met an I/O error, after which no later one can be trusted until restart.

@@ -7,6 +7,9 @@ use crate::ids::PatientId;
 use crate::ingest::{self, Changed, Progress, Report};
 use crate::repository::embedded::Store;
 
+/// Records written together: each has 32 KiB at most.
+const PORTION: usize = 128;
+
 impl Config {
     /// Loads resources into the store and records the load, a record a patient; works beside a running gateway.
     pub fn load(
@@ -43,7 +46,10 @@ impl Config {
         let events: Vec<Event> = patients
             .flat_map(|patient| Event::import(&import(patient, outcome(&report))))
             .collect();
-        let _ended = journal.record_blocking(SystemClock.now(), &events)?;
+        // many patients do not go into one commit
+        for portion in events.chunks(PORTION) {
+            let _ended = journal.record_blocking(SystemClock.now(), portion)?;
+        }
         Ok(report)
     }
 

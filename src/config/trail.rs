@@ -57,7 +57,7 @@ impl Config {
         let from = if sought.is_for_some() { 0 } else { end.saturating_sub(few) };
         let mut at = sought.after.unwrap_or(0).max(from);
         let mut found = VecDeque::new();
-        loop {
+        while at < end {
             let records = journal.after(at, BATCH)?;
             let Some(last) = records.last() else { break };
             at = last.seq;

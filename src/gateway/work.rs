@@ -30,6 +30,10 @@ impl Gateway {
         let (gateway, (done, recorded)) = (Arc::clone(self), oneshot::channel());
         let runtime = Handle::current();
         self.workers.take(Box::new(move || {
+            // nothing was looked at for a sender who has gone by now
+            if done.is_closed() {
+                return;
+            }
             // whatever breaks, the visit is left to tell of it
             let result = catch_unwind(AssertUnwindSafe(|| work(&gateway, &mut visit)));
             let result = result.unwrap_or(Err(Failure::Internal("the request was cut short")));
@@ -56,7 +60,7 @@ struct Queue {
 
 #[derive(Default)]
 struct State {
-    /// First come, first served; as many at most as there are connections.
+    /// First come, first served; whose sender has gone is dropped when its turn comes.
     jobs: VecDeque<Job>,
     idle: usize,
     threads: usize,
@@ -94,14 +98,17 @@ impl Workers {
 }
 
 impl Queue {
-    /// No job panics, so no state is ever left half changed.
+    /// Nothing panics while it holds the state.
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn serve(&self) {
         while let Some(job) = self.next() {
-            job();
+            // the thread is needed for others
+            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                error!("a request was cut short, so no answer");
+            }
         }
     }
 

@@ -43,6 +43,11 @@ impl Draft {
         Self { number_at: text.len(), text }
     }
 
+    /// Bytes without the number.
+    pub(in crate::audit) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Appends the whole message, final.
     pub(in crate::audit) fn write(&self, seq: u64, out: &mut Vec<u8>) {
         let (before, after) = self.text.split_at_checked(self.number_at).unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::audit::journal::READ_BYTES;
 use crate::audit::{Error, Journal, Record};
 use crate::clock::Random;
 
-/// Records read at once; `Journal::after` bounds their bytes too.
+/// Records read at once; `Journal::known_after` bounds their bytes too.
 const BATCH: usize = 64;
 
 /// All that a target's task needs.
@@ -120,7 +120,7 @@ impl Task {
 
     async fn read(&self, after: u64) -> Result<Vec<Record>, Broken> {
         let journal = self.journal.clone();
-        let reading = tokio::task::spawn_blocking(move || journal.after(after, BATCH));
+        let reading = tokio::task::spawn_blocking(move || journal.known_after(after, BATCH));
         Ok(reading.await.map_err(io::Error::other)??)
     }
 

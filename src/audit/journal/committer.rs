@@ -1,22 +1,24 @@
 //! The one thread that writes: what arrived during a commit, or a moment after it, makes up the next (group commit).
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::Room;
-use super::log::{Log, Written};
+use super::log::{Fault, Log, Written};
 use super::receipt::Receipt;
+use super::{Room, frame};
 use crate::audit::Error;
 use crate::audit::delivery::syslog::Draft;
 use crate::clock::Timestamp;
 
-/// Orders in one commit: beyond this the sync is cheap beside the inserts.
+/// Orders in one commit: beyond this the sync is cheap beside the writing.
 const BATCH: usize = 256;
+/// Bytes of records in one commit, or one order that has more: memory is bounded.
+const BATCH_BYTES: usize = frame::BODY_BYTES;
 
 /// A commit waits for others while so many times as many requests are under way: fewer would leave cores idle.
 const SHARE: usize = 2;
@@ -35,6 +37,8 @@ pub(super) enum Order {
     Cursor { target: String, seq: u64, done: oneshot::Sender<Result<(), Error>> },
     /// See whether the largest record could be written, once the batch is; all who ask then share one try.
     Try { done: oneshot::Sender<Result<(), Error>> },
+    /// Find the last durable record, whichever process wrote it.
+    Look { done: std::sync::mpsc::SyncSender<Result<u64, Error>> },
 }
 
 /// Takes the receipt, in the committer's thread: so it takes no time.
@@ -44,8 +48,20 @@ impl Order {
     pub(super) fn room(&self) -> Room {
         match self {
             Self::Record { room, .. } => *room,
-            Self::Cursor { .. } | Self::Try { .. } => Room::Ordinary,
+            Self::Cursor { .. } | Self::Try { .. } | Self::Look { .. } => Room::Ordinary,
         }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Record { drafts, .. } => drafts.iter().map(Draft::bytes).sum(),
+            Self::Cursor { .. } | Self::Try { .. } | Self::Look { .. } => 0,
+        }
+    }
+
+    /// Whether it writes something; the others are done apart from the records.
+    fn writes(&self) -> bool {
+        matches!(self, Self::Record { .. } | Self::Cursor { .. })
     }
 }
 
@@ -56,16 +72,14 @@ pub(super) struct Progress {
     pub(super) last: watch::Sender<u64>,
     /// How far each target has come.
     pub(super) cursors: Mutex<BTreeMap<String, u64>>,
-    /// Whether an i/o error has ended all writing.
-    pub(super) poisoned: AtomicBool,
     /// Requests under way.
     pub(super) announced: AtomicUsize,
 }
 
 impl Progress {
     pub(super) fn new(last: u64, cursors: BTreeMap<String, u64>) -> Self {
-        let (last, poisoned) = (watch::Sender::new(last), false.into());
-        Self { last, cursors: Mutex::new(cursors), poisoned, announced: 0.into() }
+        let last = watch::Sender::new(last);
+        Self { last, cursors: Mutex::new(cursors), announced: 0.into() }
     }
 
     /// Tells of a durable record, whoever wrote it.
@@ -79,47 +93,82 @@ impl Progress {
 }
 
 /// Runs until every sender of orders is gone and the last order is done.
-pub(super) fn run(mut log: Log, mut orders: mpsc::UnboundedReceiver<Order>, progress: &Progress) {
+pub(super) fn run(log: Log, mut orders: mpsc::UnboundedReceiver<Order>, progress: &Progress) {
+    let mut committer = Committer { log, poisoned: false };
     let mut batch = Vec::with_capacity(BATCH);
     while orders.blocking_recv_many(&mut batch, BATCH) > 0 {
         gather(&mut batch, &mut orders, progress);
-        // apart from the records, since the try wants more room than they do
-        let tries: Vec<_> =
-            batch.extract_if(.., |order| matches!(order, Order::Try { .. })).collect();
-        if !batch.is_empty() {
-            let written = attempt(progress, || log.append(&batch));
+        // a try wants more room than records do
+        let others: Vec<_> = batch.extract_if(.., |order| !order.writes()).collect();
+        while !batch.is_empty() {
+            let rest = batch.split_off(fitting(&batch));
+            let written = committer.attempt(|log| log.append(&batch));
             // told before any receipt, so that a receipt's record is always counted
             if let Ok(written) = &written {
                 progress.reach(written.last);
             }
             answer(batch.drain(..), &written, progress);
+            batch.extend(rest);
         }
-        if !tries.is_empty() {
-            let tried = attempt(progress, || log.try_room());
-            for order in tries {
-                if let Order::Try { done } = order {
+        committer.answer_others(others, progress);
+    }
+}
+
+/// The log, and whether an i/o error has ended all writing.
+struct Committer {
+    log: Log,
+    poisoned: bool,
+}
+
+impl Committer {
+    fn attempt<T>(&mut self, work: impl FnOnce(&mut Log) -> Result<T, Fault>) -> Result<T, Error> {
+        if self.poisoned {
+            return Err(Error::Poisoned);
+        }
+        work(&mut self.log).map_err(|fault| {
+            // the kernel forgets what it could not sync, so no later commit can be believed
+            self.poisoned = matches!(fault, Fault::Lost(_));
+            let error = Error::from(fault);
+            tracing::error!(%error, lost = self.poisoned, "audit journal cannot be written");
+            error
+        })
+    }
+
+    /// Those who try or look share one try and one look.
+    fn answer_others(&mut self, orders: Vec<Order>, progress: &Progress) {
+        let (mut tried, mut seen) = (None, None);
+        // whoever no longer waits has no answer to give
+        for order in orders {
+            match order {
+                Order::Try { done } => {
+                    let tried = tried.get_or_insert_with(|| self.attempt(Log::try_room));
                     let _gone = done.send(tried.clone());
                 }
+                Order::Look { done } => {
+                    let _gone = done.send(seen.get_or_insert_with(|| self.look(progress)).clone());
+                }
+                Order::Record { .. } | Order::Cursor { .. } => {}
             }
         }
     }
-}
 
-/// Does one commit, unless an earlier one has ended all writing.
-fn attempt<T>(progress: &Progress, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    if progress.poisoned.load(Ordering::Acquire) {
-        return Err(Error::Poisoned);
+    fn look(&mut self, progress: &Progress) -> Result<u64, Error> {
+        if !self.poisoned {
+            let last = self.attempt(Log::look)?;
+            progress.reach(last);
+        }
+        Ok(*progress.last.borrow())
     }
-    work().inspect_err(|error| {
-        // the kernel forgets what it could not sync, so no later commit can be believed
-        let lost = matches!(error, Error::Write(source) if !is_full(source.kind()));
-        progress.poisoned.store(lost, Ordering::Release);
-        tracing::error!(%error, lost, "audit journal cannot be written");
-    })
 }
 
-fn is_full(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+/// How many orders go into one commit.
+fn fitting(batch: &[Order]) -> usize {
+    let mut bytes = 0_usize;
+    let fits = |order: &&Order| {
+        bytes = bytes.saturating_add(order.bytes());
+        bytes <= BATCH_BYTES
+    };
+    batch.iter().take_while(fits).count().max(1)
 }
 
 /// Waits for more, while many are coming: a sync for each costs more CPU time than all else that a commit does.
@@ -152,26 +201,35 @@ fn answer(
             Ok(written) if order.room() == Room::Ordinary => written.full.clone(),
             Ok(_) => None,
         };
-        match (order, refused) {
-            (Order::Record { done, .. }, Some(error)) => done(Err(error)),
-            (Order::Record { drafts, done, .. }, None) => {
-                let first = last.saturating_add(1);
-                last = last.saturating_add(u64::try_from(drafts.len()).unwrap_or(0));
-                done(Ok(Receipt::new(first, last)));
+        match order {
+            Order::Record { drafts, done, .. } => {
+                let result = refused.map_or_else(
+                    || {
+                        let first = last.saturating_add(1);
+                        last = last.saturating_add(u64::try_from(drafts.len()).unwrap_or(0));
+                        Ok(Receipt::new(first, last))
+                    },
+                    Err,
+                );
+                tell(done, result);
             }
-            // whoever no longer waits has no answer to give
-            (Order::Cursor { done, .. } | Order::Try { done }, Some(error)) => {
-                let _gone = done.send(Err(error));
+            Order::Cursor { target, seq, done } => {
+                if refused.is_none() {
+                    let cursors = progress.cursors.lock();
+                    cursors.unwrap_or_else(PoisonError::into_inner).insert(target, seq);
+                }
+                // whoever no longer waits has no answer to give
+                let _gone = done.send(refused.map_or(Ok(()), Err));
             }
-            (Order::Cursor { target, seq, done }, None) => {
-                let mut cursors = progress.cursors.lock().unwrap_or_else(PoisonError::into_inner);
-                cursors.insert(target, seq);
-                let _gone = done.send(Ok(()));
-            }
-            (Order::Try { done }, None) => {
-                let _gone = done.send(Ok(()));
-            }
+            Order::Try { .. } | Order::Look { .. } => {}
         }
+    }
+}
+
+/// Whatever breaks there ends one request, not the journal.
+pub(super) fn tell(done: Done, result: Result<Receipt, Error>) {
+    if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
+        tracing::error!("what waited for an audit record broke");
     }
 }
 

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 /// Bytes before a body: its length and the check.
 pub(super) const HEAD_BYTES: usize = 8;
 /// Bytes of a body at most; what claims more is no frame. A request by 100 ids may have some 3 MiB of records.
-pub(super) const BODY_BYTES: usize = 64 * 1024 * 1024;
+pub(super) const BODY_BYTES: usize = 8 * 1024 * 1024;
 /// The version of all this.
 const VERSION: u8 = 1;
 

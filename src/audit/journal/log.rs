@@ -4,23 +4,30 @@
 //! a full disk its records still find a place when no others do.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::committer::Order;
-use super::segment::{self, length};
+use super::segment::{self, Frames, length};
 use super::tail::Tail;
 use super::{Room, Shape, frame};
 use crate::audit::Error;
 use crate::clock::{Random, uuid};
 use crate::limits::AUDIT_MESSAGE_BYTES;
 
+/// Bytes that a buffer keeps between commits.
+const BUFFER_BYTES: usize = 1024 * 1024;
+/// Bytes of one commit at most, heads and all: so much of what another process wrote last may not be on disk.
+const COMMIT_BYTES: u64 = 2 * frame::BODY_BYTES as u64;
+
 /// The journal's log, open for writing.
 #[derive(Debug)]
 pub(super) struct Log {
     lock: File,
+    /// Synced when a segment gets its name.
+    folder: File,
     shape: Shape,
     tail: Tail,
     /// Up to where the last segment has room.
@@ -40,6 +47,38 @@ pub(super) struct Written {
     pub(super) full: Option<Error>,
 }
 
+/// What went wrong.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// There is no more room for this.
+    Full(io::Error),
+    /// A file cannot be opened or read; nothing was written.
+    Read(io::Error),
+    /// What was written may or may not be there.
+    Lost(io::Error),
+}
+
+impl Fault {
+    fn written(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                Self::Full(error)
+            }
+            _ => Self::Lost(error),
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Full(error) => Self::Full(Arc::new(error)),
+            Fault::Read(error) => Self::Read(Arc::new(error)),
+            Fault::Lost(error) => Self::Write(Arc::new(error)),
+        }
+    }
+}
+
 impl Log {
     /// Opens the log or makes a new one.
     pub(super) fn open(folder: &Path, shape: Shape, random: &dyn Random) -> Result<Self, Error> {
@@ -47,9 +86,7 @@ impl Log {
         if folder.is_file() {
             return Err(Error::NotAFolder { path: folder.to_owned() });
         }
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(folder).map_err(failed)?;
-        let lock = lock_file(folder).map_err(failed)?;
+        let (directory, lock) = enter(folder).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let tail = match Tail::find(folder).map_err(failed)? {
             Some(tail) => tail,
@@ -57,12 +94,17 @@ impl Log {
                 let mut start = Vec::new();
                 frame::header(&mut start, &uuid(random)?, 1);
                 let room = shape.step_bytes.saturating_add(shape.reserve_bytes);
-                segment::create(folder, 1, &start, room).map_err(failed)?;
-                Tail::open(folder, 1).map_err(failed)?
+                let made = segment::draft(folder, &start, room)
+                    .and_then(|_| segment::name(folder, 1))
+                    .and_then(|()| directory.sync_all())
+                    .and_then(|()| Tail::find(folder));
+                made.map_err(failed)?.ok_or_else(|| failed(ErrorKind::NotFound.into()))?
             }
         };
-        let mut log = Self { lock, shape, tail, room: 0, buffer: Vec::new() };
-        log.settle().map_err(failed)?;
+        let mut log = Self { lock, folder: directory, shape, tail, room: 0, buffer: Vec::new() };
+        log.settle(Some(0)).map_err(|fault| match fault {
+            Fault::Full(error) | Fault::Read(error) | Fault::Lost(error) => failed(error),
+        })?;
         log.lock.unlock().map_err(failed)?;
         Ok(log)
     }
@@ -73,44 +115,63 @@ impl Log {
     }
 
     /// Appends a batch, or of it, where the disk is full, what is break-glass; all that was written is durable.
-    pub(super) fn append(&mut self, orders: &[Order]) -> Result<Written, Error> {
+    pub(super) fn append(&mut self, orders: &[Order]) -> Result<Written, Fault> {
         self.locked(|log| log.write(orders))
     }
 
     /// Sees whether the largest record could be written.
-    pub(super) fn try_room(&mut self) -> Result<(), Error> {
+    pub(super) fn try_room(&mut self) -> Result<(), Fault> {
         self.locked(|log| log.make_room(length(AUDIT_MESSAGE_BYTES), Room::Ordinary))
     }
 
-    fn locked<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        let failed = |error| Error::Write(Arc::new(error));
-        self.lock.lock().map_err(failed)?;
-        let number = self.tail.number;
-        let done = self.tail.catch_up().map_err(failed).and_then(|()| {
-            if self.tail.number != number {
-                self.room = self.tail.file.metadata().map_err(failed)?.len();
-            }
-            work(self)
-        });
-        self.lock.unlock().map_err(failed)?;
+    /// The last durable record, whoever wrote it.
+    pub(super) fn look(&mut self) -> Result<u64, Fault> {
+        self.locked(|log| Ok(log.tail.last))
+    }
+
+    fn locked<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.lock.lock().map_err(Fault::Read)?;
+        let done = self
+            .tail
+            .catch_up()
+            .map_err(Fault::Read)
+            .and_then(|foreign| self.settle(foreign))
+            .and_then(|()| work(self));
+        self.lock.unlock().map_err(Fault::Read)?;
         done
     }
 
-    fn write(&mut self, orders: &[Order]) -> Result<Written, Error> {
+    /// Makes sure that what another wrote is on disk, and that nothing is written over what cannot be read.
+    fn settle(&mut self, foreign: Option<u64>) -> Result<(), Fault> {
+        // it may have grown by another's hand
+        self.room = self.tail.file.metadata().map_err(Fault::Read)?.len();
+        let Some(from) = foreign else {
+            return if self.tail.damaged { self.leave_damaged() } else { Ok(()) };
+        };
+        let from = from.max(self.tail.end.saturating_sub(COMMIT_BYTES));
+        segment::rewrite(&self.tail.file, from, self.tail.end)
+            .and_then(|()| self.folder.sync_all())
+            .map_err(Fault::Lost)?;
+        let clean = segment::is_zero(&self.tail.file, self.tail.end).map_err(Fault::Read)?;
+        if clean { Ok(()) } else { self.leave_damaged() }
+    }
+
+    fn write(&mut self, orders: &[Order]) -> Result<Written, Fault> {
         let before = self.tail.last;
         let mut last = self.encode(orders.iter());
-        let all = self.make_room(length(self.buffer.len()), Room::Ordinary);
-        let full = all.err();
-        if let Some(full) = &full {
+        let mut full = None;
+        if let Err(fault) = self.make_room(length(self.buffer.len()), Room::Ordinary) {
+            let Fault::Full(_) = fault else { return Err(fault) };
             last = self.encode(orders.iter().filter(|order| order.room() == Room::BreakGlass));
             if self.buffer.is_empty() {
-                return Err(full.clone());
+                return Err(fault);
             }
+            full = Some(fault.into());
             self.make_room(length(self.buffer.len()), Room::BreakGlass)?;
         }
         let file = &self.tail.file;
-        let written = file.write_all_at(&self.buffer, self.tail.end);
-        written.and_then(|()| file.sync_data()).map_err(|error| Error::Write(Arc::new(error)))?;
+        file.write_all_at(&self.buffer, self.tail.end).map_err(Fault::written)?;
+        file.sync_data().map_err(Fault::Lost)?;
         self.tail.end = self.tail.end.saturating_add(length(self.buffer.len()));
         self.tail.last = last;
         for order in orders {
@@ -118,6 +179,8 @@ impl Log {
                 self.tail.cursors.insert(target.clone(), *seq);
             }
         }
+        self.buffer.clear();
+        self.buffer.shrink_to(BUFFER_BYTES);
         Ok(Written { before, last, full })
     }
 
@@ -135,90 +198,121 @@ impl Log {
                     last = last.saturating_add(length(drafts.len()));
                 }
                 Order::Cursor { target, seq, .. } => frame::cursor(&mut self.buffer, target, *seq),
-                Order::Try { .. } => {}
+                Order::Try { .. } | Order::Look { .. } => {}
             }
         }
         last
     }
 
     /// Zeroes ahead as much as is needed, in a new segment where this one is long; no more than break-glass leaves.
-    fn make_room(&mut self, bytes: u64, asked: Room) -> Result<(), Error> {
-        let end = self.tail.end.saturating_add(bytes);
+    fn make_room(&mut self, bytes: u64, asked: Room) -> Result<(), Fault> {
         let kept = match asked {
             Room::Ordinary => self.shape.reserve_bytes,
             Room::BreakGlass => 0,
         };
-        if end.saturating_add(kept) <= self.room {
+        let suffices = |log: &Self| {
+            let end = log.tail.end.saturating_add(bytes);
+            end.saturating_add(kept) <= log.room
+        };
+        if suffices(self) {
             return Ok(());
         }
-        let grown = if self.tail.end >= self.shape.segment_bytes {
-            self.turn_over(bytes)
+        let long = self.shape.segment_bytes;
+        let grown = if self.tail.end < long {
+            self.grow(bytes)
         } else {
-            self.grow(end.saturating_add(self.shape.reserve_bytes))
+            match self.turn_over(bytes, self.tail.last.saturating_add(1)) {
+                // where no other can be begun, this one becomes twice as long
+                Err(Fault::Full(_)) if self.tail.end < long.saturating_mul(2) => self.grow(bytes),
+                turned => turned,
+            }
         };
         match grown {
-            Err(_) if end.saturating_add(kept) <= self.room => Ok(()),
-            grown => grown.map_err(|error| Error::Full(Arc::new(error))),
+            Err(Fault::Full(_)) if suffices(self) => Ok(()),
+            grown => grown,
         }
     }
 
-    fn grow(&mut self, to: u64) -> io::Result<()> {
-        let to = to.max(self.room.saturating_add(self.shape.step_bytes));
-        let grown = segment::zero(&self.tail.file, self.room, to.saturating_sub(self.room));
-        let grown = grown.and_then(|()| self.tail.file.sync_data());
+    fn grow(&mut self, bytes: u64) -> Result<(), Fault> {
+        let needed = self.tail.end.saturating_add(bytes).saturating_add(self.shape.reserve_bytes);
+        let to = needed.max(self.room.saturating_add(self.shape.step_bytes));
+        let file = &self.tail.file;
+        let zeroed = segment::zero(file, self.room, to.saturating_sub(self.room));
+        file.sync_data().map_err(Fault::Lost)?;
         // of a full disk as much as there was
-        self.room = self.tail.file.metadata()?.len();
-        grown
+        self.room = file.metadata().map_err(Fault::Read)?.len();
+        zeroed.map_err(Fault::Full)
     }
 
-    /// Begins the next segment.
-    fn turn_over(&mut self, bytes: u64) -> io::Result<()> {
+    /// Begins the next segment, whose first record has this number.
+    fn turn_over(&mut self, bytes: u64, first: u64) -> Result<(), Fault> {
         let Shape { step_bytes, reserve_bytes, .. } = self.shape;
         let mut start = Vec::new();
-        frame::header(&mut start, &self.tail.name, self.tail.last.saturating_add(1));
+        frame::header(&mut start, &self.tail.name, first);
         for (target, seq) in &self.tail.cursors {
             frame::cursor(&mut start, target, *seq);
         }
         let room = bytes.saturating_add(step_bytes).saturating_add(reserve_bytes);
-        let next = self.tail.number.saturating_add(1);
-        segment::create(&self.tail.folder, next, &start, room)?;
-        let next = Tail::open(&self.tail.folder, next)?;
-        // what it has no more use for
-        let _kept = self.tail.file.set_len(self.tail.end);
-        self.tail = next;
-        self.room = self.tail.file.metadata()?.len();
+        let number = self.tail.number.saturating_add(1);
+        let file = segment::draft(&self.tail.folder, &start, room).map_err(Fault::Full)?;
+        segment::name(&self.tail.folder, number).map_err(Fault::Full)?;
+        self.folder.sync_all().map_err(Fault::Lost)?;
+        if !self.tail.damaged {
+            // what it has no more use for
+            let _kept = self.tail.file.set_len(self.tail.end);
+        }
+        self.room = length(start.len()).saturating_add(room);
+        self.tail.file = file;
+        self.tail.number = number;
+        self.tail.end = length(start.len());
+        self.tail.last = first.saturating_sub(1);
+        self.tail.damaged = false;
         Ok(())
     }
 
-    /// Makes sure that what was found is on disk, and that nothing is written over what cannot be read.
-    fn settle(&mut self) -> io::Result<()> {
-        // what an earlier process could not sync is written anew, not trusted
-        segment::rewrite(&self.tail.file, self.tail.end)?;
-        self.room = self.tail.file.metadata()?.len();
-        if self.tail.damaged {
-            tracing::warn!(
-                folder = %self.tail.folder.display(),
-                segment = self.tail.number,
-                last = self.tail.last,
-                "the audit journal ends in a torn write; it is left as it is, and a new segment goes on"
-            );
-            self.turn_over_damaged()?;
+    /// Goes on in a new segment behind what cannot be read; where there is none to be had, over it.
+    fn leave_damaged(&mut self) -> Result<(), Fault> {
+        self.tail.damaged = true;
+        let mut behind = Frames::from(&self.tail.file, self.tail.end);
+        let mut last = self.tail.last;
+        while behind.find_after(last).map_err(Fault::Read)? {
+            while let Ok(found) = behind.next().map_err(Fault::Read)? {
+                if let frame::Frame::Records(records) = found {
+                    last = records.last().max(last);
+                }
+            }
         }
-        Ok(())
-    }
-
-    fn turn_over_damaged(&mut self) -> io::Result<()> {
-        // all of it is kept: what cannot be read may still be evidence
-        let end = std::mem::replace(&mut self.tail.end, self.room);
-        let turned = self.turn_over(0);
-        if turned.is_err() {
-            self.tail.end = end;
+        let (folder, segment) = (self.tail.folder.display(), self.tail.number);
+        let unreadable = last.saturating_sub(self.tail.last);
+        if unreadable == 0 {
+            tracing::warn!(%folder, segment, "the audit journal ends in a write that was cut short");
+        } else {
+            tracing::error!(%folder, segment, after = self.tail.last, unreadable, "the audit journal is damaged");
         }
-        turned
+        // no number is given twice, and what cannot be read may still be evidence
+        match self.turn_over(0, last.saturating_add(1)) {
+            Err(Fault::Full(_)) if unreadable == 0 => {
+                let room = self.room.saturating_sub(self.tail.end);
+                segment::zero(&self.tail.file, self.tail.end, room).map_err(Fault::written)?;
+                self.tail.file.sync_data().map_err(Fault::Lost)?;
+                self.tail.damaged = false;
+                Ok(())
+            }
+            turned => turned,
+        }
     }
 }
 
-/// The file that writers lock, and who wants to know what others wrote.
+/// Makes the folder where it is not there, and opens it and the file that writers lock.
+fn enter(folder: &Path) -> io::Result<(File, File)> {
+    if !folder.is_dir() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok((File::open(folder)?, lock_file(folder)?))
+}
+
 pub(super) fn lock_file(folder: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);

@@ -68,6 +68,9 @@ pub enum Room {
     BreakGlass,
 }
 
+/// Bytes of the records that can be made durable together, with room for their numbers.
+const ORDER_BYTES: usize = frame::BODY_BYTES - 64 * 1024;
+
 /// The audit journal; clones share one committer, which ends with the last of them.
 #[derive(Clone)]
 pub struct Journal {
@@ -102,8 +105,7 @@ impl Journal {
     pub fn open(settings: Settings, random: &dyn Random) -> Result<Self, Error> {
         let Settings { path, source, shape } = settings;
         let log = Log::open(&path, shape, random)?;
-        let reader = Reader::open(&path)
-            .map_err(|source| Error::Open { path: path.clone(), source: Arc::new(source) })?;
+        let reader = Reader::open(&path);
         let (name, tail) = (log.tail().name.clone(), log.tail());
         let progress = Arc::new(Progress::new(tail.last, tail.cursors.clone()));
         // bounded by what goes on: a request's record, which stays when its sender goes, and that of its broken
@@ -158,7 +160,10 @@ impl Journal {
         }
         let shared = &self.shared;
         let draft = |event| Draft::new(now, event, &shared.source, &shared.name);
-        let drafts = events.iter().map(draft).collect();
+        let drafts: Vec<Draft> = events.iter().map(draft).collect();
+        if drafts.iter().map(Draft::bytes).sum::<usize>() > ORDER_BYTES {
+            return done(Err(Error::TooMuch));
+        }
         let order = Order::Record { at: now, drafts, room, done: Box::new(done) };
         if let Err(Order::Record { done, .. }) = shared.order(order) {
             done(Err(Error::Closed));
@@ -175,20 +180,24 @@ impl Journal {
         let _receipt = receipt.await.unwrap().unwrap();
     }
 
-    /// Up to `limit` records that follow `seq`, in order; reads the disk and so blocks.
+    /// Up to `limit` records that follow `seq`, whichever process wrote them, in order; reads the disk and so blocks.
     pub fn after(&self, seq: u64, limit: usize) -> Result<Vec<Record>, Error> {
-        let mut last = *self.shared.progress.last.borrow();
-        if last <= seq {
-            last = self.last()?;
-        }
+        let last = self.last()?;
         self.shared.read(|reader| reader.after(seq, last, limit))
     }
 
-    /// The number of the last durable record, whichever process wrote it; 0 where there is none.
+    /// The same, but it looks for what other processes wrote only where nothing else is known to follow.
+    pub(super) fn known_after(&self, seq: u64, limit: usize) -> Result<Vec<Record>, Error> {
+        let known = *self.shared.progress.last.borrow();
+        let last = if known > seq { known } else { self.last()? };
+        self.shared.read(|reader| reader.after(seq, last, limit))
+    }
+
+    /// The number of the last durable record, whichever process wrote it; 0 where there is none. Blocks shortly.
     pub fn last(&self) -> Result<u64, Error> {
-        let last = self.shared.read(Reader::last)?;
-        self.shared.progress.reach(last);
-        Ok(last)
+        let (done, seen) = std::sync::mpsc::sync_channel(1);
+        self.shared.order(Order::Look { done }).map_err(|_| Error::Closed)?;
+        seen.recv().map_err(|_| Error::Closed)?
     }
 
     /// How many records the journal keeps.

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Record;
 use super::frame::Frame;
-use super::log::lock_file;
 use super::segment::{self, Frames};
-use super::tail::Tail;
 
 /// Bytes of records read at once: a few TLS writes' worth.
 pub(in crate::audit) const READ_BYTES: usize = 256 * 1024;
@@ -19,8 +17,6 @@ const PLACES: usize = 8;
 #[derive(Debug)]
 pub(super) struct Reader {
     folder: PathBuf,
-    lock: File,
-    tail: Tail,
     /// The first record of each segment, as far as they are known.
     firsts: Vec<(u64, u64)>,
     places: Vec<Place>,
@@ -37,21 +33,8 @@ struct Place {
 
 impl Reader {
     /// A reader of a log that was opened.
-    pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        let lock = lock_file(folder)?;
-        lock.lock_shared()?;
-        let tail = Tail::find(folder)?.ok_or(io::ErrorKind::NotFound)?;
-        lock.unlock()?;
-        let (firsts, places) = (Vec::new(), Vec::new());
-        Ok(Self { folder: folder.to_owned(), lock, tail, firsts, places })
-    }
-
-    /// The last durable record, whoever wrote it.
-    pub(super) fn last(&mut self) -> io::Result<u64> {
-        self.lock.lock_shared()?;
-        let caught_up = self.tail.catch_up();
-        self.lock.unlock()?;
-        caught_up.map(|()| self.tail.last)
+    pub(super) fn open(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), firsts: Vec::new(), places: Vec::new() }
     }
 
     /// The number of the oldest record that is kept, or of the first to come.
@@ -72,9 +55,11 @@ impl Reader {
         };
         let mut bytes = 0_usize;
         loop {
-            let full = read(&mut place, last, limit, &mut bytes, &mut records)?;
             let next = place.segment.saturating_add(1);
-            if full || !segment::path(&self.folder, next).try_exists()? {
+            // looked at first: a segment with another behind it gets no more records
+            let is_final = segment::path(&self.folder, next).try_exists()?;
+            let full = read(&mut place, last, limit, &mut bytes, &mut records, is_final)?;
+            if full || !is_final {
                 break;
             }
             place = self.begin(next, place.after)?;
@@ -118,27 +103,44 @@ fn read(
     limit: usize,
     bytes: &mut usize,
     records: &mut Vec<Record>,
+    is_final: bool,
 ) -> io::Result<bool> {
     let mut frames = Frames::from(&place.file, place.at);
-    while let Ok(frame) = frames.next()? {
-        if let Frame::Records(found) = frame {
-            // of what is being written just now nothing is durable
-            if found.first > last {
-                return Ok(true);
-            }
-            for (message, seq) in found.messages().zip(found.first..) {
-                if seq <= place.after {
-                    continue;
-                }
-                if records.len() >= limit || *bytes >= READ_BYTES {
+    loop {
+        let more = match frames.next()? {
+            Ok(Frame::Records(found)) => {
+                // of what is being written just now nothing is durable
+                if found.first > last {
                     return Ok(true);
                 }
-                *bytes = bytes.saturating_add(message.len());
-                records.push(Record { seq, at: found.at, message: message.to_owned() });
-                place.after = seq;
+                for (message, seq) in found.messages().zip(found.first..) {
+                    if seq <= place.after {
+                        continue;
+                    }
+                    if records.len() >= limit || *bytes >= READ_BYTES {
+                        return Ok(true);
+                    }
+                    let missing = seq.saturating_sub(place.after).saturating_sub(1);
+                    if missing > 0 {
+                        tracing::error!(
+                            after = place.after,
+                            missing,
+                            "audit records cannot be read"
+                        );
+                    }
+                    *bytes = bytes.saturating_add(message.len());
+                    records.push(Record { seq, at: found.at, message: message.to_owned() });
+                    place.after = seq;
+                }
+                true
             }
+            Ok(Frame::Header { .. } | Frame::Cursor { .. }) => true,
+            Err(_) => false,
+        };
+        // behind a damaged place there may be more
+        if !more && !(is_final && frames.find_after(place.after)?) {
+            return Ok(records.len() >= limit || *bytes >= READ_BYTES);
         }
         place.at = frames.at();
     }
-    Ok(records.len() >= limit || *bytes >= READ_BYTES)
 }

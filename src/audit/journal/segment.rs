@@ -27,9 +27,12 @@ pub(super) fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// Makes a segment that begins with these frames and has room after them; it is there whole, and durable, or not.
-pub(super) fn create(folder: &Path, number: u64, start: &[u8], room: u64) -> io::Result<File> {
-    let draft = folder.join("next");
+/// The name of a segment that is being made; whatever has it is no segment yet.
+const DRAFT: &str = "next";
+
+/// Writes a segment that begins with these frames and has room after them; it is durable, and nobody's yet.
+pub(super) fn draft(folder: &Path, start: &[u8], room: u64) -> io::Result<File> {
+    let draft = folder.join(DRAFT);
     let mut options = OpenOptions::new();
     // records name patients, so nobody but the owner may read them
     let options = options.read(true).write(true).create(true).truncate(true).mode(0o600);
@@ -37,8 +40,6 @@ pub(super) fn create(folder: &Path, number: u64, start: &[u8], room: u64) -> io:
         file.write_all(start)?;
         zero(&file, length(start.len()), room)?;
         file.sync_all()?;
-        std::fs::rename(&draft, path(folder, number))?;
-        File::open(folder)?.sync_all()?;
         Ok(file)
     });
     if made.is_err() {
@@ -46,6 +47,11 @@ pub(super) fn create(folder: &Path, number: u64, start: &[u8], room: u64) -> io:
         let _gone = std::fs::remove_file(&draft);
     }
     made
+}
+
+/// Gives a draft its number; durable once the folder is synced.
+pub(super) fn name(folder: &Path, number: u64) -> io::Result<()> {
+    std::fs::rename(folder.join(DRAFT), path(folder, number))
 }
 
 /// Writes zeros, so that a later write needs no new room.
@@ -61,10 +67,10 @@ pub(super) fn zero(file: &File, from: u64, bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes what stands there once more, and syncs it.
-pub(super) fn rewrite(file: &File, end: u64) -> io::Result<()> {
+/// Writes what stands there once more, and syncs it: what an earlier process could not sync may look synced.
+pub(super) fn rewrite(file: &File, from: u64, end: u64) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK_BYTES];
-    let mut done = 0;
+    let mut done = from;
     while done < end {
         let left = usize::try_from(end.saturating_sub(done)).unwrap_or(usize::MAX);
         let piece = buffer.get_mut(..left.min(CHUNK_BYTES)).unwrap_or_default();
@@ -73,6 +79,22 @@ pub(super) fn rewrite(file: &File, end: u64) -> io::Result<()> {
         done = done.saturating_add(length(piece.len()));
     }
     file.sync_data()
+}
+
+/// Whether nothing but zeros stands there, up to the file's end.
+pub(super) fn is_zero(file: &File, from: u64) -> io::Result<bool> {
+    let mut buffer = vec![0; CHUNK_BYTES];
+    let mut at = from;
+    loop {
+        let read = file.read_at(&mut buffer, at)?;
+        if buffer.iter().take(read).any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        if read == 0 {
+            return Ok(true);
+        }
+        at = at.saturating_add(length(read));
+    }
 }
 
 /// Reads the frames of a file one after the other.
@@ -97,9 +119,43 @@ impl<'f> Frames<'f> {
 
     /// The next frame; at the end of what was written, or of what can be read, why there is none.
     pub(super) fn next(&mut self) -> io::Result<Result<Frame<'_>, Missing>> {
-        let bytes = loop {
+        let bytes = match self.measure()? {
+            Ok(bytes) => bytes,
+            Err(missing) => return Ok(Err(missing)),
+        };
+        let start = self.taken;
+        let end = start.saturating_add(bytes);
+        let Some(frame) = self.buffer.get(start..end).and_then(frame::parse) else {
+            // whole, and of a later version perhaps: nobody goes on behind it
+            return Ok(Err(Missing::Damaged));
+        };
+        self.taken = end;
+        self.at = self.at.saturating_add(length(bytes));
+        Ok(Ok(frame))
+    }
+
+    /// Goes on to the next records after `seq` that can be read behind a damaged place; `false` where there are none.
+    pub(super) fn find_after(&mut self, seq: u64) -> io::Result<bool> {
+        loop {
+            if self.ready().is_empty() && !self.fill(1)? {
+                return Ok(false);
+            }
+            self.taken = self.taken.saturating_add(1);
+            self.at = self.at.saturating_add(1);
+            if let Ok(bytes) = self.measure()?
+                && let Some(Frame::Records(records)) =
+                    self.ready().get(..bytes).and_then(frame::parse)
+                && records.first > seq
+            {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The length of the next frame, which then lies ready.
+    fn measure(&mut self) -> io::Result<Result<usize, Missing>> {
+        loop {
             match frame::measure(self.ready()) {
-                Ok(bytes) => break bytes,
                 Err(Missing::More(bytes)) => {
                     if !self.fill(bytes)? {
                         // the file ends before its frame does
@@ -107,14 +163,9 @@ impl<'f> Frames<'f> {
                         return Ok(Err(if empty { Missing::Nothing } else { Missing::Damaged }));
                     }
                 }
-                Err(missing) => return Ok(Err(missing)),
+                measured => return Ok(measured),
             }
-        };
-        let start = self.taken;
-        self.taken = start.saturating_add(bytes);
-        self.at = self.at.saturating_add(length(bytes));
-        let whole = self.buffer.get(start..self.taken);
-        Ok(whole.and_then(frame::parse).ok_or(Missing::Damaged))
+        }
     }
 
     fn ready(&self) -> &[u8] {

@@ -37,8 +37,7 @@ impl Tail {
         }
     }
 
-    /// The tail after a segment was begun.
-    pub(super) fn open(folder: &Path, number: u64) -> io::Result<Self> {
+    fn open(folder: &Path, number: u64) -> io::Result<Self> {
         let path = segment::path(folder, number);
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
         let mut tail = Self {
@@ -60,45 +59,53 @@ impl Tail {
         Ok(tail)
     }
 
-    /// Goes on to where the log ends now; for holders of the lock.
-    pub(super) fn catch_up(&mut self) -> io::Result<()> {
+    /// Goes on to where the log ends now; for holders of the lock. Says from where on its segment is another's work,
+    /// not known to be on disk.
+    pub(super) fn catch_up(&mut self) -> io::Result<Option<u64>> {
+        let mut newest = self.number;
+        while segment::path(&self.folder, newest.saturating_add(1)).try_exists()? {
+            newest = newest.saturating_add(1);
+        }
+        if newest != self.number {
+            // it begins with all that is known
+            *self = Self::open(&self.folder, newest)?;
+            return Ok(Some(0));
+        }
         let mut head = [0; HEAD_BYTES];
         let read = self.file.read_at(&mut head, self.end)?;
+        let end = self.end;
         if head.iter().take(read).any(|byte| *byte != 0) {
-            let end = self.end;
             self.read_on()?;
-            if self.end > end {
-                // whoever wrote it may have died before it was durable
-                self.file.sync_data()?;
-            }
         }
-        let next = self.number.saturating_add(1);
-        if segment::path(&self.folder, next).try_exists()? {
-            *self = Self::open(&self.folder, next)?;
-            return self.catch_up();
-        }
-        Ok(())
+        Ok((self.end > end).then_some(end))
     }
 
     fn read_on(&mut self) -> io::Result<()> {
         let mut frames = Frames::from(&self.file, self.end);
+        self.damaged = false;
         loop {
             match frames.next()? {
-                Ok(Frame::Header { name, first }) => {
+                Ok(Frame::Header { name, first }) if self.name.is_empty() => {
                     name.clone_into(&mut self.name);
                     self.last = first.saturating_sub(1);
                 }
-                Ok(Frame::Records(records)) => self.last = records.last(),
+                // numbers have no gap, so another one is left over from a write that a crash cut short
+                Ok(Frame::Records(records)) if records.first == self.last.saturating_add(1) => {
+                    self.last = records.last();
+                }
                 Ok(Frame::Cursor { target, seq }) => {
                     self.cursors.insert(target.to_owned(), seq);
                 }
+                Ok(Frame::Header { .. } | Frame::Records(_)) => {
+                    self.damaged = true;
+                    return Ok(());
+                }
                 Err(missing) => {
                     self.damaged = missing == Missing::Damaged;
-                    break;
+                    return Ok(());
                 }
             }
+            self.end = frames.at();
         }
-        self.end = frames.at();
-        Ok(())
     }
 }
