@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::asking::Who;
-use super::{Failed, say};
+use super::{Failed, say_xml};
 
 /// Prints a signed SAML assertion, for tests with other clients.
 ///
@@ -15,6 +15,6 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
-    say(&options.who.assertion()?);
+    say_xml(&options.who.assertion()?);
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::{ConfigFile, Failed, say};
+use super::{ConfigFile, Failed, say, shown};
 use crate::audit::{Record, Told, xml_of};
 use crate::config::Sought;
 use crate::ids::PatientId;
@@ -56,7 +56,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let records = config.trail(&operator, &sought)?;
     for record in &records {
         let line = if options.xml {
-            xml_of(record).map(str::to_owned)
+            xml_of(record).map(|xml| shown::xml(xml, false).into_owned())
         } else {
             Told::read(record).map(|told| if options.json { object(&told) } else { line(&told) })
         };

@@ -1,9 +1,8 @@
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{ConfigFile, Failed, read, say};
+use super::{ConfigFile, Failed, complain, read, say_all};
 
 /// Checks the configuration and prints it with its defaults filled in.
 ///
@@ -18,8 +17,8 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let config = read(&options.file.config)?;
     for warning in &config.warnings {
-        let _unseen = writeln!(io::stderr(), "warning: {warning}");
+        complain(&format!("warning: {warning}"));
     }
-    say(config.effective.trim_end());
+    say_all(config.effective.trim_end());
     Ok(ExitCode::SUCCESS)
 }

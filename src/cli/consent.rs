@@ -1,10 +1,9 @@
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{Failed, say};
+use super::{Failed, complain, say};
 use crate::ingest;
 
 /// Looks at consents before they are loaded.
@@ -44,9 +43,8 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     for warning in checked.warnings() {
         say(&warning.to_string());
     }
-    let mut out = io::stderr();
     for refused in &checked.refused {
-        let _unseen = writeln!(out, "refused: {refused}");
+        complain(&format!("refused: {refused}"));
     }
     if checked.consents.is_empty() && checked.refused.is_empty() {
         return Err("there is no Consent in these files".into());

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::serve::stop;
-use super::{Failed, log, runtime, say};
+use super::{Failed, log, runtime, say, say_all};
 use crate::config::{Level, LogSettings};
 use crate::demo::{self, Stage};
 
@@ -40,19 +40,19 @@ async fn play(options: &Options) -> Result<ExitCode, Failed> {
     }
     let stage = Stage::set(&options.dir, options.port).await?;
     if !options.json {
-        say(&format!("The gateway of Lakeside is up at {}\n", stage.url));
+        say_all(&format!("The gateway of Lakeside is up at {}\n", stage.url));
     }
     let passed = demo::play(&stage, |report| {
-        say(&if options.json { report.json() } else { report.line() });
+        say_all(&if options.json { report.json() } else { report.line() });
     })
     .await?;
     stage.announce()?;
     if !options.json {
-        say(verdict(passed));
+        say_all(verdict(passed));
     }
     if !options.once {
         if !options.json {
-            say(&stage.invitation());
+            say_all(&stage.invitation());
         }
         stop().await;
     }

@@ -1,10 +1,9 @@
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{ConfigFile, Failed, say};
+use super::{ConfigFile, Failed, complain, say};
 use crate::client::coded;
 use crate::config::Config;
 use crate::gateway::{Declaration, Entry, Explanation, Supposed, Told};
@@ -61,8 +60,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
         tree(&supposed, &explanation).iter().for_each(|line| say(line));
     }
     for (id, code) in &explanation.unenforceable {
-        let _unseen =
-            writeln!(io::stderr(), "Consent/{id} cannot be enforced, so it denies: {code}");
+        complain(&format!("Consent/{id} cannot be enforced, so it denies: {code}"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -195,7 +193,10 @@ fn branch(entry: &Entry, last: bool, lines: &mut Vec<String>) {
     if let Some(code) = told.bar {
         lines.push(format!("{bar}   break-glass barred: {code}"));
     }
-    if told.is_override {
+    if let Some((kept, _)) = &entry.kept {
+        lines.push(format!("{bar}   withheld for its labels: {kept}"));
+    }
+    if told.is_override || entry.kept.is_some() {
         let treatment = &entry.treatment;
         lines.push(format!(
             "{bar}   treatment would {}: {}",
@@ -210,6 +211,7 @@ fn in_words(told: &Told) -> String {
         Some((id, version)) => {
             format!("Consent/{id}/_history/{version}#{} ({})", told.provision, told.element)
         }
+        None if told.provision == "labels" => format!("its labels ({})", told.element),
         None => format!("the domain's policy ({})", told.element),
     }
 }

@@ -1,11 +1,11 @@
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{ConfigFile, Failed, say};
+use super::{ConfigFile, Failed, complain, say};
 use crate::ingest::{Progress, Report};
 
 /// Loads FHIR R4 resources: JSON files with a resource or a Bundle, NDJSON, and directories of these.
@@ -61,14 +61,13 @@ fn tell(report: &Report) {
     for (kind, count) in &report.ignored {
         say(&format!("{kind}: {count} not loaded, Glassgate has no use for them"));
     }
-    let mut out = io::stderr();
     for warning in &report.warnings {
-        let _unseen = writeln!(out, "warning: {warning}");
+        complain(&format!("warning: {warning}"));
     }
     for refused in &report.refused {
-        let _unseen = writeln!(out, "refused: {refused}");
+        complain(&format!("refused: {refused}"));
     }
     if let Some(error) = &report.stopped {
-        let _unseen = writeln!(out, "stopped: {error}");
+        complain(&format!("stopped: {error}"));
     }
 }

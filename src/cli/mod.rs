@@ -14,6 +14,7 @@ mod query;
 mod retrieve;
 mod review;
 mod serve;
+mod shown;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -68,7 +69,8 @@ pub fn run() -> ExitCode {
         Command::Assert(options) => assert::run(&options),
     };
     outcome.unwrap_or_else(|error| {
-        let _unseen = writeln!(io::stderr(), "glassgate: {error}");
+        // ours has lines of its own, and quotes nothing from outside but in one of them
+        format!("glassgate: {error}").split('\n').for_each(complain);
         ExitCode::FAILURE
     })
 }
@@ -99,9 +101,24 @@ fn read(path: &Path) -> Result<Config, Failed> {
     Ok(config::read(path)?)
 }
 
-/// A line to stdout; a closed pipe ends the output, not the command.
+/// One line to stdout, whatever is in it; a closed pipe ends the output, not the command.
 fn say(line: &str) {
-    let _closed = writeln!(io::stdout(), "{line}");
+    let _closed = writeln!(io::stdout(), "{}", shown::line(line));
+}
+
+/// A text of ours, which may have several lines.
+fn say_all(text: &str) {
+    text.split('\n').for_each(say);
+}
+
+/// XML, as it was written.
+fn say_xml(text: &str) {
+    let _closed = writeln!(io::stdout(), "{}", shown::xml(text, true));
+}
+
+/// One line to stderr.
+fn complain(line: &str) {
+    let _unseen = writeln!(io::stderr(), "{}", shown::line(line));
 }
 
 fn runtime() -> io::Result<tokio::runtime::Runtime> {

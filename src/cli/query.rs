@@ -1,11 +1,10 @@
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
 use super::asking::{Gateway, Who};
-use super::{Failed, runtime, say};
+use super::{Failed, complain, runtime, say, say_xml, shown};
 use crate::client::{Outcome, Query};
 use crate::xds::{QueryAnswer, Status};
 
@@ -44,10 +43,13 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     };
     let answer = runtime()?.block_on(client.query(&ask, &query))?;
     if options.raw {
-        say(&answer.xml);
+        say_xml(&answer.xml);
     }
     match answer.outcome {
-        Outcome::Fault(fault) => Err(format!("SOAP fault {}: {}", fault.code, fault.reason).into()),
+        Outcome::Fault(fault) => {
+            let told = format!("SOAP fault {}: {}", fault.code, fault.reason);
+            Err(shown::line(&told).into())
+        }
         Outcome::Answered(answer) => {
             if options.json {
                 lines(&answer);
@@ -102,7 +104,7 @@ fn table(answer: &QueryAnswer) {
 /// Errors and warnings go to stderr; a Failure fails the command.
 fn report(answer: &QueryAnswer) -> ExitCode {
     for error in &answer.errors {
-        let _unseen = writeln!(io::stderr(), "{}: {}", error.code, error.context);
+        complain(&format!("{}: {}", error.code, error.context));
     }
     match answer.status {
         Status::Success | Status::PartialSuccess => ExitCode::SUCCESS,

@@ -1,4 +1,3 @@
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -6,7 +5,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::asking::{Gateway, Who};
-use super::{Failed, runtime, say};
+use super::{Failed, complain, runtime, say, say_xml, shown};
 use crate::client::{Directory, Outcome, Retrieved};
 use crate::demo::world;
 use crate::xds::{DocumentRequest, Status};
@@ -54,10 +53,13 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let mut directory = Directory::open(&options.out)?;
     let answer = runtime()?.block_on(client.retrieve(&ask, &requests, &mut directory))?;
     if options.raw {
-        say(&answer.xml);
+        say_xml(&answer.xml);
     }
     match answer.outcome {
-        Outcome::Fault(fault) => Err(format!("SOAP fault {}: {}", fault.code, fault.reason).into()),
+        Outcome::Fault(fault) => {
+            let told = format!("SOAP fault {}: {}", fault.code, fault.reason);
+            Err(shown::line(&told).into())
+        }
         Outcome::Answered(answer) => {
             if !options.raw {
                 tell(options, &answer, &directory);
@@ -93,7 +95,7 @@ fn tell(options: &Options, answer: &Retrieved, directory: &Directory) {
 /// Errors and warnings go to stderr; whatever was not delivered fails the command.
 fn report(answer: &Retrieved) -> ExitCode {
     for error in &answer.errors {
-        let _unseen = writeln!(io::stderr(), "{}: {}", error.code, error.context);
+        complain(&format!("{}: {}", error.code, error.context));
     }
     match answer.status {
         Status::Success => ExitCode::SUCCESS,

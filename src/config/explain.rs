@@ -31,13 +31,8 @@ impl Config {
         let journal = self.journal()?;
         let store = Store::open(&self.repository).map_err(OpenError::from)?;
         let now = SystemClock.now();
-        let explained = gateway::explain(
-            &store,
-            &self.terms.policy,
-            self.terms.consents.domain(),
-            supposed.clone(),
-            now,
-        )?;
+        let explained =
+            gateway::explain(&store, &self.terms, &self.ingest.home, supposed.clone(), now)?;
         let entries = explained.as_ref().map_or(&[][..], |shown| &shown.entries);
         let (home, repository) = (&self.ingest.home, &self.ingest.repository);
         let document = |unique_id: &String| Document {

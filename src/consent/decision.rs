@@ -31,7 +31,7 @@ impl Decision {
 /// ```compile_fail,E0451
 /// use glassgate::consent::{Basis, ItemKey, Permit};
 /// fn forge(basis: Basis) -> Permit {
-///     Permit { item: ItemKey(1), lifts: vec![], basis }
+///     Permit { item: ItemKey(1), lifts: vec![], basis, overridden: vec![] }
 /// }
 /// ```
 #[derive(Debug)]
@@ -39,6 +39,7 @@ pub struct Permit {
     pub(super) item: ItemKey,
     pub(super) lifts: Vec<Lift>,
     pub(super) basis: Basis,
+    pub(super) overridden: Vec<Basis>,
 }
 
 impl Permit {
@@ -64,6 +65,12 @@ impl Permit {
     #[must_use]
     pub fn basis(&self) -> &Basis {
         &self.basis
+    }
+
+    /// All that withholds the item from treatment, where more than that releases it: each consent's rule once.
+    #[must_use]
+    pub fn overridden(&self) -> &[Basis] {
+        &self.overridden
     }
 
     /// The id of the consent that decides, `None` for the domain's implicit policy.
@@ -161,6 +168,19 @@ impl Basis {
     /// Without a consent: the domain's implicit policy, or a mix-up of patients.
     pub(super) fn without_consent(element: &'static str) -> Self {
         Self { consent: None, found: Found { rule: None, element } }
+    }
+
+    /// Whether it is the same rule of the same consent.
+    fn same_as(&self, other: &Self) -> bool {
+        let of = |basis: &Self| (basis.consent.as_ref().map(Arc::as_ptr), basis.found.rule);
+        of(self) == of(other)
+    }
+
+    /// Adds one that is not there yet.
+    pub(super) fn put_into(self, all: &mut Vec<Self>) {
+        if !all.iter().any(|known| known.same_as(&self)) {
+            all.push(self);
+        }
     }
 
     /// The consent's id.

@@ -5,6 +5,7 @@ use super::domain::{Domain, Implicit};
 use super::dossier::{Applying, Dossier, Stored, Weighed};
 use super::facts::{Facts, PatientKey};
 use super::item::Item;
+use super::lift::Lifted;
 use super::plan::{Found, Plan, Verdict};
 use super::request::{Request, View};
 use super::screen::Screen;
@@ -129,15 +130,28 @@ impl Grant {
             let break_glass = self.honoured.then(barred);
             return Decision { treatment: denied(basis, None), break_glass };
         }
-        let permit = |basis, lifts| Ok(Permit { item: facts.key, lifts, basis });
-        match self.treatment(&item).or_else(|basis| self.by_law(&item).ok_or(basis)) {
-            Ok(basis) => {
-                let break_glass = self.honoured.then(|| permit(basis.clone(), Vec::new()));
-                Decision { treatment: permit(basis, Vec::new()), break_glass }
+        let permit =
+            |basis, lifts, overridden| Ok(Permit { item: facts.key, lifts, basis, overridden });
+        // what stops treatment is overridden too, whatever else is
+        let and = |mut overridden: Vec<Basis>, denial: &Basis| {
+            denial.clone().put_into(&mut overridden);
+            overridden
+        };
+        let by_law = |denial: Basis| match self.by_law(&item) {
+            Some((basis, overridden)) => Ok((basis, and(overridden, &denial))),
+            None => Err(denial),
+        };
+        match self.treatment(&item).map(|basis| (basis, Vec::new())).or_else(by_law) {
+            Ok((basis, overridden)) => {
+                let again = || permit(basis.clone(), Vec::new(), overridden.clone());
+                let break_glass = self.honoured.then(again);
+                Decision { treatment: permit(basis, Vec::new(), overridden), break_glass }
             }
             Err(basis) => {
                 let break_glass = self.honoured.then(|| match self.lifted(&item) {
-                    Ok((lifted, lifts)) => permit(lifted, lifts),
+                    Ok(Lifted { basis: lifted, lifts, overridden }) => {
+                        permit(lifted, lifts, and(overridden, &basis))
+                    }
                     Err((bar, barring)) => {
                         denied(barring.unwrap_or_else(|| basis.clone()), Some(bar))
                     }
@@ -156,10 +170,11 @@ impl Grant {
             && self.lifted(&item).is_ok()
     }
 
-    /// Whether the patient opted out: a consent's base denies, and no exception permits anybody anything.
+    /// Whether the patient opted out: a consent's base denies what is asked for, and no exception permits anything.
     #[must_use]
     pub fn opts_out(&self) -> bool {
-        self.consents.iter().any(|c| c.plan.as_ref().is_ok_and(Plan::opts_out))
+        let opts_out = |plan: &Plan| plan.opts_out() && !plan.is_closed();
+        self.consents.iter().any(|c| c.plan.as_ref().is_ok_and(opts_out))
     }
 
     /// What a store may leave unread, since nothing releases it; where more than treatment may, all is decided.

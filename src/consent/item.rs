@@ -93,6 +93,11 @@ impl<'f> Item<'f> {
             )
     }
 
+    /// The labels of a denial that hold for it.
+    pub(super) fn denied<'l>(&self, labels: &'l [Label]) -> impl Iterator<Item = &'l Label> {
+        labels.iter().filter(|label| Effect::Deny.holds(self.label(label, Effect::Deny)))
+    }
+
     /// A permit for R reaches down to what is lower, a denial of R up to what is higher (FHIR R4 Consent.provision.securityLabel).
     fn label(&self, label: &Label, effect: Effect) -> Match {
         match (label, self.confidentiality) {

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::condition::Label;
 use super::decision::{Bar, Basis};
 use super::domain::Implicit;
 use super::dossier::Weighed;
@@ -9,6 +10,7 @@ use super::logic::Effect;
 use super::plan::{Found, Plan, Verdict};
 use super::request::View;
 use crate::ids::Coded;
+use crate::labels::{Sensitivity, covers};
 
 /// What an override rests on, in the order of how much a review will ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +68,15 @@ impl Lift {
     }
 }
 
+/// What break-glass lifts of an item.
+pub(super) struct Lifted {
+    /// The gravest of what was overridden, or the rule that itself permits BTG.
+    pub(super) basis: Basis,
+    pub(super) lifts: Vec<Lift>,
+    /// What each consent withholds the item by.
+    pub(super) overridden: Vec<Basis>,
+}
+
 /// What break-glass finds in one consent.
 enum Stance {
     /// It says nothing, or permits as treatment.
@@ -102,12 +113,9 @@ impl Grant {
 
     /// What break-glass lifts of an item that treatment does not get: withholding rules up to the ceiling, unless
     /// a consent, of whatever authority, bars it.
-    pub(super) fn lifted(
-        &self,
-        item: &Item<'_>,
-    ) -> Result<(Basis, Vec<Lift>), (Bar, Option<Basis>)> {
+    pub(super) fn lifted(&self, item: &Item<'_>) -> Result<Lifted, (Bar, Option<Basis>)> {
         let (mut permits, mut overridden, mut barred) = (None, None::<(Option<Lift>, Basis)>, None);
-        let (mut withheld, mut lifts) = (false, Vec::new());
+        let (mut withheld, mut lifts, mut all) = (false, Vec::new(), Vec::new());
         for consent in self.consents.iter() {
             let basis = |found| Basis { consent: Some(Arc::clone(consent)), found };
             let stance = self.stance(consent, item);
@@ -117,6 +125,7 @@ impl Grant {
                 Stance::Permits(found) => permits = permits.or_else(|| Some(basis(found))),
                 // the override that says most, whatever the order of consents
                 Stance::Withholds(found, by) | Stance::SetAside(found, by) => {
+                    all.push(basis(found));
                     let gravest = by.iter().max().copied();
                     if overridden.as_ref().is_none_or(|(known, _)| gravest > *known) {
                         overridden = Some((gravest, basis(found)));
@@ -143,6 +152,9 @@ impl Grant {
                 return Err((Bar::Implicit, Some(basis)));
             }
             (Some((_, basis)), _) => basis,
+            // the domain's limits stand above the patient's own permit
+            (None, Some(basis)) if beyond => return Err((Bar::Ceiling, Some(basis))),
+            (None, Some(basis)) if sealed => return Err((Bar::Sensitivity, Some(basis))),
             (None, Some(basis)) => {
                 lifts.push(Lift::OwnPermit);
                 basis
@@ -159,20 +171,26 @@ impl Grant {
         };
         lifts.sort_unstable();
         lifts.dedup();
-        Ok((basis, lifts))
+        Ok(Lifted { basis, lifts, overridden: all })
     }
 
     /// What a law permits in an emergency of what it protects: never more than break-glass lifts of a consent that
-    /// permits exchange.
-    pub(super) fn by_law(&self, item: &Item<'_>) -> Option<Basis> {
-        let protected = Coded::new("42CFRPart2", "2.16.840.1.113883.5.4");
-        if !self.emergency || !item.bears(&[protected]) {
+    /// permits exchange, and nothing that is withheld for more than its confidentiality or that protection.
+    pub(super) fn by_law(&self, item: &Item<'_>) -> Option<(Basis, Vec<Basis>)> {
+        if !self.emergency || !item.bears(&[part_2()]) {
             return None;
         }
-        let (basis, lifts) = self.lifted(item).ok()?;
+        let Lifted { basis, lifts, overridden } = self.lifted(item).ok()?;
+        let for_this = |consent: &Arc<Weighed>| match &consent.plan {
+            Ok(plan) => plan.withholds_only_for(item, is_of_part_2),
+            Err(_) => false,
+        };
+        if !self.consents.iter().all(for_this) {
+            return None;
+        }
         let plain = lifts.iter().all(|lift| matches!(lift, Lift::Withholding | Lift::OwnPermit));
         let found = Found { element: PART_2_EMERGENCY, ..basis.found };
-        plain.then_some(Basis { found, ..basis })
+        plain.then_some((Basis { found, ..basis }, overridden))
     }
 
     fn stance(&self, consent: &Weighed, item: &Item<'_>) -> Stance {
@@ -222,5 +240,20 @@ impl Grant {
             Some(_) => Stance::Withholds(found, vec![Lift::Ban]),
             None => Stance::Withholds(found, vec![Lift::Withholding]),
         }
+    }
+}
+
+/// The label of what 42 CFR Part 2 protects.
+fn part_2() -> Coded {
+    Coded::new("42CFRPart2", "2.16.840.1.113883.5.4")
+}
+
+/// Whether a rule's label is about confidentiality alone, or about what 42 CFR Part 2 protects: substance use.
+fn is_of_part_2(label: &Label) -> bool {
+    match label {
+        Label::Confidentiality(_) => true,
+        Label::Sensitivity(one) => Sensitivity::from_code("SUD").is_some_and(|s| s.covers(*one)),
+        Label::Other(label) => covers(&part_2(), label),
+        Label::Unreadable => false,
     }
 }

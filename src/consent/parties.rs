@@ -55,6 +55,8 @@ pub(super) struct Names {
     reference: Option<String>,
     /// Logical references, its own and those of the contained resource that it points at: system and value.
     identifiers: Vec<(String, String)>,
+    /// Whether an organisation is meant, by what the reference says of its type or by the resource it points at.
+    is_organization: bool,
 }
 
 impl Names {
@@ -65,15 +67,20 @@ impl Names {
         });
         let mut identifiers: Vec<_> = reference.identifier.iter().filter_map(named).collect();
         let local = literal.as_deref().and_then(|text| text.strip_prefix('#'));
+        let mut types: Vec<&str> = reference.type_.as_deref().into_iter().collect();
+        types.extend(literal.as_deref().and_then(kind));
         let is_it = |resource: &&Value| {
             local.is_some() && resource.get("id").and_then(Value::as_str) == local
         };
         for resource in contained.iter().filter(is_it) {
+            types.extend(resource.get("resourceType").and_then(Value::as_str));
             let listed = resource.get("identifier").and_then(Value::as_array);
             let read = listed.into_iter().flatten().map(Identifier::deserialize);
             identifiers.extend(read.filter_map(|identifier| named(&identifier.ok()?)));
         }
-        Self { reference: literal.filter(|text| !text.is_empty()), identifiers }
+        let is_organization = !types.is_empty() && types.iter().all(|one| *one == "Organization");
+        let reference = literal.clone().filter(|text| !text.is_empty());
+        Self { reference, identifiers, is_organization }
     }
 
     /// The OIDs, as a URN or as identifiers without another system.
@@ -100,8 +107,8 @@ impl Names {
         let organizations: Vec<Oid> =
             claims.organization_ids.iter().filter_map(|id| Oid::parse(id).ok()).collect();
         let mut oids = self.oids().peekable();
-        // only who states an organisation by OID is certainly not another one
-        let comparable = oids.peek().is_some() && !organizations.is_empty();
+        // only who states an organisation by OID is certainly not another one; a person may have an OID too
+        let comparable = self.is_organization && oids.peek().is_some() && !organizations.is_empty();
         if oids.any(|oid| community == Some(&oid) || organizations.contains(&oid)) {
             return Match::Yes;
         }

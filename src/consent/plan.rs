@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::condition::Label;
 use super::item::Item;
 use super::logic::{Effect, Match, Met};
 use super::request::{Asked, Request, View, purpose};
@@ -115,6 +116,36 @@ impl Plan {
         }
     }
 
+    /// Whether all that withholds an item from treatment, if anything does, is about such labels of it.
+    pub(super) fn withholds_only_for(
+        &self,
+        item: &Item<'_>,
+        such: impl Fn(&Label) -> bool,
+    ) -> bool {
+        match self.decide(View::Treatment, item) {
+            Verdict::Permit(_) | Verdict::Silent => return true,
+            Verdict::Closed(_) => return false,
+            Verdict::Deny(_) => {}
+        }
+        let mut all = true;
+        self.leaves(
+            View::Treatment,
+            item,
+            |_| true,
+            |_, rule| {
+                if rule.effect == Effect::Deny {
+                    let mut denied = item.denied(&rule.condition.labels).peekable();
+                    all &= denied.peek().is_some() && denied.all(&such);
+                }
+            },
+        );
+        let root = &self.tree.root;
+        let is_met = item.met(root, self.tree.base).found == Match::Yes;
+        let by_labels = || root.asks_only_for_labels() && root.labels.iter().all(&such);
+        let addressed = self.root.treatment.found == Match::Yes;
+        all && self.tree.base == Effect::Permit && addressed && (is_met || by_labels())
+    }
+
     /// Whether a denial that names BTG itself, or may, stands for an item, with no exception for break-glass in it.
     pub(super) fn forbids_break_glass(&self, item: &Item<'_>) -> Option<Found> {
         if self.root.break_glass.found == Match::No {
@@ -184,6 +215,31 @@ impl Plan {
         counts: impl Fn(&Rule) -> bool,
     ) -> Option<(Effect, Found)> {
         let (mut denied, mut permitted) = (None, None::<(bool, usize)>);
+        self.leaves(view, item, counts, |at, rule| match rule.effect {
+            Effect::Deny => denied = Some(at),
+            // a permit that names BTG tells more than its siblings
+            Effect::Permit => {
+                let names = rule.speaks_of_break_glass();
+                let before = permitted.filter(|(named, _)| *named && !names);
+                permitted = before.or(Some((names, at)));
+            }
+        });
+        let found = |at: usize| Found { rule: Some(at), element: self.met(at, view, item).element };
+        match (denied, permitted) {
+            (Some(at), _) => Some((Effect::Deny, found(at))),
+            (None, Some((_, at))) => Some((Effect::Permit, found(at))),
+            (None, None) => None,
+        }
+    }
+
+    /// Calls for each matching rule that has no matching rule nested in it, the last one first.
+    fn leaves(
+        &self,
+        view: View,
+        item: &Item<'_>,
+        counts: impl Fn(&Rule) -> bool,
+        mut each: impl FnMut(usize, &Rule),
+    ) {
         // from the back: what is nested in a rule comes before it, and the last one found is the next in line
         let mut next = usize::MAX;
         for clause in self.residual(view).clauses.iter().rev() {
@@ -193,23 +249,9 @@ impl Plan {
                 continue;
             }
             if next >= rule.end {
-                match rule.effect {
-                    Effect::Deny => denied = Some(at),
-                    // a permit that names BTG tells more than its siblings
-                    Effect::Permit => {
-                        let names = rule.speaks_of_break_glass();
-                        let before = permitted.filter(|(named, _)| *named && !names);
-                        permitted = before.or(Some((names, at)));
-                    }
-                }
+                each(at, rule);
             }
             next = at;
-        }
-        let found = |at: usize| Found { rule: Some(at), element: self.met(at, view, item).element };
-        match (denied, permitted) {
-            (Some(at), _) => Some((Effect::Deny, found(at))),
-            (None, Some((_, at))) => Some((Effect::Permit, found(at))),
-            (None, None) => None,
         }
     }
 

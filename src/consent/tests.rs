@@ -5,6 +5,7 @@
 
 mod break_glass;
 mod fixtures;
+mod law;
 mod matching;
 mod pcf;
 mod properties;

@@ -60,6 +60,9 @@ pub struct Identifier {
 pub struct Reference {
     /// `Patient/1`, `#contained` or an absolute URL.
     pub reference: Option<String>,
+    /// The type of what is referred to, such as `Organization`.
+    #[serde(rename = "type")]
+    pub type_: Option<String>,
     /// A logical reference.
     pub identifier: Option<Identifier>,
     /// What a person reads.

@@ -34,7 +34,8 @@ pub(super) struct Disclosure {
     pub(super) kept: Vec<Withheld>,
     /// Whether break-glass would release some of it; looked into only for who may be told.
     pub(super) liftable: bool,
-    /// Whether the patient who was asked for is unknown or opted out, which nobody can tell apart.
+    /// Whether the patient who was asked for is unknown, opted out, or not whom the assertion speaks of, which nobody can
+    /// tell apart.
     pub(super) nobody: bool,
     /// What audit must know of the assertion's resource-ids.
     pub(super) notes: Vec<&'static str>,
@@ -100,13 +101,15 @@ impl Gateway {
                 let binding = bind(claims, identifiers, manner);
                 disclosure.note(binding.note);
                 if !binding.holds {
+                    // only a patient who is known has further identifiers to compare
+                    disclosure.nobody = true;
                     return Ok(disclosure);
                 }
                 if let Some(subject) = subject {
                     let found = &mut disclosure;
                     let grant =
                         self.decide_for(state, access, terms, &subject, patient, criteria, found)?;
-                    disclosure.nobody = grant.opts_out();
+                    disclosure.nobody = grant.opts_out() && disclosure.released.is_empty();
                 } else {
                     disclosure.nobody = true;
                 }

@@ -1,9 +1,12 @@
 //! What would be decided, and why: the gateway's own decisions for a principal who is supposed, and nothing released.
 
 use super::disclosure::weigh;
+use super::outbound::Rules;
+use super::terms::Terms;
 use crate::clock::Timestamp;
-use crate::consent::{Bar, Basis, Denial, Domain, Permit};
-use crate::ids::PatientId;
+use crate::consent::{Bar, Basis, Denial, Permit};
+use crate::ids::{HomeCommunityId, PatientId};
+use crate::labels::Kept;
 use crate::policy::{self, Access, BreakGlass, NotHonoured, Rationale, Refusal};
 use crate::principal::{Claims, Principal};
 use crate::repository::{self, Criteria, Repository};
@@ -50,15 +53,18 @@ pub struct Entry {
     pub treatment: Told,
     /// As break-glass, where that would be honoured.
     pub break_glass: Option<Told>,
+    /// Why it stays for its labels, whatever consent says and break-glass lifts, and the denial that this is.
+    pub kept: Option<(Kept, Told)>,
 }
 
 impl Entry {
     /// The decision that counts.
     #[must_use]
     pub fn outcome(&self) -> &Told {
-        match &self.break_glass {
-            Some(with_break_glass) if !self.treatment.permits => with_break_glass,
-            _ => &self.treatment,
+        match (&self.kept, &self.break_glass) {
+            (Some((_, kept)), _) => kept,
+            (None, Some(with_break_glass)) if !self.treatment.permits => with_break_glass,
+            (None, _) => &self.treatment,
         }
     }
 }
@@ -74,7 +80,7 @@ pub struct Told {
     pub bar: Option<&'static str>,
     /// The consent's id and version, `None` for the domain's policy.
     pub consent: Option<(String, String)>,
-    /// The provision's path.
+    /// The provision's path; `domain` or `labels` where it is no consent's.
     pub provision: String,
     /// The element that matched or failed.
     pub element: &'static str,
@@ -90,6 +96,12 @@ impl Told {
         let provision = basis.path().to_owned();
         Self { permits, is_override, bar, consent, provision, element: basis.element() }
     }
+
+    fn kept(kept: &Kept) -> Self {
+        let (provision, element) = ("labels".to_owned(), kept.code());
+        let (permits, is_override, bar, consent) = (false, false, None, None);
+        Self { permits, is_override, bar, consent, provision, element }
+    }
 }
 
 fn consent_of(basis: &Basis) -> Option<(String, String)> {
@@ -103,11 +115,12 @@ fn consent_of(basis: &Basis) -> Option<(String, String)> {
 /// as agreed; how often break-glass was declared of late is not looked at.
 pub fn explain(
     repository: &dyn Repository,
-    policy: &policy::Settings,
-    domain: &Domain,
+    terms: &Terms,
+    home: &HomeCommunityId,
     mut supposed: Supposed,
     now: Timestamp,
 ) -> Result<Option<Explanation>, repository::Error> {
+    let policy = &terms.policy;
     suppose_agreed(&mut supposed.claims, policy);
     let access = match policy::admit(&Principal::supposed(supposed.claims), policy) {
         Ok(access) => access,
@@ -118,15 +131,21 @@ pub fn explain(
     };
     let state = &*repository.snapshot()?;
     let Some(subject) = state.patient(&access, &supposed.patient)? else { return Ok(None) };
-    let grant = weigh(state, &access, &subject, domain, now)?;
+    let grant = weigh(state, &access, &subject, terms.consents.domain(), now)?;
+    let outbound = Rules::of(terms, home, &access);
     let all = Criteria::All { statuses: vec![], created_from: None, created_to: None };
     let entries = state.find(&grant, &all)?.into_iter().map(|candidate| {
         let decision = grant.decide(&candidate.facts);
+        let kept = outbound.check(&candidate.facts).err();
         Entry {
             document: candidate.unique_id,
             labels: candidate.facts.labels.into_iter().map(|label| label.code).collect(),
             treatment: Told::of(&decision.treatment),
             break_glass: decision.break_glass.as_ref().map(Told::of),
+            kept: kept.map(|kept| {
+                let told = Told::kept(&kept);
+                (kept, told)
+            }),
         }
     });
     let unenforceable = grant.unenforceable().map(|(id, reason)| (id.to_owned(), reason.code()));

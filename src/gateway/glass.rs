@@ -8,7 +8,7 @@ use super::disclosure::{Disclosed, Disclosure};
 use super::failure::Failure;
 use super::visit::Visit;
 use crate::audit::{self, ConsentRule, Event};
-use crate::consent::{Lift, PART_2_EMERGENCY, Permit};
+use crate::consent::{Basis, Lift, PART_2_EMERGENCY, Permit};
 use crate::ids::{Coded, PatientId};
 use crate::metrics::BreakGlassLabels;
 use crate::policy::{Access, Answer, BreakGlass, Declared, Telling};
@@ -151,8 +151,8 @@ impl Gateway {
                     home: Some(self.settings.home.to_string()),
                 },
                 labels: disclosed.labels.iter().map(|label| label.code.clone()).collect(),
-                rules: rules(disclosed),
-                grounds: disclosed.permit.lifts().iter().map(|lift| ground(*lift)).collect(),
+                rules: disclosed.permit.overridden().iter().filter_map(rule).collect(),
+                grounds: grounds(&disclosed.permit),
             });
         }
         overridden
@@ -187,21 +187,25 @@ fn by_law(permit: &Permit) -> bool {
     permit.basis().element() == PART_2_EMERGENCY
 }
 
-/// What an override rests on, and the domain's switch that allowed it.
-fn ground(lift: Lift) -> String {
-    match lift.switch() {
-        Some(switch) => format!("{}: {} ({switch})", lift.code(), lift.reason()),
-        None => format!("{}: {}", lift.code(), lift.reason()),
-    }
+/// What an override rests on, with the domain's switch that allowed it, or the consent's rule that permits it.
+fn grounds(permit: &Permit) -> Vec<String> {
+    let ground = |lift: &Lift| {
+        let of_consent = || rule(permit.basis()).map(|rule| rule.to_string());
+        let by = match lift {
+            Lift::OwnPermit => of_consent(),
+            _ => lift.switch().map(str::to_owned),
+        };
+        let by = by.map(|by| format!(" ({by})")).unwrap_or_default();
+        format!("{}: {}{by}", lift.code(), lift.reason())
+    };
+    permit.lifts().iter().map(ground).collect()
 }
 
-/// The rule that treatment stopped at, as audit names it; the domain's own policy is no consent.
-fn rules(disclosed: &Disclosed) -> Vec<ConsentRule> {
-    let basis = disclosed.permit.basis();
-    let rule = basis.consent().map(|id| ConsentRule {
-        id: id.to_owned(),
+/// The rule of a consent as audit names it; the domain's own policy is no consent.
+fn rule(basis: &Basis) -> Option<ConsentRule> {
+    Some(ConsentRule {
+        id: basis.consent()?.to_owned(),
         version: basis.version().map(str::to_owned),
         path: basis.path().to_owned(),
-    });
-    rule.into_iter().collect()
+    })
 }

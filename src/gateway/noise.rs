@@ -1,7 +1,8 @@
 //! Refusals that are the noise of one sender: beyond a number in a while they share a record, which counts them.
 //!
 //! Each is still answered on a receipt, as the record that counts it is durable before the answer; so a sender who
-//! makes much noise also waits. What is never noise: a break-glass that is refused, and whatever was looked up.
+//! makes much noise also waits. What is never noise: a break-glass that is refused, unless nobody we trust signed it, and whatever was
+//! looked up.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -143,6 +144,7 @@ fn may_be_noise(visit: &Visit, failure: &Failure) -> bool {
     let of_break_glass = visit.refused.is_some()
         || !visit.alerts.is_empty()
         || visit.break_glass
+        || visit.vouched_break_glass
         || visit.purposes.iter().any(declares);
     match failure {
         Failure::Http(_) | Failure::Soap(_) | Failure::Untrusted(_) => !of_break_glass,

@@ -23,24 +23,28 @@ static STRICTEST: Outbound =
 impl Gateway {
     /// The rules that hold for an access.
     pub(super) fn outbound<'g>(&'g self, terms: &'g Terms, access: &Access) -> Rules<'g> {
+        Rules::of(terms, &self.settings.home, access)
+    }
+}
+
+impl<'g> Rules<'g> {
+    pub(super) fn of(terms: &'g Terms, home: &'g HomeCommunityId, access: &Access) -> Self {
         let claims = access.principal().claims();
         let ceilings = claims.confidentiality_ceilings.iter();
         // what nobody knows may be meant to be low
         let level = |code: &String| {
             Confidentiality::from_code(code.trim()).unwrap_or(Confidentiality::Unrestricted)
         };
-        Rules {
+        Self {
             partner: terms.outbound.get(&claims.partner).unwrap_or(&STRICTEST),
             wanted: Wanted {
                 ceiling: ceilings.map(level).min(),
                 test: access.treatment_purposes().contains(&Purpose::HTEST),
             },
-            home: &self.settings.home,
+            home,
         }
     }
-}
 
-impl Rules<'_> {
     /// Whether an item may go, as far as its labels are concerned; break-glass does not lift this.
     pub(super) fn check(&self, facts: &Facts) -> Result<(), Kept> {
         let data = Data {

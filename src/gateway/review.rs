@@ -14,6 +14,10 @@ use crate::policy::{Access, BreakGlass, Declared, NotHonoured, Over, Whose};
 
 /// How often a look is taken at what is due; reviews are due in hours.
 const LOOK: Duration = Duration::from_secs(60);
+/// How long an answer waits for the file of reviews; all requests share a few threads.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// How long where another had to give up, and was not yet made up for.
+const LITTLE_PATIENCE: Duration = Duration::from_millis(5);
 
 impl Gateway {
     /// Counts a declaration that is honoured, tells where there are too many, and holds it back where the domain says so.
@@ -32,8 +36,8 @@ impl Gateway {
         if blocked { access.held_back(NotHonoured::Rate) } else { access }
     }
 
-    /// Opens the review of an override, or adds to the one that is open; the answer never waits for a file that fails,
-    /// since the journal has it all.
+    /// Opens the review of an override, or adds to the one that is open; the answer never waits long for a file that
+    /// fails or that others hold, since the journal has it all.
     pub(super) fn open_review(
         &self,
         visit: &Visit,
@@ -61,11 +65,13 @@ impl Gateway {
                 documents: released.iter().map(document).collect(),
             },
         };
-        match self.reviews.note(&glass) {
+        let unopened = || self.unopened.lock().unwrap_or_else(PoisonError::into_inner);
+        let patience = if unopened().is_empty() { PATIENCE } else { LITTLE_PATIENCE };
+        match self.reviews.note_within(&glass, patience) {
             Ok(id) => Some(id),
             Err(error) => {
                 error!(%error, "a review of break-glass could not be opened; it is tried again");
-                self.unopened.lock().unwrap_or_else(PoisonError::into_inner).push(glass);
+                unopened().push(glass);
                 None
             }
         }

@@ -36,6 +36,8 @@ pub(super) struct Visit {
     pub(super) warned: bool,
     /// Whether break-glass was declared and is honoured.
     pub(super) break_glass: bool,
+    /// Whether a trusted key signed a declaration of break-glass that is not believed for another reason.
+    pub(super) vouched_break_glass: bool,
     /// Records that belong before the transaction's own.
     pub(super) alerts: Vec<Event>,
     /// ITI-38: the query, as far as it could be read.
@@ -102,6 +104,7 @@ impl Visit {
             refused: None,
             warned: false,
             break_glass: false,
+            vouched_break_glass: false,
             alerts: Vec::new(),
             query: audit::Query::default(),
             documents: Vec::new(),

@@ -12,6 +12,9 @@ use crate::ids::Oid;
 use crate::labels::{Evidence, Labelled, Labeller, Stated, is_duty, is_readable};
 use crate::repository::embedded::Batch;
 
+/// The system of HTEST.
+const ACT_REASON: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
+
 /// Resources that are looked at for one document: an encounter of a long stay has hundreds.
 const MEMBERS: usize = 10_000;
 
@@ -68,12 +71,23 @@ pub(super) fn cautions(stated: &Stated, evidence: &Evidence, labelled: &Labelled
     cautions
 }
 
-/// The community that a document arose in: `meta.source`, or its custodian's identifier, where that is an OID.
+/// The community that a document arose in: `meta.source` and its custodian's identifier, as far as they are OIDs; nothing
+/// where they are two.
 pub(super) fn origin(document: &Value) -> Option<String> {
     let places = ["/meta/source", "/custodian/identifier/value"];
     let stated = places.iter().filter_map(|place| document.pointer(place)?.as_str());
     let mut oids = stated.filter_map(|text| Oid::parse(text).ok());
-    oids.next().map(|oid| oid.as_str().to_owned())
+    let first = oids.next()?;
+    oids.all(|other| other == first).then(|| first.as_str().to_owned())
+}
+
+/// Whether a patient's own labels say HTEST, of whatever system: all that is his is for tests.
+pub(super) fn is_for_tests(batch: &Batch<'_>, patient: PatientKey) -> Result<bool, Error> {
+    let Some(resource) = batch.patient_resource(patient)? else { return Ok(false) };
+    let resource: Value = serde_json::from_str(&resource).map_err(Error::Json)?;
+    let labels = resource.pointer("/meta/security").and_then(Value::as_array);
+    let is_mark = |label: &Value| label.get("code").and_then(Value::as_str) == Some("HTEST");
+    Ok(labels.into_iter().flatten().any(is_mark))
 }
 
 /// The clinical resources that a resource refers to, such as `Encounter/e1`.
@@ -93,8 +107,19 @@ pub(super) fn links(resource: &Value) -> Vec<String> {
     links.into_iter().collect()
 }
 
-/// `Type/id` of a reference to a clinical resource here, without a version.
+/// `Type/id` of a reference to a clinical resource, without a version; of an address the end, since what is loaded of the
+/// patient under that name can but raise.
 fn clinical(reference: &str) -> Option<&str> {
+    let whole = reference.split_once("/_history/").map_or(reference, |(whole, _)| whole);
+    let reference = match whole.contains("://") {
+        true => {
+            let (head, id) = whole.rsplit_once('/')?;
+            let kind = head.rsplit('/').next()?;
+            let length = kind.len().checked_add(id.len())?.checked_add(1)?;
+            whole.get(whole.len().checked_sub(length)?..)?
+        }
+        false => reference,
+    };
     let (kind, rest) = reference.split_once('/')?;
     let id = rest.split('/').next().filter(|id| !id.is_empty())?;
     let is_type = kind.starts_with(|c: char| c.is_ascii_uppercase())
@@ -145,6 +170,10 @@ impl Labelling<'_> {
         let mut evidence = Evidence::default();
         self.labeller.resource(&mut evidence, document);
         self.labeller.content(&mut evidence, mime_type, bytes);
+        if is_for_tests(self.batch, patient)? {
+            let mark = serde_json::json!({"system": ACT_REASON, "code": "HTEST"});
+            self.labeller.resource(&mut evidence, &mark);
+        }
         for member in self.members(patient, links)? {
             self.labeller.resource(&mut evidence, &member);
         }
@@ -211,9 +240,9 @@ mod tests {
     #[test]
     fn only_clinical_resources_link() {
         let resource = json!({"subject": {"reference": "Patient/p"}, "encounter": {"reference": "Encounter/e/_history/2"},
-            "hasMember": [{"reference": "Observation/o"}, {"reference": "#x"}, {"reference": "https://x/Observation/y"},
+            "hasMember": [{"reference": "Observation/o"}, {"reference": "#x"}, {"reference": "https://x/fhir/Observation/y/_history/3"}, {"reference": "https://x/Patient/z"}, {"reference": "https://x"},
                 {"reference": "Observation/"}, {"identifier": {"value": "7"}}]});
-        assert_eq!(links(&resource), ["Encounter/e", "Observation/o"]);
+        assert_eq!(links(&resource), ["Encounter/e", "Observation/o", "Observation/y"]);
     }
 
     #[test]
@@ -225,6 +254,12 @@ mod tests {
         let custodian = json!({"meta": {"source": "#x"}, "custodian": {"identifier": {"value": "urn:oid:2.999.1"}}});
         assert_eq!(origin(&custodian).as_deref(), Some("2.999.1"));
         assert_eq!(origin(&json!({"meta": {"source": "https://ehr.example"}})), None);
+        let both = |custodian: &str| {
+            let custodian = json!({"identifier": {"value": custodian}});
+            origin(&json!({"meta": {"source": "urn:oid:2.999.1"}, "custodian": custodian}))
+        };
+        assert_eq!(both("2.999.1").as_deref(), Some("2.999.1"));
+        assert_eq!(both("urn:oid:2.999.2"), None, "another's custodian");
     }
 
     #[test]

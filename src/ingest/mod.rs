@@ -17,7 +17,7 @@ mod relabel;
 mod report;
 mod survey;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -143,7 +143,7 @@ impl Loader<'_> {
 
     fn load(&self, batch: &mut Batch<'_>, unit: Unit) -> Result<Report, Spoiled> {
         let parcel = Parcel::open(self.survey.read(unit)?)?;
-        let (mut report, mut touched) = (Report::default(), BTreeSet::new());
+        let (mut report, mut touched) = (Report::default(), BTreeMap::new());
         for item in &parcel.items {
             let loaded = self.load_item(batch, unit, &parcel, item, &mut touched, &mut report);
             loaded.map_err(|reason| Spoiled {
@@ -153,8 +153,9 @@ impl Loader<'_> {
             })?;
         }
         // documents that were there before what belongs to them
-        for patient in touched {
-            for item in batch.linked(patient)? {
+        for (patient, all) in touched {
+            let items = if all { batch.documents(patient)? } else { batch.linked(patient)? };
+            for item in items {
                 let renewed = relabel::renew_or_unclassify(batch, self.settings, item)?;
                 if let Some(renewed) = renewed {
                     let changed = report.patients.entry(renewed.patient).or_default();
@@ -174,12 +175,18 @@ impl Loader<'_> {
         unit: Unit,
         parcel: &Parcel,
         item: &Item,
-        touched: &mut BTreeSet<PatientKey>,
+        touched: &mut BTreeMap<PatientKey, bool>,
         report: &mut Report,
     ) -> Result<(), Error> {
         let mut unique_id = None;
         let (patient, change) = match item.kind {
-            Kind::Patient => patient::load(batch, self.settings, item)?,
+            Kind::Patient => {
+                let loaded = patient::load(batch, self.settings, item)?;
+                if loaded.is_marked_anew {
+                    touched.insert(loaded.key, true);
+                }
+                (loaded.patient, loaded.change)
+            }
             Kind::Consent => {
                 let loaded = consent::load(batch, self.settings, item)?;
                 self.warn(unit, item, loaded.cautions, report);
@@ -192,7 +199,7 @@ impl Loader<'_> {
                     return Ok(());
                 };
                 if loaded.change != Change::Unchanged {
-                    touched.insert(loaded.key);
+                    touched.entry(loaded.key).or_default();
                 }
                 (loaded.patient, loaded.change)
             }

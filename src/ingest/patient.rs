@@ -1,23 +1,38 @@
 use serde::Deserialize;
 
 use super::parcel::Item;
-use super::{Error, Settings};
+use super::{Error, Settings, label};
+use crate::consent::PatientKey;
 use crate::fhir;
 use crate::ids::{Oid, PatientId};
 use crate::repository::embedded::Batch;
 use crate::repository::{Change, Subject};
+
+/// A patient who is stored.
+pub(super) struct Loaded {
+    pub(super) patient: PatientId,
+    pub(super) key: PatientKey,
+    pub(super) change: Change,
+    /// Whether he became, or ceased to be, one for tests, which his documents say too.
+    pub(super) is_marked_anew: bool,
+}
 
 /// Stores a Patient under all identifiers that have an OID, the home authority's first.
 pub(super) fn load(
     batch: &mut Batch<'_>,
     settings: &Settings,
     item: &Item,
-) -> Result<(PatientId, Change), Error> {
+) -> Result<Loaded, Error> {
     let patient = fhir::Patient::deserialize(&item.value).map_err(Error::Shape)?;
     let mut identifiers: Vec<_> = patient.identifier.iter().filter_map(read_identifier).collect();
     let foreign = |id: &PatientId| *id.authority() != settings.patient_authority;
     // his entries carry the one that he was loaded with, and who asks by it must go on finding them
-    let known = batch.patient_by_id(&item.id)?.and_then(|known| home_identifier(&known, settings));
+    let before = batch.patient_by_id(&item.id)?;
+    let was_marked = match &before {
+        Some(before) => label::is_for_tests(batch, before.key)?,
+        None => false,
+    };
+    let known = before.and_then(|known| home_identifier(&known, settings));
     if known.as_ref().is_some_and(|known| !identifiers.contains(known)) {
         return Err(Error::HomeIdentifierGone);
     }
@@ -25,8 +40,9 @@ pub(super) fn load(
     let home = identifiers.first().filter(|id| !foreign(id)).cloned().ok_or_else(|| {
         Error::NoHomeIdentifier { authority: settings.patient_authority.to_string() }
     })?;
-    let (_, change) = batch.put_patient(&item.id, &item.value.to_string(), &identifiers)?;
-    Ok((home, change))
+    let (key, change) = batch.put_patient(&item.id, &item.value.to_string(), &identifiers)?;
+    let is_marked_anew = label::is_for_tests(batch, key)? != was_marked;
+    Ok(Loaded { patient: home, key, change, is_marked_anew })
 }
 
 /// The stored patient whom a reference names, and his home identifier.

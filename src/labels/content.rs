@@ -32,8 +32,10 @@ pub(super) const ADMINISTRATIVE: [&str; 14] = [
 pub struct Evidence {
     /// Sensitivities that value sets find.
     pub(super) found: Found,
-    /// Labels that stand inside.
+    /// Labels that stand inside, or on what belongs to it: of a part, which says nothing of the whole.
     pub(super) labels: Vec<Coded>,
+    /// How confidential the document's own bytes say that all of it is.
+    pub(super) header: Vec<Coded>,
     /// Whether the document's bytes are coded clinical data, so that what is not found is not there.
     pub(super) is_coded: bool,
     /// Why the bytes, which should be such, cannot be read.
@@ -82,8 +84,12 @@ impl Evidence {
         let mut source = BufReader::new(bytes.take(most));
         let read = match first_byte(&mut source) {
             Err(error) => Err(Broken::Unreadable(error.to_string())),
-            Ok(Some(b'<')) => self.markup(rules, &mut source),
-            Ok(Some(b'{')) => self.json(rules, mime_type, &mut source),
+            Ok(Some(b'<')) => self.markup(rules, claims(mime_type, "xml"), &mut source),
+            Ok(Some(b'{')) => self.json(rules, claims(mime_type, "json"), &mut source),
+            // UTF-16, for one
+            Ok(Some(_)) if claims(mime_type, "xml") || claims(mime_type, "json") => {
+                Err(Broken::Malformed("it begins as neither XML nor JSON in UTF-8".to_owned()))
+            }
             Ok(_) => return,
         };
         let too_long = source.get_ref().limit() == 0;
@@ -95,16 +101,23 @@ impl Evidence {
         }
     }
 
-    fn markup(&mut self, rules: &Rules, source: impl BufRead) -> Result<bool, Broken> {
+    fn markup(
+        &mut self,
+        rules: &Rules,
+        is_xml: bool,
+        source: impl BufRead,
+    ) -> Result<bool, Broken> {
         let mut clinical = false;
-        let known = markup::codings(source, |coding| {
+        let known = markup::codings(source, is_xml, |coding| {
             clinical |= coding.is_clinical;
             if coding.is_label {
                 // senders leave the system of a confidentialityCode out
                 let system = if coding.system.is_empty() { CONFIDENTIALITY } else { coding.system };
                 self.label(coding.code, system);
+                self.header(coding.is_of_all, coding.code, system);
             } else {
                 self.coding(rules, coding.system, coding.code);
+                self.header(coding.is_of_all, coding.code, coding.system);
             }
         })?;
         Ok(known && clinical)
@@ -113,7 +126,7 @@ impl Evidence {
     fn json(
         &mut self,
         rules: &Rules,
-        mime_type: &str,
+        is_json: bool,
         mut source: impl Read,
     ) -> Result<bool, Broken> {
         let mut bytes = Vec::new();
@@ -121,17 +134,24 @@ impl Evidence {
         let value: Value = match serde_json::from_slice(&bytes) {
             Ok(value) => value,
             // rich text begins with a brace too
-            Err(_) if !mime_type.contains("json") => return Ok(false),
+            Err(_) if !is_json => return Ok(false),
             Err(error) => return Err(Broken::Malformed(error.to_string())),
         };
         if value.get("resourceType").is_none() {
             return Ok(false);
         }
         self.resource(rules, &value);
+        walk::security(&value, |system, code| self.header(true, code, system));
         let mut is_coded = false;
+        let first = walk::first(&value);
         for resource in walk::resources(&value) {
             if let Some(code) = walk::composition(resource) {
                 self.label(code, CONFIDENTIALITY);
+                self.header(
+                    first.is_some_and(|f| std::ptr::eq(f, resource)),
+                    code,
+                    CONFIDENTIALITY,
+                );
             }
             let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
             if !ADMINISTRATIVE.contains(&kind) {
@@ -149,12 +169,26 @@ impl Evidence {
         }
     }
 
+    /// Notes a confidentiality of the whole document, if it is one.
+    fn header(&mut self, is_of_all: bool, code: &str, system: &str) {
+        if is_of_all && canonical(system.trim()) == CONFIDENTIALITY {
+            self.header.push(Coded::new(code, system));
+        }
+    }
+
     fn label(&mut self, code: &str, system: &str) {
         let label = Coded::new(code, system);
         if !self.labels.contains(&label) {
             self.labels.push(label);
         }
     }
+}
+
+/// Whether a MIME type says that the bytes are of this syntax, such as `application/fhir+xml`.
+fn claims(mime_type: &str, syntax: &str) -> bool {
+    let essence = mime_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let before = essence.strip_suffix(syntax);
+    before.is_some_and(|before| before.ends_with(['/', '+']))
 }
 
 /// The first byte that is no white space and no byte order mark; it stays in the reader.

@@ -21,7 +21,7 @@ const BUILT_IN: [(&str, &str); 2] = [
 ];
 
 /// Changes whenever the same value sets would label the same documents otherwise.
-const ALGORITHM: &str = "1";
+const ALGORITHM: &str = "2";
 
 /// How documents are labelled.
 #[derive(Debug, Clone)]
@@ -156,36 +156,40 @@ impl Labeller {
     }
 
     /// Joins what a document came with and what its codes lead to; nothing stated is lowered or lost.
+    ///
+    /// What stands on a part of it, or on what it belongs to, raises the document and never speaks for it.
     #[must_use]
     pub fn label(&self, stated: &Stated, evidence: &Evidence) -> Labelled {
         let mut all: Vec<Coded> = Vec::new();
-        for label in stated.labels.iter().chain(&evidence.labels) {
-            if !is_among(&all, label) {
-                all.push(label.clone());
-            }
-        }
-        let found = self.rules.labels(evidence.found);
-        let found: Vec<Coded> = found.filter(|label| !is_among(&all, label)).cloned().collect();
+        add(&mut all, stated.labels.iter().chain(&evidence.header));
         let told: BTreeSet<_> = all.iter().filter_map(Confidentiality::from_label).collect();
-        // a source that says how confidential its sensitivities are knows; only new ones raise that
+        let (mut said, mut labels): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(is_confidentiality);
         let unsaid = told.is_empty()
-            && (stated.unreadable || all.iter().any(|label| self.may_restrict(label)));
-        let restricted = unsaid || found.iter().any(|label| self.restricts(label));
-        let presumed = match restricted {
+            && (stated.unreadable || labels.iter().any(|label| self.may_restrict(label)));
+        // a source that says how confidential its sensitivities are knows; only new ones raise that
+        let known = labels.len();
+        let (levels, parts): (Vec<_>, Vec<_>) =
+            evidence.labels.iter().partition(|label| is_confidentiality(label));
+        add(&mut labels, parts);
+        let of_parts = labels.iter().skip(known).any(|label| self.may_restrict(label));
+        let before = labels.len();
+        add(&mut labels, self.rules.labels(evidence.found));
+        let found = labels.iter().skip(before).any(|label| self.restricts(label));
+        let presumed = match unsaid || of_parts || found {
             true => Some(Confidentiality::Restricted),
             false if evidence.is_coded || self.uncoded_is_normal => Some(Confidentiality::Normal),
             false => None,
         };
-        all.extend(found);
-        let (confidentialities, mut labels): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(is_confidentiality);
+        said.extend(presumed.filter(|level| Some(level) > told.last()).map(Confidentiality::label));
+        // of a part of what nobody knows, N says nothing
+        let floor = said.iter().filter_map(Confidentiality::from_label).max();
+        let floor = floor.unwrap_or(Confidentiality::Normal);
+        let higher = |label: &&&Coded| Confidentiality::from_label(label) > Some(floor);
+        said.extend(levels.iter().filter(higher).copied().cloned());
         // the first among equals
-        let highest = confidentialities.into_iter().rev().max_by_key(Confidentiality::from_label);
-        let mark = match presumed {
-            Some(presumed) if Some(&presumed) > told.last() => Some(presumed.label()),
-            _ => highest,
-        };
-        labels.splice(0..0, mark);
+        let highest = said.into_iter().rev().max_by_key(Confidentiality::from_label);
+        labels.splice(0..0, highest);
         let shown = labels.iter().filter(|label| !self.hidden.contains(&label.code));
         Labelled {
             shown: shown.cloned().collect(),
@@ -203,6 +207,15 @@ impl Labeller {
     /// Whether a sensitivity makes what has it R; one that nobody knows does.
     fn restricts(&self, sensitivity: &Coded) -> bool {
         !self.normal.contains(&sensitivity.code)
+    }
+}
+
+/// Adds those that are not there yet.
+fn add<'l>(labels: &mut Vec<Coded>, more: impl IntoIterator<Item = &'l Coded>) {
+    for label in more {
+        if !is_among(labels, label) {
+            labels.push(label.clone());
+        }
     }
 }
 

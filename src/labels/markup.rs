@@ -20,24 +20,29 @@ pub(super) struct Coding<'t> {
     pub(super) code: &'t str,
     pub(super) is_label: bool,
     pub(super) is_clinical: bool,
+    /// Whether it speaks of the whole document: in the header of CDA, on a FHIR resource or Bundle itself.
+    pub(super) is_of_all: bool,
 }
 
 /// Reads a CDA document or FHIR XML as a stream, and calls for each coding.
 ///
-/// `false` where it is neither; what came before an error has been called for.
+/// `false` where it is neither, though what says that it is XML must have a root; what came before an error has been
+/// called for.
 pub(super) fn codings(
     source: impl BufRead,
+    is_xml: bool,
     mut each: impl FnMut(Coding<'_>),
 ) -> Result<bool, Broken> {
     let mut reader = NsReader::from_reader(source);
     reader.config_mut().expand_empty_elements = true;
     let (mut buffer, mut open) = (Vec::new(), Vec::<Frame>::new());
     let mut known = None;
+    let mut entries = 0_usize;
     loop {
         buffer.clear();
         let (namespace, event) = match reader.read_resolved_event_into(&mut buffer) {
             Ok(read) => read,
-            Err(_) if known.is_none() => return Ok(false),
+            Err(_) if known.is_none() && !is_xml => return Ok(false),
             Err(error) => return Err(Broken::Malformed(error.to_string())),
         };
         match event {
@@ -45,6 +50,10 @@ pub(super) fn codings(
                 let vocabulary = Vocabulary::of(&namespace);
                 if known.is_none() {
                     let root = start.local_name();
+                    // every other byte of UTF-16
+                    if root.as_ref().contains('\0') {
+                        return Err(Broken::Malformed("it is not in UTF-8".to_owned()));
+                    }
                     match (vocabulary, root.as_ref()) {
                         (Some(Vocabulary::Cda), "ClinicalDocument")
                         | (Some(Vocabulary::Fhir), _) => known = Some(()),
@@ -54,18 +63,27 @@ pub(super) fn codings(
                 if open.len() >= DEPTH {
                     return Err(Broken::TooDeep { limit: DEPTH });
                 }
-                let frame = Frame::open(&start, vocabulary, open.last_mut(), &mut each)?;
+                // a Composition is a document's as the resource itself or in the first entry
+                let first = matches!((open.len(), entries), (1, 0) | (4, 1));
+                let depth = open.len();
+                let is_of_all =
+                    if vocabulary == Some(Vocabulary::Cda) { depth == 1 } else { first };
+                let frame = Frame::open(&start, vocabulary, is_of_all, open.last_mut(), &mut each)?;
+                entries = entries.saturating_add(usize::from(depth == 1 && frame.name == "entry"));
                 open.push(frame);
             }
             Event::End(_) => {
-                if let Some(Frame { system: Some(system), code: Some(code), clinical, .. }) =
+                if let Some(Frame { name, system: Some(system), code: Some(code), clinical }) =
                     open.pop()
                 {
+                    let is_of_all = name == "security"
+                        && matches!(open.as_slice(), [_, meta] if meta.name == "meta");
                     let coding = Coding {
                         system: &system,
                         code: &code,
                         is_label: false,
                         is_clinical: clinical,
+                        is_of_all,
                     };
                     each(coding);
                 }
@@ -78,6 +96,7 @@ pub(super) fn codings(
             }
             Event::Eof => {
                 return match known {
+                    None if is_xml => Err(Broken::Malformed("it has no root".to_owned())),
                     None => Ok(false),
                     Some(()) if open.is_empty() => Ok(true),
                     Some(()) => Err(Broken::Malformed("it is cut off".to_owned())),
@@ -117,6 +136,7 @@ impl Frame {
     fn open(
         start: &BytesStart<'_>,
         vocabulary: Option<Vocabulary>,
+        is_of_all: bool,
         parent: Option<&mut Self>,
         each: &mut impl FnMut(Coding<'_>),
     ) -> Result<Self, Broken> {
@@ -135,6 +155,7 @@ impl Frame {
                         code: &code,
                         is_label,
                         is_clinical: frame.clinical,
+                        is_of_all: is_of_all && is_label,
                     });
                 }
             }
@@ -147,7 +168,10 @@ impl Frame {
                 if frame.name == "confidentiality"
                     && let Some(code) = attribute(start, "value")?
                 {
-                    each(Coding { system: "", code: &code, is_label: true, is_clinical: false });
+                    let is_of_all =
+                        is_of_all && parent.as_ref().is_some_and(|p| p.name == "Composition");
+                    let (system, is_label, is_clinical) = ("", true, false);
+                    each(Coding { system, code: &code, is_label, is_clinical, is_of_all });
                 }
                 if let Some(parent) = parent {
                     match frame.name.as_str() {

@@ -51,6 +51,21 @@ pub enum Kept {
     AboveCeiling,
 }
 
+impl Kept {
+    /// A stable name for explanations.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotUnderstood(_) => "label-not-understood",
+            Self::NotCarried(_) => "label-not-carried",
+            Self::NoReuse => "no-reuse",
+            Self::Test => "test-data",
+            Self::Production => "production-data",
+            Self::AboveCeiling => "confidentiality-ceiling",
+        }
+    }
+}
+
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -131,6 +131,62 @@ fn nothing_stated_is_lowered_and_the_higher_of_two_counts() {
 }
 
 #[test]
+fn what_a_part_says_raises_the_whole_and_never_speaks_for_it() {
+    let security = |codes: &[&str]| {
+        let coding = |code: &&str| json!({"system": if code.len() == 1 { CONFIDENTIALITY } else { ACT }, "code": code});
+        json!({"resourceType": "Encounter", "meta": {"security": codes.iter().map(coding).collect::<Vec<_>>()}})
+    };
+    for (said, member, expected) in [
+        (&["HIV"][..], &["N"][..], &["R", "HIV"][..]),
+        (&[], &["N"], &[]),
+        (&[], &["R"], &["R"]),
+        (&["N"], &["HIV"], &["R", "HIV"]),
+        (&["N"], &["N", "HIV"], &["R", "HIV"]),
+        (&["N", "HIV"], &["HIV"], &["N", "HIV"]),
+        (&["N"], &["V"], &["V"]),
+        (&["R"], &["N"], &["R"]),
+        (&["N"], &["DEMO"], &["N", "DEMO"]),
+        (&["N"], &["DELAU"], &["N", "DELAU"]),
+    ] {
+        let mut evidence = Evidence::default();
+        labeller().resource(&mut evidence, &security(member));
+        let labelled = labeller().label(&stated(said), &evidence);
+        assert_eq!(codes(&labelled.labels), expected, "{said:?} {member:?}");
+        assert!(!labelled.was_doubled);
+    }
+    // a section's N does not speak for a document that says HIV and no more
+    let section = cda("<confidentialityCode code=\"N\"/>").replacen(
+        "<confidentialityCode code=\"N\" codeSystem=\"2.16.840.1.113883.5.25\"/>",
+        "",
+        1,
+    );
+    assert_eq!(codes(&labels_of(&["HIV"], "text/xml", &section).labels), ["R", "HIV"]);
+    // what a document says of itself does
+    for (mime_type, content) in [
+        ("text/xml", cda("")),
+        ("application/fhir+json", security(&["N"]).to_string()),
+        (
+            "application/fhir+json",
+            json!({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Composition", "confidentiality": "N"}}]}).to_string(),
+        ),
+        (
+            "application/fhir+xml",
+            format!("<Encounter xmlns=\"http://hl7.org/fhir\"><meta><security><system value=\"{CONFIDENTIALITY}\"/><code value=\"N\"/></security></meta></Encounter>"),
+        ),
+        (
+            "application/fhir+xml",
+            "<Bundle xmlns=\"http://hl7.org/fhir\"><entry><resource><Composition><confidentiality value=\"N\"/></Composition></resource></entry></Bundle>".to_owned(),
+        ),
+    ] {
+        let labelled = labels_of(&["HIV"], mime_type, &content);
+        assert_eq!(codes(&labelled.labels), ["N", "HIV"], "{content}");
+    }
+    // and a later Composition does not
+    let second = "<Bundle xmlns=\"http://hl7.org/fhir\"><entry/><entry><resource><Composition><confidentiality value=\"N\"/></Composition></resource></entry></Bundle>";
+    assert_eq!(codes(&labels_of(&["HIV"], "application/fhir+xml", second).labels), ["R", "HIV"]);
+}
+
+#[test]
 fn what_is_not_coded_stays_unknown() {
     let narrative = cda("<text>He has AIDS.</text>")
         .replace("<confidentialityCode code=\"N\" codeSystem=\"2.16.840.1.113883.5.25\"/>", "");
@@ -178,6 +234,40 @@ fn coded_content_that_breaks_off_may_say_anything() {
     let mut evidence = Evidence::default();
     labeller().content(&mut evidence, "application/fhir+json", long.as_bytes());
     assert!(matches!(evidence.broken(), Some(Broken::TooLong { .. })));
+}
+
+#[test]
+fn what_says_that_it_is_coded_and_is_in_no_encoding_that_is_read_may_say_anything() {
+    let text = entry(r#"<value code="80203-3" codeSystem="2.16.840.1.113883.6.1"/>"#);
+    let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>();
+    let with_mark = format!("\u{feff}{text}");
+    let json = "\u{feff}{\"resourceType\": \"Observation\"}";
+    let unreadable = |mime_type: &str, bytes: &[u8]| {
+        let mut evidence = Evidence::default();
+        labeller().content(&mut evidence, mime_type, bytes);
+        labeller().label(&stated(&["N"]), &evidence).unreadable
+    };
+    for (mime_type, bytes) in [
+        ("text/xml", little(&with_mark)),
+        ("text/xml", big(&with_mark)),
+        ("application/hl7-sdwrapper+xml", little(&text)),
+        ("Text/XML; charset=utf-16", big(&text)),
+        ("text/plain", little(&text)),
+        ("application/fhir+json", little(json)),
+        ("application/fhir+json", big(json)),
+        ("text/xml", b"<?xml version=\"1.0\"?>".to_vec()),
+        ("text/xml", b"<!-- never closed".to_vec()),
+        ("text/xml", b"a note".to_vec()),
+    ] {
+        assert!(unreadable(mime_type, &bytes), "{mime_type} {:?}", bytes.get(..4));
+    }
+    let docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+    for (mime_type, bytes) in
+        [(docx, &b"PK\x03\x04"[..]), ("text/xml", b""), ("text/html", b"<!-- never closed")]
+    {
+        assert!(!unreadable(mime_type, bytes), "{mime_type}");
+    }
 }
 
 #[test]

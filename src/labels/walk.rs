@@ -32,3 +32,18 @@ pub(super) fn resources(value: &Value) -> Vec<&Map<String, Value>> {
     let inside = entries.into_iter().flatten().filter_map(|entry| entry.get("resource"));
     inside.chain([value]).filter_map(Value::as_object).collect()
 }
+
+/// The resource that speaks for all: the first of a Bundle, such as a document's Composition, or the one that it is.
+pub(super) fn first(value: &Value) -> Option<&Map<String, Value>> {
+    match value.get("entry") {
+        Some(entries) => entries.get(0)?.get("resource")?.as_object(),
+        None => value.as_object(),
+    }
+}
+
+/// Calls for each coding of a resource's own `meta.security`.
+pub(super) fn security<'v>(resource: &'v Value, each: impl FnMut(&'v str, &'v str)) {
+    if let Some(labels) = resource.pointer("/meta/security") {
+        codings(labels, each);
+    }
+}

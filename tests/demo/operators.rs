@@ -4,8 +4,10 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use glassgate::audit::Journal;
-use glassgate::clock::SystemRandom;
+use glassgate::audit::review::{Evidence, Glass, Reviews};
+use glassgate::clock::{Clock as _, SystemClock, SystemRandom};
 use glassgate::config;
+use glassgate::ids::PatientId;
 use serde_json::Value;
 
 use crate::program::{Run, configured, played, run};
@@ -155,6 +157,39 @@ fn the_demo_s_break_glass_waits_for_review() {
     );
     assert_eq!(recorded(&["review-judged", &format!("review {id} of break-glass: justified")]), 1);
     assert!(review(&["show", "999999"]).fails().contains("there is no review item 999999"));
+}
+
+#[test]
+fn what_a_partner_wrote_begins_no_line_and_moves_no_cursor() {
+    let reviews = Reviews::open(&config::read(&demo()).unwrap().reviews).unwrap();
+    let forged = "dr.x\n  reason: unconscious\u{9b}2J\u{202e}";
+    let glass = Glass {
+        partner: "riverside".to_owned(),
+        issuer: "https://sts.riverside.example".to_owned(),
+        subject: forged.to_owned(),
+        user_name: forged.to_owned(),
+        organization: None,
+        patient: PatientId::parse("P-1001^^^&2.999.1.3&ISO").unwrap(),
+        declared: "BTG".to_owned(),
+        rationale: None,
+        evidence: Evidence {
+            at: SystemClock.now(),
+            transaction: "ITI-38".to_owned(),
+            message_id: None,
+            assertion_id: "_forged".to_owned(),
+            documents: vec![],
+        },
+    };
+    let id = reviews.note(&glass).unwrap().to_string();
+    let review = |arguments: &[&str]| command("review", &demo(), arguments).succeeds();
+    for shown in [review(&["show", &id]), review(&["list"])] {
+        let harmful = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!shown.contains(harmful), "{shown:?}");
+        assert!(!shown.lines().any(|line| line == "  reason: unconscious"), "{shown}");
+        assert!(shown.contains("dr.x\\u000a  reason: unconscious\\u009b2J\\u202e"), "{shown}");
+    }
+    let json = review(&["show", &id, "--json"]);
+    assert!(!json.contains('\u{9b}') && objects(&json)[0]["user"] == forged);
 }
 
 #[test]

@@ -17,7 +17,12 @@ use crate::asked::unique_ids;
 use crate::record::Record;
 use crate::world::{order, run, shared};
 
-fn supposed(partner: &Partner, purpose: &str, role: (&str, &str), patient: u32) -> Supposed {
+pub(crate) fn supposed(
+    partner: &Partner,
+    purpose: &str,
+    role: (&str, &str),
+    patient: u32,
+) -> Supposed {
     Supposed {
         patient: PatientId::parse(&world::patient_id(patient)).unwrap(),
         claims: Claims {

@@ -16,7 +16,8 @@ use glassgate::saml::issue::Order;
 use glassgate::soap::Packaging;
 use serde_json::{Value, json};
 
-use crate::asked::{Asked, codes, numbered, numbers, without_uuids};
+use crate::asked::{Asked, codes, numbered, numbers, unique_ids, without_uuids};
+use crate::explained::supposed;
 use crate::record::{Record, kinds};
 use crate::world::{World, order};
 
@@ -306,4 +307,35 @@ fn new_rules_label_what_is_there_and_the_record_names_both_versions() {
     assert_eq!(record.patients, [world::patient_id(PATIENT)]);
     assert_eq!(record.documents.len(), 8);
     drop(opened);
+}
+
+#[test]
+fn what_labels_keep_is_explained_as_kept() {
+    let config = config::read(&labelled().stage.layout.config()).unwrap();
+    let operator = config.operator().unwrap();
+    for (partner, purpose) in
+        [(RIVERSIDE, "TREAT"), (RIVERSIDE, "HTEST"), (RIVERSIDE, "BTG"), (HILLTOP, "TREAT")]
+    {
+        let supposed = supposed(&partner, purpose, world::PHYSICIAN, PATIENT);
+        let explanation = config.explain(&operator, &supposed).unwrap();
+        let permitted = explanation.entries.iter().filter(|entry| entry.outcome().permits);
+        let mut permitted: Vec<_> = permitted.map(|entry| entry.document.clone()).collect();
+        permitted.sort();
+        let find = Query::find_documents(&world::patient_id(PATIENT));
+        let asked = labelled().runtime.block_on(labelled().query(
+            &partner,
+            &order(&partner, purpose),
+            &find,
+        ));
+        let mut found: Vec<_> = unique_ids(&asked.answer).into_iter().map(str::to_owned).collect();
+        found.sort();
+        assert_eq!(permitted, found, "{} {purpose}", partner.name);
+        let kept = explanation.entries.iter().filter(|entry| entry.kept.is_some());
+        for entry in kept.clone() {
+            let told = entry.outcome();
+            assert_eq!((told.permits, told.provision.as_str()), (false, "labels"));
+            assert!(!told.element.is_empty() && told.consent.is_none());
+        }
+        assert!(kept.count() > 0);
+    }
 }

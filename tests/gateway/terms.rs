@@ -16,10 +16,11 @@ use glassgate::saml::issue::{self, Order};
 use glassgate::soap::Packaging;
 use glassgate::xds::{Availability, QueryAnswer, Status, StoredQuery};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::asked::{Asked, codes, numbered, numbers, without_uuids};
 use crate::record::kinds;
+use crate::shelf::ELSEWHERE;
 use crate::unseen::{queries, retrieves, same, without_restricted};
 use crate::world::{World, order, shared};
 
@@ -27,7 +28,7 @@ const WHY: &str = "urn:example:break-glass:reason";
 const UNAVAILABLE: &str = "XDSDocumentUniqueIdError";
 
 /// Riverside states reasons, wants failures and codes of its own; Hilltop wants no word.
-const CHANGES: [(&str, &str); 6] = [
+const CHANGES: [(&str, &str); 7] = [
     (
         "etreat = \"treatment\"\n",
         "etreat = \"treatment\"\nbreak_glass = { rationale_attribute = \
@@ -42,6 +43,7 @@ const CHANGES: [(&str, &str); 6] = [
     // a test makes more noise than that
     ("clock_skew_s = 60", "clock_skew_s = 60\nfailures_per_s = 10000"),
     ("rate_user = 10000", "rate_user = 3\nrate_block = true\nreview_due_h = 24"),
+    ("[consent]\n", "[consent]\nauthorities = [\"urn:example:law\"]\n"),
     ("repository_id = ", "unknown_patient = \"error\"\nrepository_id = "),
     ("[repository]", "[jurisdiction]\nus_42_cfr_part_2_emergency = true\n\n[repository]"),
 ];
@@ -51,6 +53,7 @@ fn terms() -> &'static World {
     let prepare = |layout: &Layout| {
         overdue(layout);
         protected(layout);
+        half_denied(layout);
     };
     WORLD.get_or_init(|| World::changed("terms", prepare, &CHANGES))
 }
@@ -94,46 +97,93 @@ fn overdue(layout: &Layout) {
     reviews.note(&glass).unwrap();
 }
 
-/// P-1042 withholds what is labelled R: a document that 42 CFR Part 2 protects, and one that it does not.
-fn protected(layout: &Layout) {
-    let label = |system: &str, code: &str| json!({"coding": [{"system": system, "code": code}]});
-    let (confidentiality, act_code) = (
-        "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
-        "http://terminology.hl7.org/CodeSystem/v3-ActCode",
-    );
-    let document = |n: u32, code: &str| {
-        json!({
-            "resourceType": "DocumentReference", "id": format!("d1042-{n}"), "status": "current",
-            "masterIdentifier": {
-                "system": "urn:ietf:rfc:3986",
-                "value": format!("urn:oid:{}", world::document_id(1042, n)),
-            },
-            "subject": {"reference": "Patient/p1042"},
-            "type": label("http://loinc.org", "11506-3"),
-            "securityLabel": [label(confidentiality, "R"), label(act_code, code)],
-            "content": [{"attachment": {
-                "contentType": "text/plain", "data": "bm90ZQ==", "title": "Note",
-                "creation": "2026-01-20T16:50:00Z",
-            }}],
-        })
-    };
-    let consent = json!({
-        "resourceType": "Consent", "id": "c1042", "status": "active",
+fn label(system: &str, code: &str) -> Value {
+    json!({"coding": [{"system": system, "code": code}]})
+}
+
+/// A document of a patient with these labels.
+fn document(patient: u32, n: u32, labels: &Value) -> Value {
+    json!({
+        "resourceType": "DocumentReference", "id": format!("d{patient}-{n}"), "status": "current",
+        "masterIdentifier": {
+            "system": "urn:ietf:rfc:3986",
+            "value": format!("urn:oid:{}", world::document_id(patient, n)),
+        },
+        "subject": {"reference": format!("Patient/p{patient}")},
+        "type": label("http://loinc.org", "11506-3"),
+        "securityLabel": labels,
+        "content": [{"attachment": {
+            "contentType": "text/plain", "data": "bm90ZQ==", "title": "Note",
+            "creation": "2026-01-20T16:50:00Z",
+        }}],
+    })
+}
+
+fn consent(patient: u32, id: &str, provision: &Value) -> Value {
+    json!({
+        "resourceType": "Consent", "id": format!("{id}{patient}"), "status": "active",
         "scope": label("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy"),
-        "patient": {"reference": "Patient/p1042"},
-        "provision": {"type": "permit", "provision": [{
-            "type": "deny", "securityLabel": [{"system": confidentiality, "code": "R"}],
-        }]},
-    });
+        "patient": {"reference": format!("Patient/p{patient}")},
+        "provision": provision,
+    })
+}
+
+/// Writes a patient, who has a number elsewhere too, with these resources.
+fn write(layout: &Layout, number: u32, resources: Vec<Value>) {
+    let identifier = |authority: &str, letter: &str| json!({"system": format!("urn:oid:{authority}"), "value": format!("{letter}-{number}")});
     let patient = json!({
-        "resourceType": "Patient", "id": "p1042",
-        "identifier": [{"system": format!("urn:oid:{}", world::AUTHORITY), "value": "P-1042"}],
+        "resourceType": "Patient", "id": format!("p{number}"),
+        "identifier": [identifier(world::AUTHORITY, "P"), identifier(ELSEWHERE, "E")],
     });
-    let all = [patient, consent, document(1, "42CFRPart2"), document(2, "SUD")];
-    let entry: Vec<_> = all.into_iter().map(|one| json!({"resource": one})).collect();
+    let all = [patient].into_iter().chain(resources);
+    let entry: Vec<_> = all.map(|one| json!({"resource": one})).collect();
     let bundle = json!({"resourceType": "Bundle", "type": "collection", "entry": entry});
     std::fs::create_dir_all(layout.data()).unwrap();
-    std::fs::write(layout.data().join("p1042.json"), bundle.to_string()).unwrap();
+    std::fs::write(layout.data().join(format!("p{number}.json")), bundle.to_string()).unwrap();
+}
+
+const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+
+/// P-1042 withholds what is labelled R: a document that 42 CFR Part 2 protects, and one that it does not.
+fn protected(layout: &Layout) {
+    let document =
+        |n, code| document(1042, n, &json!([label(CONFIDENTIALITY, "R"), label(ACT_CODE, code)]));
+    let withholding = json!({"type": "permit", "provision": [{
+        "type": "deny", "securityLabel": [{"system": CONFIDENTIALITY, "code": "R"}],
+    }]});
+    let all = vec![consent(1042, "c", &withholding), document(1, "42CFRPart2"), document(2, "SUD")];
+    write(layout, 1042, all);
+}
+
+/// P-1043 denies emergencies alone; of P-1044 a law releases what he denies; P-1045 denies everything.
+fn half_denied(layout: &Layout) {
+    let normal = json!([label(CONFIDENTIALITY, "N")]);
+    let emergency =
+        json!([{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "ETREAT"}]);
+    let emergency = json!({"type": "deny", "purpose": emergency});
+    let out = json!({"type": "deny"});
+    let mut law = consent(1044, "law", &json!({"type": "permit"}));
+    law["policy"] = json!([{"authority": "urn:example:law"}]);
+    write(layout, 1043, vec![consent(1043, "c", &emergency), document(1043, 1, &normal)]);
+    write(layout, 1044, vec![consent(1044, "c", &out), law, document(1044, 1, &normal)]);
+    write(layout, 1045, vec![consent(1045, "c", &out), document(1045, 1, &normal)]);
+    own_permit(layout);
+}
+
+/// P-1046 denies everything, break-glass excepted; two consents of P-1047 withhold one document.
+fn own_permit(layout: &Layout) {
+    let restricted = json!([label(CONFIDENTIALITY, "R")]);
+    let glass =
+        json!([{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "BTG"}]);
+    let own = json!({"type": "deny", "provision": [{"type": "permit", "purpose": glass}]});
+    write(layout, 1046, vec![consent(1046, "c", &own), document(1046, 1, &restricted)]);
+    let level = |code: &str| json!([{"system": CONFIDENTIALITY, "code": code}]);
+    let denying =
+        json!({"type": "permit", "provision": [{"type": "deny", "securityLabel": level("R")}]});
+    let narrow = json!({"type": "permit", "securityLabel": level("N")});
+    let both = [consent(1047, "a", &denying), consent(1047, "b", &narrow)];
+    write(layout, 1047, both.into_iter().chain([document(1047, 1, &restricted)]).collect());
 }
 
 fn reviews_of(user: &str) -> Vec<(Item, Vec<Evidence>)> {
@@ -430,6 +480,73 @@ fn an_unknown_patient_and_one_who_opted_out_get_one_error_and_no_other_patient_d
 }
 
 #[test]
+fn who_denies_something_else_or_is_overruled_is_no_unknown_patient() {
+    run(async {
+        for patient in [1043, 1044] {
+            let treat = physician(&HILLTOP, "TREAT", "dr.told");
+            let asked = ask(&HILLTOP, &treat, patient).await;
+            assert_eq!(numbers(&asked.answer), [1], "{patient}");
+        }
+        let asked = ask(&HILLTOP, &physician(&HILLTOP, "TREAT", "dr.told"), 1045).await;
+        assert_eq!(codes(&asked.answer.errors), ["XDSUnknownPatientId"]);
+    });
+}
+
+#[test]
+fn an_assertion_about_another_patient_does_not_tell_who_is_known() {
+    // the second number is one that only a patient who is known can be compared by
+    let speaking = PatientId::parse(&format!("E-1^^^&{ELSEWHERE}&ISO")).ok();
+    let about = Order { resource_id: speaking, ..physician(&HILLTOP, "TREAT", "dr.told") };
+    run(async {
+        let asking = terms().ask(&HILLTOP, &about);
+        let mut answers = Vec::new();
+        for patient in [9999, 1045, 1043] {
+            let body = find(patient).body();
+            let simple = Packaging::Simple;
+            answers.push(terms().post(&HILLTOP, &asking, Transaction::Query, &body, simple).await);
+        }
+        same(&answers[0], &answers[1], "opted out");
+        same(&answers[0], &answers[2], "another patient");
+    });
+}
+
+#[test]
+fn a_review_names_every_rule_that_was_overridden_and_what_permits_it() {
+    let order = physician(&RIVERSIDE, "BTG", "dr.thorough");
+    run(async {
+        for (patient, rules, grounds) in [
+            (
+                1046,
+                vec!["Consent/c1046/_history/1#provision"],
+                "own-permit: the consent permits break-glass (Consent/c1046/_history/1#provision.provision[0])",
+            ),
+            (
+                1047,
+                vec![
+                    "Consent/a1047/_history/1#provision.provision[0]",
+                    "Consent/b1047/_history/1#provision",
+                ],
+                "withholding: overrode what a consent withholds",
+            ),
+        ] {
+            let ask = because(&RIVERSIDE, &order, "unconscious after an accident");
+            let asked = terms().query_as(&RIVERSIDE, &ask, &find(patient).body()).await;
+            assert_eq!(numbers(&asked.answer), [1], "{patient}");
+            let all = reviews_of("dr.thorough");
+            let (_, evidence) = all
+                .iter()
+                .find(|(item, _)| item.patient.to_string() == world::patient_id(patient))
+                .unwrap();
+            let [document] = &evidence[0].documents[..] else { panic!("{evidence:?}") };
+            let mut named = document.rules.clone();
+            named.sort();
+            assert_eq!(named, rules);
+            assert_eq!(document.grounds, [grounds]);
+        }
+    });
+}
+
+#[test]
 fn a_review_that_nobody_looks_at_is_told() {
     run(async {
         let records = terms().mentions("review-overdue").await;
@@ -486,6 +603,16 @@ fn the_noise_of_one_sender_is_counted_and_each_refusal_answered() {
         };
         let asked = ask_of(&beside).await;
         assert_eq!(kinds(&asked.records), [("ITI-38", "8")]);
+        // also one that a trusted key signed, and that is not believed for another reason
+        for (purpose, kinds_of) in [("BTG", vec![("110122", "8")]), ("TREAT", vec![])] {
+            let audience = "urn:example:another".to_owned();
+            let order = Order { audience, ..physician(&HILLTOP, purpose, "dr.noise") };
+            let ask = terms().ask(&HILLTOP, &order);
+            let (body, simple) = (find(1002).body(), Packaging::Simple);
+            let refused = terms().post(&HILLTOP, &ask, Transaction::Query, &body, simple).await;
+            assert_eq!(refused.status, 400);
+            assert_eq!(kinds(&terms().journalled(&ask)), kinds_of, "{purpose}");
+        }
     });
 }
 

@@ -27,6 +27,9 @@ pub enum Error {
         /// Ours.
         known: i64,
     },
+    /// Somebody else works on them, and who asks cannot wait.
+    #[error("review items are being worked on")]
+    Busy,
     /// SQLite refuses.
     #[error("review items cannot be read or written: {0}")]
     Sqlite(#[from] rusqlite::Error),

@@ -9,7 +9,7 @@ mod schema;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
@@ -22,6 +22,9 @@ pub use item::{Document, Evidence, Filter, Glass, Item, Judgement, State, Verdic
 
 /// How long a break-glass goes on: further requests of one user for one patient are evidence of the same.
 pub const EPISODE: Duration = Duration::from_secs(12 * 3600);
+
+/// How soon who cannot wait long looks again whether the items are free.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// Where the items lie, and when they are due.
 #[derive(Debug, Clone)]
@@ -47,7 +50,19 @@ impl Reviews {
 
     /// Opens an item for a break-glass, or adds to the one that is open for it; gives its number. Blocks.
     pub fn note(&self, glass: &Glass) -> Result<i64, Error> {
-        let mut connection = self.lock();
+        self.noted(&mut self.lock(), glass)
+    }
+
+    /// The same for who cannot wait: whoever holds the items, here or in another process, makes it fail before long.
+    pub fn note_within(&self, glass: &Glass, patience: Duration) -> Result<i64, Error> {
+        let mut connection = self.lock_within(patience)?;
+        connection.busy_timeout(patience)?;
+        let noted = self.noted(&mut connection, glass);
+        connection.busy_timeout(schema::BUSY_TIME)?;
+        noted
+    }
+
+    fn noted(&self, connection: &mut Connection, glass: &Glass) -> Result<i64, Error> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let begin = glass.evidence.at.minus(EPISODE).micros();
         let patient = glass.patient.to_string();
@@ -157,6 +172,19 @@ impl Reviews {
     /// Who broke glass since then: the item of each piece of evidence, its time and assertion id.
     pub fn since(&self, begin: Timestamp) -> Result<Vec<(Item, Timestamp, String)>, Error> {
         item::since(&self.lock(), begin)
+    }
+
+    fn lock_within(&self, patience: Duration) -> Result<MutexGuard<'_, Connection>, Error> {
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.connection.try_lock() {
+                Ok(connection) => return Ok(connection),
+                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) if waited >= patience => return Err(Error::Busy),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK_AGAIN),
+            }
+            waited = waited.saturating_add(LOOK_AGAIN);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

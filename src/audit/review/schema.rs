@@ -11,8 +11,8 @@ use super::Error;
 const APPLICATION: i64 = 0x4747_7276;
 /// `user_version` of the schema below.
 const VERSION: i64 = 1;
-/// How long to wait for another process: a review takes a millisecond, and a clinician waits for the gateway.
-const BUSY_TIME: Duration = Duration::from_secs(2);
+/// How long to wait for another process, where nobody waits for an answer: a review takes a millisecond.
+pub(super) const BUSY_TIME: Duration = Duration::from_secs(2);
 
 const TABLES: &str = "
     CREATE TABLE item (

@@ -143,3 +143,25 @@ fn a_file_of_somebody_else_is_left_alone() {
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE other (x)").unwrap();
     assert!(matches!(Reviews::open(&settings(&folder)), Err(Error::NotReviews { .. })));
 }
+
+#[test]
+fn who_cannot_wait_is_not_kept_by_who_works_on_the_items() {
+    let folder = tempfile::tempdir().unwrap();
+    let reviews = Reviews::open(&settings(&folder)).unwrap();
+    let patience = Duration::from_millis(1);
+    let id = reviews.note_within(&glass("a", 1002, 1), patience).unwrap();
+    // while somebody here works on them
+    let another = |_: &Item| {
+        let noted = reviews.note_within(&glass("b", 1002, 1), patience);
+        assert!(matches!(noted, Err(Error::Busy)), "{noted:?}");
+        Ok::<(), Error>(())
+    };
+    reviews.judge(id, &judged(Verdict::NeedsInfo), another).unwrap();
+    // or somebody else, who goes on only when the other gave up
+    let mut other = schema::open(&settings(&folder).path).unwrap();
+    let held = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let noted = reviews.note_within(&glass("b", 1002, 1), patience);
+    assert!(matches!(noted, Err(Error::Sqlite(_))), "{noted:?}");
+    drop(held);
+    assert!(reviews.note_within(&glass("b", 1002, 1), patience).is_ok());
+}

@@ -9,7 +9,7 @@ use openssl::x509::X509;
 
 use super::answers::{Answers, Question};
 use super::entry::{Entry, Trust};
-use crate::cli::{ConfigFile, Failed, read, say};
+use crate::cli::{ConfigFile, Failed, read, say, say_all};
 use crate::client::coded;
 use crate::config::{self, Config};
 use crate::demo::world::SNOMED_CT;
@@ -77,13 +77,13 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
         let told = problems.to_string().replace(&draft.path.display().to_string(), "the new entry");
         return Err(format!("nothing is written:\n{told}").into());
     }
-    say(toml.trim());
+    say_all(toml.trim());
     if !options.yes && !answers.agrees(&format!("\nWrite this to {}?", path.display()))? {
         say("nothing is written");
         return Ok(ExitCode::FAILURE);
     }
     draft.replace(path)?;
-    say(&format!(
+    say_all(&format!(
         "\n{} is written. The CA of its TLS certificate belongs into server.client_ca; try a captured message with\n  \
          glassgate partner test --config {} FILE",
         path.display(),

@@ -94,14 +94,17 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let _receipt = journal.record_blocking(SystemClock.now(), &[event])?;
 
     if let Some(partner) = guessed {
-        say(&format!("--client is not given: judged as sent by {partner}\n"));
+        say(&format!("--client is not given: judged as sent by {partner}"));
+        say("");
     }
-    say(&format!("{} at {at}\n", transaction.name()));
+    say(&format!("{} at {at}", transaction.name()));
+    say("");
     rehearsal.findings.iter().for_each(|finding| tell(finding, options.show));
     if let Some(claims) = claims {
         say_of(&claims, rehearsal.access.as_ref(), options.show);
     }
-    say(&format!("\n{}", verdict(&rehearsal)));
+    say("");
+    say(&verdict(&rehearsal));
     Ok(if rehearsal.access.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -174,7 +177,8 @@ fn verdict(rehearsal: &Rehearsal) -> String {
 
 fn say_of(claims: &Claims, access: Option<&Access>, show: bool) {
     let believed = if access.is_some() { "verified" } else { "UNVERIFIED" };
-    say(&format!("\nThe assertion says ({believed}):"));
+    say("");
+    say(&format!("The assertion says ({believed}):"));
     let codes = |codes: &[Coded]| -> Vec<String> {
         codes.iter().map(|code| format!("{}@{}", code.code, code.system)).collect()
     };

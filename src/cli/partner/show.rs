@@ -6,7 +6,7 @@ use openssl::hash::MessageDigest;
 use openssl::x509::X509;
 use toml::{Table, Value};
 
-use crate::cli::{ConfigFile, Failed, read, say};
+use crate::cli::{ConfigFile, Failed, read, say, say_all};
 
 /// Shows a partner with its issuers, its defaults and profile filled in, and every certificate.
 #[derive(Debug, Args)]
@@ -32,10 +32,10 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let tables = |all: &[&Table]| all.iter().map(|one| Value::Table((*one).clone())).collect();
     shown.insert("issuer".to_owned(), Value::Array(tables(&issuers)));
     shown.insert("partner".to_owned(), Value::Array(tables(&[partner])));
-    say(toml::to_string_pretty(&shown)?.trim_end());
+    say_all(toml::to_string_pretty(&shown)?.trim_end());
 
     let folder = options.file.config.parent().unwrap_or(Path::new(""));
-    say("\nCertificates:");
+    say_all("\nCertificates:");
     certificates(folder, partner, "tls_certificates")?;
     for issuer in issuers {
         certificates(folder, issuer, "certificates")?;
@@ -74,7 +74,9 @@ fn certificates(folder: &Path, table: &Table, key: &str) -> Result<(), Failed> {
                 })
                 .collect();
             let (until, subject) = (certificate.not_after(), subject.join(", "));
-            say(&format!("  {key} {file}\n    {subject}\n    until {until}, SHA-256 {hex}"));
+            say(&format!("  {key} {file}"));
+            say(&format!("    {subject}"));
+            say(&format!("    until {until}, SHA-256 {hex}"));
         }
     }
     Ok(())

@@ -60,6 +60,33 @@ fn an_override_tells_what_it_lifted() {
     assert_eq!((permit.consent(), permit.path()), (Some("c1"), "provision.provision[1]"));
 }
 
+/// The paths of all that BTG overrides of an item.
+fn overridden(consents: &[Value], facts: &Facts) -> Vec<String> {
+    let permit = granted(&access(&["BTG"]), consents).decide(facts).outcome().unwrap();
+    assert!(permit.is_override());
+    permit.overridden().iter().map(|basis| basis.path().to_owned()).collect()
+}
+
+#[test]
+fn all_that_is_overridden_is_told_and_never_what_permits() {
+    let denying = |code: &str| json!([{"type": "deny", "securityLabel": label(code)}]);
+    let one = consent(json!({"type": "permit", "provision": denying("R")}));
+    let other = consent(json!({"type": "permit", "securityLabel": label("N")}));
+    assert_eq!(overridden(std::slice::from_ref(&one), &item("R")), ["provision.provision[0]"]);
+    let both = [one, other];
+    assert_eq!(overridden(&both, &item("R")), ["provision.provision[0]", "provision"]);
+    // the consent's own permit is what it rests on, and treatment's denial what it overrides
+    let glass = json!([{"type": "permit", "purpose": purpose("BTG")}]);
+    let own = [consent(json!({"type": "deny", "provision": glass}))];
+    assert_eq!(overridden(&own, &item("R")), ["provision"]);
+    let permit = granted(&access(&["BTG"]), &own).decide(&item("R")).outcome().unwrap();
+    assert_eq!(permit.path(), "provision.provision[0]");
+    // what treatment gets overrides nothing
+    let open = [consent(json!({"type": "permit"}))];
+    let permit = granted(&access(&["BTG"]), &open).decide(&item("R")).outcome().unwrap();
+    assert!(permit.overridden().is_empty());
+}
+
 #[test]
 fn a_denial_of_break_glass_itself_holds() {
     let forbidding = |extra: Value| {
@@ -151,8 +178,12 @@ fn an_opt_out_is_lifted_by_nothing_but_its_own_permit_for_break_glass() {
     assert_eq!(outcomes(&[emergency], &item("N")), ("deny", "opt-out"));
     let ours = actor("IRCP", json!({"reference": "urn:oid:2.999.2"}));
     let named = opted_out(json!({"type": "permit", "purpose": purpose("BTG"), "actor": ours}));
-    // the patient's own permit knows no ceiling
-    assert_eq!(outcomes(std::slice::from_ref(&named), &item("V")), ("deny", "override"));
+    // the patient's own permit does not pass the domain's ceiling, nor open what it seals
+    assert_eq!(outcomes(std::slice::from_ref(&named), &item("R")), ("deny", "override"));
+    assert_eq!(outcomes(std::slice::from_ref(&named), &item("V")), ("deny", "ceiling"));
+    let mut notes = item("R");
+    notes.labels.push(Coded::new("PSYTHPN", ACT_CODE));
+    assert_eq!(outcomes(std::slice::from_ref(&named), &notes), ("deny", "sensitivity"));
     assert_eq!(granted(&access(&["BTG"]), std::slice::from_ref(&named)).break_glass_bar(), None);
     // a denial of emergencies denies this one too
     let mut torn = named.clone();
@@ -170,6 +201,14 @@ fn an_opt_out_is_lifted_by_nothing_but_its_own_permit_for_break_glass() {
     let group = actor("IRCP", json!({"reference": "Group/ex-privilegedUsers"}));
     let dissent = opted_out(json!({"type": "permit", "purpose": purpose("BTG"), "actor": group}));
     assert_eq!(outcomes(&[dissent], &item("N")), ("deny", "opt-out"));
+}
+
+#[test]
+fn who_denies_other_purposes_did_not_opt_out() {
+    let denying = |code: &str| consent(json!({"type": "deny", "purpose": purpose(code)}));
+    let opts_out = |consent| granted(&access(&["TREAT"]), &[consent]).opts_out();
+    assert!(opts_out(denying("TREAT")) && opts_out(consent(json!({"type": "deny"}))));
+    assert!(!opts_out(denying("ETREAT")) && !opts_out(denying("HRESCH")));
 }
 
 #[test]
@@ -218,8 +257,9 @@ fn a_permit_for_break_glass_counts_beside_others() {
             }
         ]
     }));
-    assert_eq!(outcomes(std::slice::from_ref(&except), &item("V")), ("deny", "override"));
-    let permit = granted(&access(&["BTG"]), &[except]).decide(&item("V")).outcome().unwrap();
+    assert_eq!(outcomes(std::slice::from_ref(&except), &item("R")), ("deny", "override"));
+    assert_eq!(outcomes(std::slice::from_ref(&except), &item("V")), ("deny", "ceiling"));
+    let permit = granted(&access(&["BTG"]), &[except]).decide(&item("R")).outcome().unwrap();
     assert_eq!(permit.path(), "provision.provision[1].provision[0]");
 }
 
@@ -269,34 +309,6 @@ fn what_break_glass_would_lift_is_just_what_it_lifts() {
             assert_eq!(undeclared.would_lift(&facts), lifted, "{confidentiality} {consents:?}");
         }
     }
-}
-
-#[test]
-fn a_law_permits_in_an_emergency_what_it_protects_and_is_no_override() {
-    let withholding = consent(json!({
-        "type": "permit",
-        "provision": [{"type": "deny", "securityLabel": label("R")}]
-    }));
-    let mut protected = item("R");
-    protected.labels.push(Coded::new("42CFRPart2", ACT_CODE));
-    let us = Domain { part_2_emergency: true, ..domain() };
-    let decide = |domain: &Domain, purpose: &str, consent: &Value, facts: &Facts| {
-        let consents = std::slice::from_ref(consent);
-        granted_in(domain, &access(&[purpose]), consents).decide(facts).outcome()
-    };
-    for purpose in ["ETREAT", "ERTREAT"] {
-        let permit = decide(&us, purpose, &withholding, &protected).unwrap();
-        assert!(!permit.is_override());
-        assert_eq!(permit.basis().element(), PART_2_EMERGENCY);
-        assert_eq!((permit.consent(), permit.path()), (Some("c1"), "provision.provision[0]"));
-    }
-    assert!(decide(&us, "TREAT", &withholding, &protected).is_err());
-    assert!(decide(&us, "HPAYMT", &withholding, &protected).is_err());
-    assert!(decide(&us, "ETREAT", &withholding, &item("R")).is_err());
-    assert!(decide(&domain(), "ETREAT", &withholding, &protected).is_err());
-    assert!(decide(&us, "ETREAT", &consent(json!({"type": "deny"})), &protected).is_err());
-    protected.labels.push(Coded::new("V", CONFIDENTIALITY));
-    assert!(decide(&us, "ETREAT", &withholding, &protected).is_err());
 }
 
 /// What BTG comes to in a domain: the bar's code, or what it lifted.

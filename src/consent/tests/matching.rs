@@ -189,12 +189,18 @@ fn actors_stand_on_their_side() {
     };
     let access = access_as(&["TREAT"], riverside);
     let urn = |oid: &str| json!({"reference": format!("urn:oid:{oid}")});
+    let organization =
+        |oid: &str| json!({"reference": format!("urn:oid:{oid}"), "type": "Organization"});
     let value =
         |value: &str| json!({"identifier": {"system": "urn:ietf:rfc:3986", "value": value}});
     for (role, reference, expected) in [
         ("IRCP", urn("2.999.2"), YES),
         ("PRCP", value("urn:oid:2.999.2.5"), YES),
-        ("IRCP", urn("2.999.3"), NO),
+        ("IRCP", organization("2.999.3"), NO),
+        // what is no organisation for certain may be a person
+        ("IRCP", urn("2.999.3"), UNKNOWN),
+        ("IRCP", value("urn:oid:2.999.3"), UNKNOWN),
+        ("IRCP", json!({"reference": "urn:oid:2.999.3", "type": "Practitioner"}), UNKNOWN),
         ("IRCP", json!({"identifier": {"system": "urn:oid:2.999.7", "value": "42"}}), YES),
         ("IRCP", json!({"identifier": {"system": "urn:oid:2.999.8", "value": "42"}}), UNKNOWN),
         ("IRCP", json!({"identifier": {"system": NPI, "value": "1234567893"}}), YES),
@@ -213,15 +219,15 @@ fn actors_stand_on_their_side() {
     // one of a side suffices, every side must match
     let both = |reference: &str| {
         let custodian = actor("CST", urn("2.999.1"))[0].clone();
-        let other = actor("IRCP", urn("2.999.9"))[0].clone();
-        json!({"actor": [custodian, other, actor("IRCP", urn(reference))[0]]})
+        let other = actor("IRCP", organization("2.999.9"))[0].clone();
+        json!({"actor": [custodian, other, actor("IRCP", organization(reference))[0]]})
     };
     assert_eq!(rule_to(&access, both("2.999.2"), &item("N")), YES);
     assert_eq!(rule_to(&access, both("2.999.3"), &item("N")), NO);
     // who does not state an organisation may be anyone's
     let silent = access_as(&["TREAT"], Claims::default());
     assert_eq!(
-        rule_to(&silent, json!({"actor": actor("IRCP", urn("2.999.3"))}), &item("N")),
+        rule_to(&silent, json!({"actor": actor("IRCP", organization("2.999.3"))}), &item("N")),
         UNKNOWN
     );
 }

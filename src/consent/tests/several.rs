@@ -124,7 +124,15 @@ fn references_are_resolved_by_the_domain_or_by_what_is_contained() {
         let rule = json!({"type": "permit", "provision": [{"type": "deny", "actor": actor}]});
         !permits(domain, &[consent(rule)])
     };
-    assert!(denying(&known("2.999.2")) && denying(&domain()) && !denying(&known("2.999.3")));
+    assert!(denying(&known("2.999.2")) && denying(&domain()));
+    // who says of what community he is, and not of what organisation, may be meant
+    assert!(denying(&known("2.999.3")));
+    let claims = Claims { organization_ids: vec!["2.999.2.7".into()], ..Claims::default() };
+    let stated = access_as(&["TREAT"], claims);
+    let actor = actor("IRCP", json!({"reference": "Organization/riverside"}));
+    let rule = json!({"type": "permit", "provision": [{"type": "deny", "actor": actor}]});
+    let grant = granted_in(&known("2.999.3"), &stated, &[consent(rule)]);
+    assert!(grant.decide(&item("N")).outcome().is_ok());
     // a contained organisation says who it is
     let mut contained = to("#org");
     contained["contained"] = json!([

@@ -335,3 +335,43 @@ fn several_confidentialities_and_unreadable_content_are_told() {
     let found = all(&world.store, &subject(&world.store, "1").unwrap());
     assert_eq!(found.iter().filter(|c| c.facts.unreadable_labels).count(), 1);
 }
+
+#[test]
+fn what_is_a_test_patients_is_for_tests_alone() {
+    let world = World::new();
+    let mark = json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}]});
+    let mut tester = patient("1");
+    tester["meta"] = mark.clone();
+    let one = document("1", 1, &inline(b"a note"));
+    world.write("a.json", bundle(&[tester, one, patient("2"), document("2", 2, &inline(b"x"))]));
+    assert!(world.load_all().is_complete());
+    assert_eq!(labels_of(&world.store, "1"), ["N HTEST"]);
+    assert_eq!(labels_of(&world.store, "2"), ["N"]);
+    // whoever becomes one, or no more is one, after his documents came
+    let path = world.write("b.json", patient("1").to_string());
+    assert!(world.load(&path).is_complete());
+    assert_eq!(labels_of(&world.store, "1"), ["N"]);
+    let mut other = patient("2");
+    other["meta"] = mark;
+    let path = world.write("c.json", other.to_string());
+    let report = world.load(&path);
+    assert!(report.patients.values().any(|changed| changed.documents.contains("2.999.1.4.2.2")));
+    assert_eq!(labels_of(&world.store, "2"), ["N HTEST"]);
+}
+
+#[test]
+fn an_encounter_is_known_by_its_address_too() {
+    let world = World::new();
+    let note =
+        of_encounter(unlabelled("1", 1, &inline(b"x")), "https://ehr.example/fhir/Encounter/e1");
+    let other =
+        of_encounter(unlabelled("2", 2, &inline(b"x")), "https://ehr.example/fhir/Encounter/e1");
+    let found = condition("1", "c1", "B20", "Encounter/e1");
+    world.write(
+        "a.json",
+        bundle(&[patient("1"), patient("2"), encounter("1", "e1"), found, note, other]),
+    );
+    assert!(world.load_all().is_complete());
+    assert_eq!(labels_of(&world.store, "1"), ["R HIV"]);
+    assert_eq!(labels_of(&world.store, "2"), [""], "another patient's is not his");
+}

@@ -61,6 +61,25 @@ impl Batch<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// All documents of a patient.
+    pub fn documents(&self, patient: PatientKey) -> Result<Vec<ItemKey>, Error> {
+        self.check()?;
+        let (first, last) = schema::rowids(patient);
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id FROM document WHERE id BETWEEN ?1 AND ?2 AND status <> 'hidden'",
+        )?;
+        let rows = statement.query_map([first, last], |row| row.get(0).map(ItemKey))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The Patient as it was loaded.
+    pub fn patient_resource(&self, patient: PatientKey) -> Result<Option<String>, Error> {
+        self.check()?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT json FROM patient WHERE number = ?1")?;
+        Ok(statement.query_row([patient.0], |row| row.get(0)).optional()?)
+    }
+
     /// What a document is labelled from; nothing where it is gone or hidden.
     pub fn labelled(&self, item: ItemKey) -> Result<Option<Labelled>, Error> {
         self.check()?;
