@@ -206,13 +206,13 @@ fn the_audit_trail_is_read_and_that_is_on_record() {
     let last = all.len().to_string();
     let later = objects(&audit(&["--json", "--after", &last]).succeeds());
     let operator = config::account();
-    assert_eq!((&later[0]["event"], &later[0]["user"]), (&"110101".into(), &operator.into()));
-    assert!(
-        later[0]["description"]
-            .as_str()
-            .unwrap()
-            .starts_with(&format!("{last} audit records shown"))
-    );
+    // other commands are recorded at the same time
+    let own = later.iter().find(|one| {
+        let told = one["description"].as_str().unwrap();
+        told.starts_with(&format!("{last} audit records shown"))
+    });
+    let own = own.unwrap_or_else(|| panic!("{later:?}"));
+    assert_eq!((&own["event"], &own["user"]), (&"110101".into(), &operator.into()));
     let override_started = audit(&["--text", "csd-code=\"110127\"", "--xml"]).succeeds();
     assert!(
         override_started.lines().all(|line| line.starts_with("<?xml") && line.contains("110127"))
@@ -220,7 +220,6 @@ fn the_audit_trail_is_read_and_that_is_on_record() {
     assert!(!override_started.is_empty());
     let lines = audit(&["--last", "2"]).succeeds();
     assert_eq!(lines.lines().count(), 2, "{lines}");
-    assert!(lines.contains("110101"), "{lines}");
 }
 
 #[test]
