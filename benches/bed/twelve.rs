@@ -16,7 +16,7 @@ pub(crate) const PATIENT: &str = "Patient/p12";
 /// Treatment, payment and operations, but for labels, types, times, authors, encounters and recipients.
 pub(crate) fn consent() -> Stored {
     let coded = |system: &str, code: &str| json!([{"system": system, "code": code}]);
-    let actor = |role: &str, reference: &str| json!([{"role": {"coding": coded(PARTICIPATION, role)}, "reference": {"reference": reference}}]);
+    let actor = |role: &str, reference: &str| json!([{"role": {"coding": coded(PARTICIPATION, role)}, "reference": {"reference": reference, "type": "Organization"}}]);
     let data = |meaning: &str, reference: &str| json!([{"meaning": meaning, "reference": {"reference": reference}}]);
     let purposes: Vec<Value> = ["TREAT", "HPAYMT", "HOPERAT"]
         .iter()
