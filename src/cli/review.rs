@@ -10,7 +10,10 @@ use crate::clock::Timestamp;
 use crate::config::{Config, Dossier};
 use crate::ids::PatientId;
 
-/// Reviews break-glass, for the privacy office: each override has opened an item, with its evidence.
+/// Reviews break-glass, for the privacy office: each declaration that was allowed has opened an item, with its evidence.
+///
+/// EFFECT is `override` where something was released that treatment does not get, `none` where nothing was: then the user
+/// owes no reason.
 ///
 /// Whoever runs it must be an [[operator]] of the configuration; what he sees and decides is on record before it is
 /// printed. docs/break-glass.md says what to look for.
@@ -55,6 +58,9 @@ struct ListOptions {
     /// Only those opened since, as in 2026-01-31T00:00:00Z.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
+    /// Only those that released something.
+    #[arg(long)]
+    overrides: bool,
     /// Print one JSON object an item.
     #[arg(long)]
     json: bool,
@@ -133,6 +139,7 @@ impl ListOptions {
             patient: patient.transpose()?,
             user: self.user.clone(),
             since: self.since.as_deref().map(time).transpose()?,
+            overrides: self.overrides,
         })
     }
 }
@@ -142,33 +149,39 @@ fn table(items: &[Item]) {
         return say("no reviews");
     }
     say(&format!(
-        "{:>5}  {:<11} {:<28} {:<28} {:<12} USER",
-        "ID", "STATE", "OPENED", "DUE", "PATIENT"
+        "{:>5}  {:<11} {:<8} {:<28} {:<28} {:<12} USER",
+        "ID", "STATE", "EFFECT", "OPENED", "DUE", "PATIENT"
     ));
     for item in items {
         say(&format!(
-            "{:>5}  {:<11} {:<28} {:<28} {:<12} {}",
+            "{:>5}  {:<11} {:<8} {:<28} {:<28} {:<12} {}",
             item.id,
             item.state.code(),
+            effect(item),
             item.opened.to_string(),
             item.due.to_string(),
-            item.patient.id(),
+            item.patient.as_ref().map_or("-", PatientId::id),
             item.user_name
         ));
     }
+}
+
+fn effect(item: &Item) -> &'static str {
+    if item.is_override { "override" } else { "none" }
 }
 
 fn object(item: &Item) -> Value {
     json!({
         "id": item.id,
         "state": item.state.code(),
+        "effect": effect(item),
         "opened": item.opened.to_string(),
         "due": item.due.to_string(),
         "overdue_told": item.escalated.map(|at| at.to_string()),
         "partner": item.partner,
         "user": item.user_name,
         "organization": item.organization,
-        "patient": item.patient.to_string(),
+        "patient": item.patient.as_ref().map(ToString::to_string),
         "declared": item.declared,
         "rationale": item.rationale,
     })
@@ -187,6 +200,7 @@ fn whole(dossier: &Dossier) -> Value {
             "message_id": one.message_id,
             "assertion_id": one.assertion_id,
             "documents": documents,
+            "in_vain": one.in_vain,
         })
     };
     let judgement = |one: &Judgement| {
@@ -212,11 +226,16 @@ fn show(dossier: &Dossier) {
     let item = &dossier.item;
     say(&format!("review {}: {}, due {}", item.id, item.state.code(), item.due));
     say(&format!("  {} of {} declared {}", item.user_name, item.partner, item.declared));
-    say(&format!("  patient {}", item.patient));
-    say(&format!("  reason: {}", item.rationale.as_deref().unwrap_or("owed by the user")));
+    let patient = item.patient.as_ref().map(ToString::to_string);
+    say(&format!("  patient {}", patient.as_deref().unwrap_or("not known")));
+    let without = if item.owes_rationale() { "owed by the user" } else { "none stated, none owed" };
+    say(&format!("  reason: {}", item.rationale.as_deref().unwrap_or(without)));
     for one in &dossier.evidence {
         let message_id = one.message_id.as_deref().unwrap_or("-");
         say(&format!("  {} {}, message-id {message_id}", one.at, one.transaction));
+        if let Some(why) = &one.in_vain {
+            say(&format!("    released nothing more: {why}"));
+        }
         for document in &one.documents {
             say(&format!("    {}  [{}]", document.unique_id, document.labels.join(",")));
             document.rules.iter().for_each(|rule| say(&format!("      overrides {rule}")));

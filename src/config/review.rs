@@ -22,7 +22,7 @@ pub enum ReviewError {
 pub struct Dossier {
     /// The item.
     pub item: Item,
-    /// What was released.
+    /// What came of each request.
     pub evidence: Vec<Evidence>,
     /// What was made of it.
     pub judgements: Vec<Judgement>,
@@ -43,7 +43,7 @@ impl Config {
         let item = reviews.item(id)?.ok_or(review::Error::Unknown(id))?;
         let (evidence, judgements) = (reviews.evidence(id)?, reviews.judgements(id)?);
         let what = format!("review {id} of break-glass shown");
-        self.looked_at(operator, &what, Some(&item.patient))?;
+        self.looked_at(operator, &what, item.patient.as_ref())?;
         Ok(Dossier { item, evidence, judgements })
     }
 

@@ -68,6 +68,17 @@ impl Lift {
     }
 }
 
+/// How far a patient's consents bar break-glass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Barred {
+    /// Not at all.
+    No,
+    /// For some items, whether or not there are any.
+    InPart,
+    /// Whichever the item.
+    Altogether,
+}
+
 /// What break-glass lifts of an item.
 pub(super) struct Lifted {
     /// The gravest of what was overridden, or the rule that itself permits BTG.
@@ -99,16 +110,29 @@ impl Grant {
         let bar = |consent: &Arc<Weighed>| match &consent.plan {
             Err(_) => (!switches.unenforceable).then_some(Bar::Unenforceable),
             Ok(plan) if plan.opts_out() && !switches.opt_out => Some(Bar::OptOut),
+            Ok(plan) if plan.base() == Effect::Permit && !plan.permits_exchange() => {
+                Some(Bar::OtherPurpose)
+            }
             Ok(plan) if plan.forbids_all_break_glass() && !switches.ban => Some(Bar::Forbidden),
             Ok(_) => None,
         };
         self.consents.iter().filter_map(bar).min()
     }
 
-    /// Whether a consent bars break-glass altogether.
+    /// How far the patient's consents bar break-glass; it tells nothing of which items there are.
     #[must_use]
-    pub fn break_glass_forbidden(&self) -> bool {
-        self.break_glass_bar().is_some()
+    pub fn break_glass_barred(&self) -> Barred {
+        let switches = self.switches;
+        let in_part = |consent: &Arc<Weighed>| {
+            let Ok(plan) = &consent.plan else { return false };
+            plan.opts_some_out() && !switches.opt_out
+                || plan.forbids_some_break_glass() && !switches.ban
+        };
+        match self.break_glass_bar() {
+            Some(_) => Barred::Altogether,
+            None if self.consents.iter().any(in_part) => Barred::InPart,
+            None => Barred::No,
+        }
     }
 
     /// What break-glass lifts of an item that treatment does not get: withholding rules up to the ceiling, unless

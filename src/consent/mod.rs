@@ -34,6 +34,6 @@ pub use domain::{Conflicts, Domain, Implicit};
 pub use dossier::Stored;
 pub use facts::{Facts, ItemKey, PatientKey, Span};
 pub use grant::{Grant, PART_2_EMERGENCY, grant};
-pub use lift::Lift;
+pub use lift::{Barred, Lift};
 pub use screen::{Screen, Traits};
 pub use unenforceable::{Unenforceable, Unread, check, is_set_aside};

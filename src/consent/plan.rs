@@ -197,6 +197,35 @@ impl Plan {
         self.base_opts_out() && self.denies_all_break_glass()
     }
 
+    /// Whether BTG is forbidden for some items, be there such or not.
+    pub(super) fn forbids_some_break_glass(&self) -> bool {
+        let clauses = &self.break_glass.clauses;
+        let excepts = |clause: &Clause, denial: &Clause| {
+            self.is_within(clause, denial)
+                && clause.data.is_empty()
+                && self.effect(clause) == Some(Effect::Permit)
+        };
+        let forbids = |denial: &&Clause| {
+            let rule = self.tree.rules.get(denial.rule);
+            rule.is_some_and(|rule| rule.effect == Effect::Deny && rule.speaks_of_break_glass())
+                && !clauses.iter().any(|clause| excepts(clause, denial))
+        };
+        let by_a_rule =
+            self.root.break_glass.found != Match::No && clauses.iter().any(|c| forbids(&c));
+        by_a_rule || self.base_names_break_glass()
+    }
+
+    /// Whether the base denies some items, be there such or not, that no exception permits.
+    pub(super) fn opts_some_out(&self) -> bool {
+        let clauses = &self.break_glass.clauses;
+        let permits_all =
+            |clause: &Clause| clause.data.is_empty() && self.effect(clause) == Some(Effect::Permit);
+        let denies = |clause: &Clause| self.effect(clause) == Some(Effect::Deny);
+        self.base_opts_out()
+            && self.root.break_glass.found != Match::No
+            && (!clauses.iter().any(permits_all) || clauses.iter().any(denies))
+    }
+
     fn denies_all_break_glass(&self) -> bool {
         let permits = |clause: &Clause| {
             self.tree.rules.get(clause.rule).is_none_or(|rule| rule.effect == Effect::Permit)

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::terms::Terms;
 use super::visit::Visit;
 use crate::clock::Timestamp;
-use crate::consent::{self, Denial, Domain, Grant, PART_2_EMERGENCY, Permit};
+use crate::consent::{self, Barred, Denial, Domain, Grant, PART_2_EMERGENCY, Permit};
 use crate::ids::{Coded, PatientId};
 use crate::labels::{Confidentiality, HighWater};
 use crate::policy::{Access, Telling};
@@ -49,8 +49,8 @@ pub(super) struct Disclosed {
     pub(super) patient: PatientId,
     /// Its labels, where more than treatment releases it.
     pub(super) labels: Vec<Coded>,
-    /// Whether a consent of this patient forbids the break-glass that was declared.
-    pub(super) forbids_override: bool,
+    /// How far the consents of this patient bar the break-glass that was declared.
+    pub(super) barred: Barred,
     /// How confidential it is, where its labels say so.
     pub(super) confidentiality: Option<Confidentiality>,
     /// Whether the partner is shown that alone of its labels.
@@ -146,7 +146,7 @@ impl Gateway {
         let consents = state.consents(access, subject.key)?;
         let (now, references) = (self.clock.now(), &subject.references);
         let grant = terms.consents.grant(access, subject.key, references, &consents, now);
-        let forbids_override = grant.break_glass_forbidden();
+        let barred = grant.break_glass_barred();
         let telling = matches!(access.telling(), Some(Telling::Warning { .. }));
         let found = match telling {
             // what break-glass would release of it is looked at too
@@ -176,7 +176,7 @@ impl Gateway {
                             entry,
                             patient,
                             labels: if more { labels } else { Vec::new() },
-                            forbids_override,
+                            barred,
                         };
                         disclosure.released.push(Arc::new(disclosed));
                     }

@@ -8,7 +8,7 @@ use super::disclosure::{Disclosed, Disclosure};
 use super::failure::Failure;
 use super::visit::Visit;
 use crate::audit::{self, ConsentRule, Event};
-use crate::consent::{Basis, Lift, PART_2_EMERGENCY, Permit};
+use crate::consent::{Barred, Basis, Lift, PART_2_EMERGENCY, Permit};
 use crate::ids::{Coded, PatientId};
 use crate::metrics::BreakGlassLabels;
 use crate::policy::{Access, Answer, BreakGlass, Declared, Telling};
@@ -22,6 +22,15 @@ pub(super) struct Effect {
     pub(super) events: Vec<Event>,
     /// The constant warning, where the caller is told.
     pub(super) warning: Option<RegistryError>,
+}
+
+/// A declaration, weighed.
+struct Weighed {
+    events: Vec<Event>,
+    /// How far it is not honoured.
+    barred: Barred,
+    /// The metric's label.
+    name: &'static str,
 }
 
 /// Declared in vain: treatment releases everything already.
@@ -41,37 +50,33 @@ impl Gateway {
         disclosure: &Disclosure,
     ) -> Result<Effect, Failure> {
         let by_law = self.permitted_by_law(visit, released);
-        let (events, warned, name) = match access.break_glass() {
+        let effect = match access.break_glass() {
             BreakGlass::NotDeclared => {
                 let warning = self.hint(visit, access, disclosure);
                 return Ok(Effect { events: by_law, warning });
             }
             BreakGlass::NotHonoured(why) => {
-                let seen = released.iter().map(|d| &d.patient);
-                let seen = seen.chain(disclosure.withheld.iter().map(|w| &w.patient));
-                let mut patients: BTreeSet<Option<&PatientId>> = seen.map(Some).collect();
-                if patients.is_empty() {
-                    patients.insert(visit.query.patient.as_ref());
-                }
                 let shared = visit.transaction();
                 let alert = |patient| Event::override_refused(&shared, patient, why.reason());
-                (patients.into_iter().map(alert).collect(), true, NOT_HONOURED)
+                let events = concerned(visit, released, disclosure)
+                    .iter()
+                    .map(|p| alert(p.as_ref()))
+                    .collect();
+                Weighed { events, barred: Barred::Altogether, name: NOT_HONOURED }
             }
             BreakGlass::Honoured(declared) => {
                 self.weigh_honoured(visit, access, declared, released, disclosure)
             }
         };
-        if name == NO_EFFECT {
-            visit.notes.push("break-glass declared, without effect".to_owned());
-        }
+        let Weighed { events, barred, name } = effect;
         self.count_break_glass(visit, name);
         // told here, and not once more by whatever fails hereafter
         visit.refused = None;
         visit.alerts.extend(events);
-        if warned && access.answer() == Answer::Failure {
+        if fails(access, barred) {
             return Err(Failure::NotHonoured);
         }
-        let told = warned && access.answer() == Answer::Warning;
+        let told = barred != Barred::No && access.answer() != Answer::Silent;
         let warning = told.then(|| self.not_honoured());
         visit.alerts.extend(by_law);
         Ok(Effect { events: std::mem::take(&mut visit.alerts), warning })
@@ -79,48 +84,64 @@ impl Gateway {
 
     fn weigh_honoured(
         &self,
-        visit: &Visit,
+        visit: &mut Visit,
         access: &Access,
         declared: &Declared,
         released: &[Arc<Disclosed>],
         disclosure: &Disclosure,
-    ) -> (Vec<Event>, bool, &'static str) {
+    ) -> Weighed {
         let mut shared = visit.transaction();
-        let warned = released.iter().any(|d| d.forbids_override);
-        let mut barred: BTreeMap<&PatientId, &str> = BTreeMap::new();
-        for disclosed in released.iter().filter(|d| d.forbids_override) {
-            barred.insert(&disclosed.patient, "the consent forbids break-glass");
+        let barred = released.iter().map(|d| d.barred).max().unwrap_or(Barred::No);
+        let mut reasons: BTreeMap<&PatientId, &str> = BTreeMap::new();
+        for disclosed in released.iter().filter(|d| d.barred == Barred::Altogether) {
+            reasons.insert(&disclosed.patient, "the consent forbids break-glass");
         }
         for withheld in &disclosure.withheld {
-            barred.insert(&withheld.patient, &withheld.why);
+            reasons.insert(&withheld.patient, &withheld.why);
         }
-        let alerts = barred
-            .iter()
-            .map(|(patient, reason)| Event::override_refused(&shared, Some(patient), reason));
-        let mut events: Vec<Event> = alerts.collect();
-        if warned && access.answer() == Answer::Failure {
+        let overridden = match fails(access, barred) {
             // nothing leaves, so nothing was overridden
-            return (events, warned, NOT_HONOURED);
-        }
-        let overridden = self.released_by(released, Permit::is_override);
-        let name = match (overridden.is_empty(), barred.is_empty()) {
+            true => BTreeMap::new(),
+            false => self.released_by(released, Permit::is_override),
+        };
+        let name = match (overridden.is_empty(), reasons.is_empty()) {
             (false, _) => "override",
             (true, false) => NOT_HONOURED,
             (true, true) => NO_EFFECT,
         };
+        let in_vain = concerned(visit, released, disclosure).into_iter().filter_map(|patient| {
+            let known = patient.as_ref();
+            if known.is_some_and(|patient| overridden.contains_key(patient)) {
+                return None;
+            }
+            let why = known.and_then(|patient| reasons.get(patient)).copied();
+            Some((patient, why.unwrap_or("treatment gets the same").to_owned()))
+        });
+        let in_vain: Vec<_> = in_vain.collect();
+        let refusals = reasons
+            .iter()
+            .map(|(patient, reason)| Event::override_refused(&shared, Some(patient), reason))
+            .collect::<Vec<_>>();
         // the code as received, and what it means here
         let normal = Coded::new(Purpose::BTG.code(), "2.16.840.1.113883.5.8");
         if declared.as_received.code != normal.code {
             shared.purposes.push(normal.with_display("break the glass"));
         }
-        let mut overrides = Vec::new();
+        let mut events = Vec::new();
         for (patient, released) in overridden {
-            let review = self.open_review(visit, access, declared, patient, &released);
+            let review = self.open_review(visit, access, declared, Some(patient), &released, None);
             let one = audit::Override { rationale: declared.rationale.clone(), review, released };
-            overrides.extend(Event::emergency_override(&shared, patient, &one));
+            events.extend(Event::emergency_override(&shared, patient, &one));
         }
-        overrides.append(&mut events);
-        (overrides, warned, name)
+        events.extend(refusals);
+        self.review_in_vain(visit, access, declared, in_vain);
+        if name == NO_EFFECT {
+            visit.notes.push("break-glass declared, without effect".to_owned());
+        }
+        if barred == Barred::InPart {
+            visit.notes.push("warned, since a consent bars break-glass in part".to_owned());
+        }
+        Weighed { events, barred, name }
     }
 
     /// The records of what a law permitted.
@@ -181,6 +202,26 @@ impl Gateway {
         let labels = BreakGlassLabels { partner: visit.partner_label(), effect };
         self.metrics.break_glass.get_or_create(&labels).inc();
     }
+}
+
+/// Whether a declaration that is not honoured is answered with nothing but an error.
+fn fails(access: &Access, barred: Barred) -> bool {
+    barred == Barred::Altogether && access.answer() == Answer::Failure
+}
+
+/// Whose documents a declaration was about, as far as that is known.
+fn concerned(
+    visit: &Visit,
+    released: &[Arc<Disclosed>],
+    disclosure: &Disclosure,
+) -> BTreeSet<Option<PatientId>> {
+    let seen = released.iter().map(|d| &d.patient);
+    let seen = seen.chain(disclosure.withheld.iter().map(|w| &w.patient));
+    let mut patients: BTreeSet<_> = seen.cloned().map(Some).collect();
+    if patients.is_empty() {
+        patients.insert(visit.query.patient.clone());
+    }
+    patients
 }
 
 fn by_law(permit: &Permit) -> bool {

@@ -7,10 +7,10 @@ use tracing::{error, warn};
 
 use super::Gateway;
 use super::visit::Visit;
-use crate::audit::review::{Document, Evidence, Glass};
+use crate::audit::review::{Document, Evidence, Glass, Known};
 use crate::audit::{self, Event};
 use crate::ids::PatientId;
-use crate::policy::{Access, BreakGlass, Declared, NotHonoured, Over, Whose};
+use crate::policy::{self, Access, BreakGlass, Declared, NotHonoured, Over};
 
 /// How often a look is taken at what is due; reviews are due in hours.
 const LOOK: Duration = Duration::from_secs(60);
@@ -26,7 +26,8 @@ impl Gateway {
             return access;
         }
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        let over = rates.count(access.principal().claims(), visit.at);
+        let declaration = policy::Declaration::of(access.principal().claims());
+        let over = rates.count(declaration, visit.at);
         let blocked = rates.block() && !over.is_empty();
         drop(rates);
         let shared = visit.transaction();
@@ -36,25 +37,25 @@ impl Gateway {
         if blocked { access.held_back(NotHonoured::Rate) } else { access }
     }
 
-    /// Opens the review of an override, or adds to the one that is open; the answer never waits long for a file that
+    /// Opens the review of a break-glass, or adds to the one that is open; the answer never waits long for a file that
     /// fails or that others hold, since the journal has it all.
     pub(super) fn open_review(
         &self,
         visit: &Visit,
         access: &Access,
         declared: &Declared,
-        patient: &PatientId,
+        patient: Option<&PatientId>,
         released: &[audit::Released],
+        in_vain: Option<String>,
     ) -> Option<i64> {
         let claims = access.principal().claims();
-        let organization = claims.organization_ids.first().or(claims.organization.as_ref());
         let glass = Glass {
             partner: claims.partner.clone(),
             issuer: claims.issuer.clone(),
             subject: claims.subject.clone(),
             user_name: access.principal().user_name(),
-            organization: organization.cloned(),
-            patient: patient.clone(),
+            organization: policy::Declaration::of(claims).organization,
+            patient: patient.cloned(),
             declared: declared.as_received.code.clone(),
             rationale: declared.rationale.clone(),
             evidence: Evidence {
@@ -63,6 +64,7 @@ impl Gateway {
                 message_id: visit.message_id.clone(),
                 assertion_id: claims.assertion_id.clone(),
                 documents: released.iter().map(document).collect(),
+                in_vain,
             },
         };
         let unopened = || self.unopened.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,6 +76,24 @@ impl Gateway {
                 unopened().push(glass);
                 None
             }
+        }
+    }
+
+    /// Opens reviews, or adds to them, where a declaration released nothing: whose documents it was about, and why.
+    pub(super) fn review_in_vain(
+        &self,
+        visit: &mut Visit,
+        access: &Access,
+        declared: &Declared,
+        in_vain: Vec<(Option<PatientId>, String)>,
+    ) {
+        for (patient, why) in in_vain {
+            let review =
+                self.open_review(visit, access, declared, patient.as_ref(), &[], Some(why));
+            visit.notes.push(match review {
+                Some(id) => format!("review {id} of break-glass in vain"),
+                None => "the review of break-glass in vain is not opened yet".to_owned(),
+            });
         }
     }
 
@@ -129,15 +149,15 @@ impl Gateway {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         match self.reviews.since(self.clock.now().minus(window)) {
             Ok(known) => {
-                for (item, at, assertion_id) in known {
-                    let partner = || item.partner.clone();
-                    let of = |one: &String| Whose::Organization(partner(), one.clone());
-                    let user = Whose::User(partner(), item.issuer.clone(), item.subject.clone());
-                    let organization = item.organization.as_ref().map(of);
-                    let all = [Some(user), organization, Some(Whose::Community(partner()))];
-                    for whose in all.into_iter().flatten() {
-                        rates.remember(whose, &assertion_id, at);
-                    }
+                for Known { at, partner, issuer, subject, organization, assertion_id } in known {
+                    let declaration = policy::Declaration {
+                        partner,
+                        issuer,
+                        subject,
+                        organization,
+                        assertion_id,
+                    };
+                    let _told_then = rates.count(declaration, at);
                 }
             }
             Err(error) => error!(%error, "break-glass before this start is not counted"),

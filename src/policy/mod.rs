@@ -9,5 +9,5 @@ mod terms;
 pub use access::{Access, BreakGlass, Declared, NotHonoured};
 pub use admit::{Refusal, admit, declares};
 pub use agreement::{Agreement, Etreat, Settings};
-pub use rate::{Limits, Over, Rates, Whose};
+pub use rate::{Declaration, Limits, Over, Rates, Whose};
 pub use terms::{Answer, Rationale, Telling, Terms};

@@ -1,7 +1,9 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::limits;
 use crate::principal::Claims;
 
 /// How many declarations are usual; break-glass should be very rare.
@@ -48,13 +50,49 @@ impl Whose {
         }
     }
 
-    /// All whom a user's declaration counts for.
-    pub fn all(claims: &Claims) -> impl Iterator<Item = Self> {
-        let partner = || claims.partner.clone();
-        let organization = claims.organization_ids.first().or(claims.organization.as_ref());
-        let organization = organization.map(|one| Self::Organization(partner(), one.clone()));
-        let user = Self::User(partner(), claims.issuer.clone(), claims.subject.clone());
-        [Some(user), organization, Some(Self::Community(partner()))].into_iter().flatten()
+    fn limit(&self, limits: &Limits) -> usize {
+        match self {
+            Self::User(..) => limits.user,
+            Self::Organization(..) => limits.organization,
+            Self::Community(..) => limits.community,
+        }
+    }
+}
+
+/// A declaration, as far as it is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Declaration {
+    /// The partner.
+    pub partner: String,
+    /// Who vouches for the user.
+    pub issuer: String,
+    /// The user.
+    pub subject: String,
+    /// His organization, where stated.
+    pub organization: Option<String>,
+    /// The assertion that declares: it counts once, whatever it is sent with.
+    pub assertion_id: String,
+}
+
+impl Declaration {
+    /// The one that an assertion makes.
+    #[must_use]
+    pub fn of(claims: &Claims) -> Self {
+        Self {
+            partner: claims.partner.clone(),
+            issuer: claims.issuer.clone(),
+            subject: claims.subject.clone(),
+            organization: claims.organization_ids.first().or(claims.organization.as_ref()).cloned(),
+            assertion_id: claims.assertion_id.clone(),
+        }
+    }
+
+    /// All whom it counts for.
+    fn whose(&self) -> impl Iterator<Item = Whose> {
+        let partner = || self.partner.clone();
+        let user = Whose::User(partner(), self.issuer.clone(), self.subject.clone());
+        let organization = self.organization.clone().map(|one| Whose::Organization(partner(), one));
+        [Some(user), organization, Some(Whose::Community(partner()))].into_iter().flatten()
     }
 }
 
@@ -71,18 +109,22 @@ pub struct Over {
     pub tell: bool,
 }
 
-/// Counts declarations of late.
+/// Counts declarations of late; what one more costs does not depend on how many there were.
 #[derive(Debug)]
 pub struct Rates {
     limits: Limits,
-    counted: HashMap<Whose, VecDeque<(Timestamp, String)>>,
+    /// Those of the window, in the order in which they came.
+    recent: VecDeque<(Timestamp, Declaration)>,
+    known: HashSet<Declaration>,
+    counts: HashMap<Whose, usize>,
 }
 
 impl Rates {
     /// Nothing is counted yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, counted: HashMap::new() }
+        let (recent, known, counts) = Default::default();
+        Self { limits, recent, known, counts }
     }
 
     /// Whether a declaration beyond a limit is not honoured.
@@ -91,41 +133,44 @@ impl Rates {
         self.limits.block
     }
 
-    /// Counts a declaration, once an assertion; gives the limits that it passes.
-    pub fn count(&mut self, claims: &Claims, now: Timestamp) -> Vec<Over> {
-        Whose::all(claims)
-            .filter_map(|whose| self.count_for(whose, &claims.assertion_id, now))
-            .collect()
-    }
-
-    /// Counts a declaration of before the last start.
-    pub fn remember(&mut self, whose: Whose, assertion_id: &str, at: Timestamp) {
-        let _over = self.count_for(whose, assertion_id, at);
-    }
-
-    fn count_for(&mut self, whose: Whose, assertion_id: &str, now: Timestamp) -> Option<Over> {
-        let limit = match whose {
-            Whose::User(..) => self.limits.user,
-            Whose::Organization(..) => self.limits.organization,
-            Whose::Community(..) => self.limits.community,
-        };
+    /// Counts a declaration, made now or before the last start; gives the limits that it passes.
+    pub fn count(&mut self, declaration: Declaration, now: Timestamp) -> Vec<Over> {
         let begin = now.minus(self.limits.window);
-        if !self.counted.contains_key(&whose) {
-            // who comes for the first time pays for those who came long ago
-            self.counted.retain(|_, times| times.back().is_some_and(|(at, _)| *at > begin));
+        while self.recent.front().is_some_and(|(at, _)| *at <= begin) {
+            self.forget_oldest();
         }
-        let times = self.counted.entry(whose.clone()).or_default();
-        while times.front().is_some_and(|(at, _)| *at <= begin) {
-            times.pop_front();
-        }
-        let fresh = !times.iter().any(|(_, id)| id == assertion_id);
+        let fresh = self.known.insert(declaration.clone());
+        let over = declaration.whose().filter_map(|whose| self.count_for(whose, fresh)).collect();
         if fresh {
-            times.push_back((now, assertion_id.to_owned()));
+            self.recent.push_back((now, declaration));
         }
-        let count = times.len();
+        if self.recent.len() > limits::DECLARATIONS {
+            self.forget_oldest();
+        }
+        over
+    }
+
+    fn count_for(&mut self, whose: Whose, fresh: bool) -> Option<Over> {
+        let limit = whose.limit(&self.limits);
+        let count = self.counts.entry(whose.clone()).or_default();
+        *count = count.saturating_add(usize::from(fresh));
+        let count = *count;
         let first = limit.saturating_add(1);
         let tell = fresh && count.is_multiple_of(first) && (count / first).is_power_of_two();
         (count > limit).then_some(Over { whose, count, limit, tell })
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((_, declaration)) = self.recent.pop_front() else { return };
+        for whose in declaration.whose() {
+            if let Entry::Occupied(mut counted) = self.counts.entry(whose) {
+                *counted.get_mut() = counted.get().saturating_sub(1);
+                if *counted.get() == 0 {
+                    counted.remove();
+                }
+            }
+        }
+        self.known.remove(&declaration);
     }
 }
 
@@ -133,15 +178,15 @@ impl Rates {
 mod tests {
     use super::*;
 
-    fn claims(subject: &str, assertion: usize) -> Claims {
-        Claims {
+    fn by(subject: &str, assertion: usize) -> Declaration {
+        Declaration::of(&Claims {
             partner: "riverside".into(),
             issuer: "https://sts.riverside.example".into(),
             subject: subject.into(),
             organization_ids: vec!["2.999.2.1".into()],
             assertion_id: format!("_{assertion}"),
             ..Claims::default()
-        }
+        })
     }
 
     fn at(hours: u64) -> Timestamp {
@@ -157,20 +202,20 @@ mod tests {
     fn the_fourth_of_a_user_in_a_day_is_told() {
         let mut rates = Rates::new(Limits::default());
         for n in 0..3 {
-            assert!(rates.count(&claims("a", n), at(1)).is_empty());
+            assert!(rates.count(by("a", n), at(1)).is_empty());
         }
         // the same assertion again is the same declaration
-        assert!(rates.count(&claims("a", 2), at(2)).is_empty());
-        assert_eq!(told(&rates.count(&claims("a", 3), at(3))), [("user", 4)]);
+        assert!(rates.count(by("a", 2), at(2)).is_empty());
+        assert_eq!(told(&rates.count(by("a", 3), at(3))), [("user", 4)]);
         // over it still, and told at the doubling
         for n in 4..7 {
-            let over = rates.count(&claims("a", n), at(4));
+            let over = rates.count(by("a", n), at(4));
             assert_eq!((over.len(), told(&over).len()), (1, 0));
         }
-        assert_eq!(told(&rates.count(&claims("a", 7), at(4))), [("user", 8)]);
-        assert!(rates.count(&claims("b", 8), at(4)).is_empty());
+        assert_eq!(told(&rates.count(by("a", 7), at(4))), [("user", 8)]);
+        assert!(rates.count(by("b", 8), at(4)).is_empty());
         // a day later all is forgotten
-        assert!(rates.count(&claims("a", 9), at(30)).is_empty());
+        assert!(rates.count(by("a", 9), at(30)).is_empty());
     }
 
     #[test]
@@ -179,20 +224,45 @@ mod tests {
         let mut rates = Rates::new(limits);
         let mut seen = Vec::new();
         for n in 0..6 {
-            seen.extend(told(&rates.count(&claims(&format!("user-{n}"), n), at(1))));
+            seen.extend(told(&rates.count(by(&format!("user-{n}"), n), at(1))));
         }
         assert_eq!(seen, [("organization", 5), ("community", 6)]);
-        let other = Claims { partner: "hilltop".into(), ..claims("user-0", 7) };
-        assert!(rates.count(&other, at(1)).is_empty());
+        let other = Declaration { partner: "hilltop".into(), ..by("user-0", 7) };
+        assert!(rates.count(other, at(1)).is_empty());
     }
 
     #[test]
-    fn what_was_before_the_start_counts() {
+    fn an_id_that_another_user_has_too_counts_for_each() {
+        let mut rates = Rates::new(Limits { community: 2, ..Limits::default() });
+        let seen = ["a", "b", "c"].map(|user| told(&rates.count(by(user, 0), at(1))));
+        assert_eq!(seen, [vec![], vec![], vec![("community", 3)]]);
+    }
+
+    #[test]
+    fn what_leaves_the_window_is_forgotten_bit_by_bit() {
         let mut rates = Rates::new(Limits::default());
-        let user = Whose::all(&claims("a", 0)).next().unwrap();
-        for n in 10..13 {
-            rates.remember(user.clone(), &format!("_{n}"), at(1));
+        for n in 0..3 {
+            rates.count(by("a", n), at(n as u64));
         }
-        assert_eq!(told(&rates.count(&claims("a", 0), at(2))), [("user", 4)]);
+        // 24 hours after the first, two are left
+        assert!(rates.count(by("a", 3), at(24)).is_empty());
+        assert_eq!(told(&rates.count(by("a", 4), at(24))), [("user", 4)]);
+        assert!(rates.count(by("b", 5), at(100)).is_empty());
+        // nothing is kept of those who came long ago
+        assert_eq!((rates.recent.len(), rates.known.len(), rates.counts.len()), (1, 1, 3));
+    }
+
+    #[test]
+    fn a_flood_takes_no_more_room_than_was_set_aside() {
+        let mut rates = Rates::new(Limits::default());
+        for n in 0..limits::DECLARATIONS + 10 {
+            rates.count(by("a", n), at(1));
+        }
+        assert_eq!(
+            (rates.recent.len(), rates.known.len()),
+            (limits::DECLARATIONS, limits::DECLARATIONS)
+        );
+        let over = rates.count(by("a", 0), at(1));
+        assert_eq!(over.iter().map(|one| one.count).max(), Some(limits::DECLARATIONS + 1));
     }
 }

@@ -169,7 +169,7 @@ fn what_a_partner_wrote_begins_no_line_and_moves_no_cursor() {
         subject: forged.to_owned(),
         user_name: forged.to_owned(),
         organization: None,
-        patient: PatientId::parse("P-1001^^^&2.999.1.3&ISO").unwrap(),
+        patient: PatientId::parse("P-1001^^^&2.999.1.3&ISO").ok(),
         declared: "BTG".to_owned(),
         rationale: None,
         evidence: Evidence {
@@ -178,6 +178,7 @@ fn what_a_partner_wrote_begins_no_line_and_moves_no_cursor() {
             message_id: None,
             assertion_id: "_forged".to_owned(),
             documents: vec![],
+            in_vain: None,
         },
     };
     let id = reviews.note(&glass).unwrap().to_string();

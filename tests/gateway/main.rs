@@ -1,6 +1,7 @@
 //! The running gateway, asked over the network: every path asserts status, body and audit record.
 
 mod asked;
+mod barred;
 mod clients;
 mod edited;
 mod errors;

@@ -68,41 +68,49 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     terms().runtime.block_on(future)
 }
 
-/// A review that nobody looked at for two days before the start.
+/// A review that nobody looked at for two days before the start, and what one user declared in vain just before it.
 fn overdue(layout: &Layout) {
     let path = layout.root().join("audit/reviews.db");
     let reviews = Reviews::open(&Settings { path, due: Duration::from_secs(24 * 3600) }).unwrap();
-    let glass = Glass {
+    let released = Document {
+        unique_id: world::document_id(1002, 5),
+        labels: vec![],
+        rules: vec![],
+        grounds: vec![],
+    };
+    reviews.note(&before("dr.late", 48 * 3600, 0, vec![released])).unwrap();
+    for n in 0..3 {
+        reviews.note(&before("dr.before", 3600, n, vec![])).unwrap();
+    }
+}
+
+fn before(subject: &str, seconds: u64, n: u32, documents: Vec<Document>) -> Glass {
+    Glass {
         partner: "riverside".to_owned(),
         issuer: RIVERSIDE.issuer.to_owned(),
-        subject: "dr.late".to_owned(),
-        user_name: "<dr.late@https://sts.riverside.example>".to_owned(),
+        subject: subject.to_owned(),
+        user_name: format!("<{subject}@https://sts.riverside.example>"),
         organization: None,
-        patient: PatientId::parse(&world::patient_id(1002)).unwrap(),
+        patient: PatientId::parse(&world::patient_id(1002)).ok(),
         declared: "BTG".to_owned(),
         rationale: None,
         evidence: Evidence {
-            at: SystemClock.now().minus(Duration::from_secs(48 * 3600)),
+            at: SystemClock.now().minus(Duration::from_secs(seconds)),
             transaction: "ITI-38".to_owned(),
             message_id: None,
-            assertion_id: "_late".to_owned(),
-            documents: vec![Document {
-                unique_id: world::document_id(1002, 5),
-                labels: vec![],
-                rules: vec![],
-                grounds: vec![],
-            }],
+            assertion_id: format!("_{subject}-{n}"),
+            in_vain: documents.is_empty().then(|| "treatment gets the same".to_owned()),
+            documents,
         },
-    };
-    reviews.note(&glass).unwrap();
+    }
 }
 
-fn label(system: &str, code: &str) -> Value {
+pub(crate) fn label(system: &str, code: &str) -> Value {
     json!({"coding": [{"system": system, "code": code}]})
 }
 
 /// A document of a patient with these labels.
-fn document(patient: u32, n: u32, labels: &Value) -> Value {
+pub(crate) fn document(patient: u32, n: u32, labels: &Value) -> Value {
     json!({
         "resourceType": "DocumentReference", "id": format!("d{patient}-{n}"), "status": "current",
         "masterIdentifier": {
@@ -119,7 +127,7 @@ fn document(patient: u32, n: u32, labels: &Value) -> Value {
     })
 }
 
-fn consent(patient: u32, id: &str, provision: &Value) -> Value {
+pub(crate) fn consent(patient: u32, id: &str, provision: &Value) -> Value {
     json!({
         "resourceType": "Consent", "id": format!("{id}{patient}"), "status": "active",
         "scope": label("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy"),
@@ -129,7 +137,7 @@ fn consent(patient: u32, id: &str, provision: &Value) -> Value {
 }
 
 /// Writes a patient, who has a number elsewhere too, with these resources.
-fn write(layout: &Layout, number: u32, resources: Vec<Value>) {
+pub(crate) fn write(layout: &Layout, number: u32, resources: Vec<Value>) {
     let identifier = |authority: &str, letter: &str| json!({"system": format!("urn:oid:{authority}"), "value": format!("{letter}-{number}")});
     let patient = json!({
         "resourceType": "Patient", "id": format!("p{number}"),
@@ -142,8 +150,8 @@ fn write(layout: &Layout, number: u32, resources: Vec<Value>) {
     std::fs::write(layout.data().join(format!("p{number}.json")), bundle.to_string()).unwrap();
 }
 
-const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
-const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+pub(crate) const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+pub(crate) const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 
 /// P-1042 withholds what is labelled R: a document that 42 CFR Part 2 protects, and one that it does not.
 fn protected(layout: &Layout) {
@@ -259,7 +267,7 @@ fn each_break_glass_opens_one_review_with_reason_and_evidence() {
         assert_eq!(kinds(&asked.records), [("110127", "0"), ("ITI-38", "0")]);
         let [(item, evidence)] = &reviews_of("dr.said")[..] else { panic!("one review") };
         assert_eq!(item.rationale.as_deref(), Some("unconscious, no relatives"));
-        assert_eq!(item.patient.to_string(), world::patient_id(1002));
+        assert_eq!(item.patient.as_ref().unwrap().to_string(), world::patient_id(1002));
         assert_eq!((item.partner.as_str(), item.declared.as_str()), ("riverside", "BTG"));
         assert!(evidence[0].message_id.as_ref().unwrap().contains(&ask.message_id));
         let mut documents = evidence[0].documents.clone();
@@ -275,11 +283,13 @@ fn each_break_glass_opens_one_review_with_reason_and_evidence() {
         let [(again, evidence)] = &reviews_of("dr.said")[..] else { panic!("one review") };
         assert_eq!((again.id, evidence.len()), (item.id, 2));
         assert_eq!(evidence[1].transaction, "ITI-39");
-        // where treatment gets everything there is nothing to review
+        // where treatment gets everything, that is an item too
         let ask = because(&RIVERSIDE, &order, "unconscious, no relatives");
         let asked = terms().query_as(&RIVERSIDE, &ask, &find(1001).body()).await;
         assert_eq!(kinds(&asked.records), [("ITI-38", "0")]);
-        assert_eq!(reviews_of("dr.said").len(), 1);
+        let [_, (vain, evidence)] = &reviews_of("dr.said")[..] else { panic!("two reviews") };
+        assert_eq!((item.is_override, vain.is_override), (true, false));
+        assert_eq!(evidence[0].in_vain.as_deref(), Some("treatment gets the same"));
     });
 }
 
@@ -348,6 +358,18 @@ fn the_fourth_declaration_of_a_user_is_told_and_stopped_where_the_domain_says_so
         assert_eq!(kinds(&asked.records), all[1..]);
         let other = ask(&HILLTOP, &physician(&HILLTOP, "BTG", "dr.seldom"), 1002).await;
         assert_eq!(numbers(&other.answer).len(), 6);
+    });
+}
+
+#[test]
+fn what_was_declared_before_the_start_counts_though_it_was_in_vain() {
+    let order = physician(&RIVERSIDE, "BTG", "dr.before");
+    run(async {
+        let ask = because(&RIVERSIDE, &order, "unconscious, no relatives");
+        let asked = terms().query_as(&RIVERSIDE, &ask, &find(1002).body()).await;
+        let all = [("110132", "4"), ("110147", "4"), ("ITI-38", "8")];
+        assert_eq!(kinds(&asked.records), all);
+        assert!(asked.records[0].description.contains("declared 4 times of late by one user"));
     });
 }
 
@@ -535,7 +557,9 @@ fn a_review_names_every_rule_that_was_overridden_and_what_permits_it() {
             let all = reviews_of("dr.thorough");
             let (_, evidence) = all
                 .iter()
-                .find(|(item, _)| item.patient.to_string() == world::patient_id(patient))
+                .find(|(item, _)| {
+                    item.patient.as_ref().unwrap().to_string() == world::patient_id(patient)
+                })
                 .unwrap();
             let [document] = &evidence[0].documents[..] else { panic!("{evidence:?}") };
             let mut named = document.rules.clone();

@@ -105,8 +105,7 @@ impl Event {
     /// A review is overdue, and with it perhaps the reason for the break-glass.
     #[must_use]
     pub fn review_overdue(at: Timestamp, gateway: &Endpoint, item: &Item) -> Self {
-        let owed =
-            if item.rationale.is_none() { ", and the user still owes the reason" } else { "" };
+        let owed = if item.owes_rationale() { ", and the user still owes the reason" } else { "" };
         let alert = format!("review {} of break-glass was due at {}{owed}", item.id, item.due);
         let user = Participant {
             user_name: Some(item.user_name.clone()),
@@ -120,7 +119,12 @@ impl Event {
             outcome: Outcome::minor(alert.clone()),
             purposes: Vec::new(),
             participants: vec![gateway.application(), user],
-            objects: vec![Object::patient(&item.patient), Object::node(&gateway.host, &alert)],
+            objects: item
+                .patient
+                .iter()
+                .map(Object::patient)
+                .chain([Object::node(&gateway.host, &alert)])
+                .collect(),
         }
     }
 

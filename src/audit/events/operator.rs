@@ -105,7 +105,7 @@ impl Event {
             user_name: Some(item.user_name.clone()),
             ..Participant::person(&item.subject, false)
         };
-        let objects = vec![Object::patient(&item.patient), node];
+        let objects = item.patient.iter().map(Object::patient).chain([node]).collect();
         let kind = (code::SECURITY_ALERT, Some(code::REVIEW_JUDGED));
         let outcome = Outcome::success().noting(&said);
         let mut event = operated.event(kind, Action::Execute, outcome, objects);

@@ -7,7 +7,7 @@ use super::{Error, patient};
 use crate::clock::Timestamp;
 use crate::ids::PatientId;
 
-/// A break-glass that released something.
+/// A break-glass that was declared and allowed, whatever came of it.
 #[derive(Clone)]
 pub struct Glass {
     /// The partner.
@@ -20,17 +20,17 @@ pub struct Glass {
     pub user_name: String,
     /// His organization, where stated.
     pub organization: Option<String>,
-    /// Whose documents.
-    pub patient: PatientId,
+    /// Whose documents, where that is known.
+    pub patient: Option<PatientId>,
     /// The purpose that declared it, as received.
     pub declared: String,
     /// Why, where the assertion says it; else it is owed.
     pub rationale: Option<String>,
-    /// What was released.
+    /// What came of it.
     pub evidence: Evidence,
 }
 
-/// What one request released under break-glass.
+/// What came of one request under break-glass.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// When.
@@ -42,8 +42,11 @@ pub struct Evidence {
     pub message_id: Option<String>,
     /// The assertion's id.
     pub assertion_id: String,
-    /// The documents, each with its labels and what was overridden for it.
+    /// The documents that only the override released, each with its labels and what was overridden for it.
     pub documents: Vec<Document>,
+    /// Why there are none.
+    #[serde(default)]
+    pub in_vain: Option<String>,
 }
 
 /// A document that only the override released.
@@ -85,14 +88,41 @@ pub struct Item {
     pub user_name: String,
     /// His organization, where stated.
     pub organization: Option<String>,
-    /// Whose documents.
-    pub patient: PatientId,
+    /// Whose documents, where that is known.
+    pub patient: Option<PatientId>,
+    /// Whether anything was released that treatment does not get.
+    pub is_override: bool,
     /// The purpose that declared it.
     pub declared: String,
     /// Why; `None` while it is owed.
     pub rationale: Option<String>,
     /// When its delay was told.
     pub escalated: Option<Timestamp>,
+}
+
+impl Item {
+    /// Whether its reason is still to be given: where nothing was released, none is asked for.
+    #[must_use]
+    pub fn owes_rationale(&self) -> bool {
+        self.is_override && self.rationale.is_none()
+    }
+}
+
+/// A declaration that was known before.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Known {
+    /// When.
+    pub at: Timestamp,
+    /// The partner.
+    pub partner: String,
+    /// Who vouches for the user.
+    pub issuer: String,
+    /// The user as the issuer knows him.
+    pub subject: String,
+    /// His organization, where stated.
+    pub organization: Option<String>,
+    /// The assertion's id.
+    pub assertion_id: String,
 }
 
 /// How an item stands.
@@ -178,6 +208,8 @@ pub struct Filter {
     pub user: Option<String>,
     /// Opened since.
     pub since: Option<Timestamp>,
+    /// Only those that released something.
+    pub overrides: bool,
 }
 
 /// Users, patients and reasons stay out of logs.
@@ -191,20 +223,26 @@ macro_rules! reticent {
     };
 }
 
-reticent! { Glass Evidence Document Item Judgement Filter }
+reticent! { Glass Evidence Document Item Known Judgement Filter }
 
+/// Evidence that cannot be read may be of anything, so it counts as an override.
 const COLUMNS: &str = "SELECT id, opened, due, state, partner, issuer, subject, user_name,
-    organization, patient, declared, rationale, escalated FROM item";
+    organization, patient, declared, rationale, escalated,
+    EXISTS (SELECT 1 FROM evidence WHERE evidence.item = item.id
+      AND CASE WHEN json_valid(evidence.evidence)
+        THEN json_array_length(evidence.evidence, '$.documents') IS NOT 0 ELSE 1 END) AS override
+  FROM item";
 
 pub(super) fn list(connection: &Connection, filter: &Filter) -> Result<Vec<Item>, Error> {
     let mut statement = connection.prepare_cached(&format!(
         "{COLUMNS} WHERE (?1 OR state IN ('open', 'needs-info')) AND (?2 IS NULL OR patient = ?2)
            AND (?3 IS NULL OR instr(user_name, ?3) > 0) AND (?4 IS NULL OR opened >= ?4)
+           AND (override OR NOT ?5)
          ORDER BY id"
     ))?;
     let patient = filter.patient.as_ref().map(ToString::to_string);
     let since = filter.since.map(Timestamp::micros);
-    read(statement.query(params![filter.all, patient, filter.user, since])?)
+    read(statement.query(params![filter.all, patient, filter.user, since, filter.overrides])?)
 }
 
 pub(super) fn overdue(connection: &Connection, now: Timestamp) -> Result<Vec<Item>, Error> {
@@ -220,19 +258,23 @@ pub(super) fn find(connection: &Connection, id: i64) -> Result<Option<Item>, Err
     Ok(read(statement.query([id])?)?.pop())
 }
 
-pub(super) fn since(
-    connection: &Connection,
-    begin: Timestamp,
-) -> Result<Vec<(Item, Timestamp, String)>, Error> {
-    let mut statement =
-        connection.prepare("SELECT item, at, evidence FROM evidence WHERE at > ?1 ORDER BY at")?;
+pub(super) fn since(connection: &Connection, begin: Timestamp) -> Result<Vec<Known>, Error> {
+    let mut statement = connection.prepare(
+        "SELECT item, at, evidence, partner, issuer, subject, organization
+         FROM evidence JOIN item ON item.id = item WHERE at > ?1 ORDER BY at",
+    )?;
     let mut rows = statement.query([begin.micros()])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let id = row.get(0)?;
-        let evidence = read_evidence(id, row.get(1)?, &row.get::<_, String>(2)?)?;
-        let item = find(connection, id)?.ok_or(Error::Damaged(id))?;
-        found.push((item, evidence.at, evidence.assertion_id));
+        let evidence = read_evidence(row.get(0)?, row.get(1)?, &row.get::<_, String>(2)?)?;
+        found.push(Known {
+            at: evidence.at,
+            partner: row.get(3)?,
+            issuer: row.get(4)?,
+            subject: row.get(5)?,
+            organization: row.get(6)?,
+            assertion_id: evidence.assertion_id,
+        });
     }
     Ok(found)
 }
@@ -312,7 +354,8 @@ fn item(row: &Row<'_>) -> Result<Item, Error> {
         subject: row.get(6)?,
         user_name: row.get(7)?,
         organization: row.get(8)?,
-        patient: patient(&row.get::<_, String>(9)?).ok_or(Error::Damaged(id))?,
+        patient: patient(id, &row.get::<_, String>(9)?)?,
+        is_override: row.get(13)?,
         declared: row.get(10)?,
         rationale: row.get(11)?,
         escalated: row.get::<_, Option<i64>>(12)?.map(at),

@@ -1,4 +1,4 @@
-//! What a privacy office looks at: an item for each break-glass that released something, with its evidence.
+//! What a privacy office looks at: an item for each break-glass that was allowed, with what came of it.
 //!
 //! The items lie in an SQLite file of their own. The journal stays the record of what happened; an item is where people
 //! say what they think of it.
@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::ids::PatientId;
 
 pub use error::Error;
-pub use item::{Document, Evidence, Filter, Glass, Item, Judgement, State, Verdict};
+pub use item::{Document, Evidence, Filter, Glass, Item, Judgement, Known, State, Verdict};
 
 /// How long a break-glass goes on: further requests of one user for one patient are evidence of the same.
 pub const EPISODE: Duration = Duration::from_secs(12 * 3600);
@@ -65,7 +65,7 @@ impl Reviews {
     fn noted(&self, connection: &mut Connection, glass: &Glass) -> Result<i64, Error> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let begin = glass.evidence.at.minus(EPISODE).micros();
-        let patient = glass.patient.to_string();
+        let patient = glass.patient.as_ref().map(ToString::to_string).unwrap_or_default();
         let who = params![glass.partner, glass.issuer, glass.subject, patient, begin];
         let open: Option<i64> = transaction
             .query_row(
@@ -121,7 +121,7 @@ impl Reviews {
         item::find(&self.lock(), id)
     }
 
-    /// What was released under an item, in order.
+    /// What came of each request under an item, in order.
     pub fn evidence(&self, id: i64) -> Result<Vec<Evidence>, Error> {
         item::evidence(&self.lock(), id)
     }
@@ -147,7 +147,7 @@ impl Reviews {
             return Err(Error::Closed { id, state: item.state }.into());
         }
         item.rationale = item.rationale.or_else(|| judgement.rationale.clone());
-        if judgement.verdict == Verdict::Justified && item.rationale.is_none() {
+        if judgement.verdict == Verdict::Justified && item.owes_rationale() {
             return Err(Error::RationaleOwed(id).into());
         }
         item.state = judgement.verdict.state();
@@ -169,8 +169,8 @@ impl Reviews {
         Ok(())
     }
 
-    /// Who broke glass since then: the item of each piece of evidence, its time and assertion id.
-    pub fn since(&self, begin: Timestamp) -> Result<Vec<(Item, Timestamp, String)>, Error> {
+    /// Who declared break-glass since then, each piece of evidence in order of time.
+    pub fn since(&self, begin: Timestamp) -> Result<Vec<Known>, Error> {
         item::since(&self.lock(), begin)
     }
 
@@ -199,9 +199,10 @@ impl fmt::Debug for Reviews {
     }
 }
 
-/// How a patient of an item is written.
-fn patient(text: &str) -> Option<PatientId> {
-    PatientId::parse(text).ok()
+/// How a patient of an item is written: nothing, where none is known.
+fn patient(id: i64, text: &str) -> Result<Option<PatientId>, Error> {
+    let read = (!text.is_empty()).then(|| PatientId::parse(text));
+    read.transpose().map_err(|_| Error::Damaged(id))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ const TABLES: &str = "
         subject TEXT NOT NULL,
         user_name TEXT NOT NULL,
         organization TEXT,
-        patient TEXT NOT NULL,
+        patient TEXT NOT NULL,                 -- empty where none is known
         declared TEXT NOT NULL,
         rationale TEXT,
         escalated INTEGER

@@ -288,6 +288,21 @@ proptest! {
     }
 
     #[test]
+    fn what_a_consent_bars_is_told_before_there_is_an_item(
+        domain in domains(),
+        consents in consents(0),
+        facts in facts(),
+    ) {
+        let grant = granted_in(&domain, &access(&["BTG"]), &consents);
+        let barred = grant.break_glass_barred();
+        prop_assert_eq!(barred == Barred::Altogether, grant.break_glass_bar().is_some());
+        let bar = grant.decide(&facts).outcome().err().and_then(|denial| denial.break_glass());
+        let by_consent =
+            [Bar::OptOut, Bar::Forbidden, Bar::OtherPurpose, Bar::Unenforceable].map(Some);
+        prop_assert!(barred != Barred::No || !by_consent.contains(&bar), "{:?}", bar);
+    }
+
+    #[test]
     fn no_text_is_too_strange_to_read(text in "\\PC{0,200}", cut in 0_usize..600) {
         let _ = check(&text);
         let whole = consent(json!({"type": "permit", "provision": [{"type": "deny"}]})).to_string();
