@@ -21,6 +21,7 @@ pub(super) struct Raw {
     hidden: Vec<String>,
     normal: Vec<String>,
     uncoded: RawUncoded,
+    unloaded_encounters: RawUnloaded,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,6 +38,13 @@ enum RawUncoded {
     Normal,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawUnloaded {
+    Unknown,
+    Ignored,
+}
+
 impl Default for Raw {
     fn default() -> Self {
         let Settings { built_in, hidden, normal, .. } = Settings::default();
@@ -47,6 +55,7 @@ impl Default for Raw {
             hidden: hidden.into_iter().collect(),
             normal: normal.into_iter().collect(),
             uncoded: RawUncoded::Unknown,
+            unloaded_encounters: RawUnloaded::Unknown,
         }
     }
 }
@@ -72,6 +81,7 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<Labeller> {
         hidden: raw.hidden.iter().cloned().collect::<BTreeSet<_>>(),
         normal: raw.normal.iter().cloned().collect(),
         uncoded_is_normal: raw.uncoded == RawUncoded::Normal,
+        unloaded_are_ignored: raw.unloaded_encounters == RawUnloaded::Ignored,
     };
     let compiled = Labeller::compile(&settings);
     check.parsed("labels.value_sets", compiled, "mend the value set, or take it out of the folder")

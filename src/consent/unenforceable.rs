@@ -120,6 +120,33 @@ impl Unenforceable {
             Self::AnotherPatient => "another-patient",
         }
     }
+
+    /// What to do about it, for whoever wrote the consent.
+    #[must_use]
+    pub fn cure(&self) -> &'static str {
+        match self {
+            Self::Malformed { .. } => "correct it there",
+            Self::TooDeep { .. } => "flatten its provisions",
+            Self::NotConsent => "name the right resource",
+            Self::Mixture { .. } => "write it in R4 or in R5",
+            Self::Status { .. } => "give one of FHIR's, such as active",
+            Self::Scope { .. } => {
+                "give the scope patient-privacy; in R5, the category LOINC 59284-0"
+            }
+            Self::Modified { .. } | Self::UnknownElement { .. } => "say it without that element",
+            Self::Empty { .. } => "fill or remove it",
+            Self::NoBase => "give a policyRule, or a type of the root provision; in R5, a decision",
+            Self::PolicyRule { .. } => "give OPTIN or OPTOUT of ActCode",
+            Self::Disagreement => "keep one of them",
+            Self::ProvisionType { .. } => "give permit or deny",
+            Self::Period { .. } => "write dates of FHIR, the end not before the start",
+            Self::Ambiguous { .. } => {
+                "name the time of data by dataPeriod, that of the consent by R5's period or at the root; \
+                 permit emergencies in a rule of their own"
+            }
+            Self::AnotherPatient => "correct its patient",
+        }
+    }
 }
 
 /// A value in a consent that cannot be read: a rule with it never permits for it, and always denies.

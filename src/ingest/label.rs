@@ -66,6 +66,9 @@ pub(super) fn cautions(stated: &Stated, evidence: &Evidence, labelled: &Labelled
         cautions.push(Caution::SeveralConfidentialities);
     }
     cautions.extend(evidence.broken().cloned().map(Caution::Content));
+    if evidence.is_partial() {
+        cautions.push(Caution::Encounter);
+    }
     let duty = stated.labels.iter().find(|label| is_duty(label));
     cautions.extend(duty.map(|label| Caution::Duty(label.code.clone())));
     cautions
@@ -177,7 +180,31 @@ impl Labelling<'_> {
         for member in self.members(patient, links)? {
             self.labeller.resource(&mut evidence, &member);
         }
+        if !self.knows_encounters(patient, document)? {
+            self.labeller.unloaded(&mut evidence);
+        }
         Ok(evidence)
+    }
+
+    /// Whether each encounter that a document names is loaded, or contained in it.
+    fn knows_encounters(&self, patient: PatientKey, document: &Value) -> Result<bool, Error> {
+        let array = |place: &str| document.pointer(place).and_then(Value::as_array);
+        let contained = |id: &str| {
+            let id_of = |resource: &Value| resource.get("id").and_then(Value::as_str) == Some(id);
+            array("/contained").is_some_and(|all| all.iter().any(id_of))
+        };
+        for encounter in array("/context/encounter").into_iter().flatten() {
+            let reference = encounter.get("reference").and_then(Value::as_str).unwrap_or_default();
+            let is_known = match (reference.strip_prefix('#'), clinical(reference)) {
+                (Some(id), _) => contained(id),
+                (None, Some(name)) => self.batch.member(patient, name)?.is_some(),
+                (None, None) => false,
+            };
+            if !is_known {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What the links lead to, what that refers to, and what is part of an encounter among it.

@@ -139,15 +139,15 @@ pub struct Warning {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Caution {
     /// A consent that denies everything, save what break-glass overrides.
-    #[error("it cannot be enforced, so it denies: {0}")]
+    #[error("it cannot be enforced ({code}), so it denies: {0}; {cure}", code = .0.code(), cure = .0.cure())]
     Unenforceable(Unenforceable),
     /// A consent.
     #[error(
-        "it is not active, or not about privacy: it decides nothing, and others or the domain's policy hold"
+        "it is not active, or not about privacy (set-aside): it decides nothing, and others or the domain's policy hold; if it should decide, give it the status active and the scope patient-privacy"
     )]
     SetAside,
     /// A rule of a consent.
-    #[error(transparent)]
+    #[error("{0} (unread); write code and system as HL7 has them")]
     Unread(Unread),
     /// A document.
     #[error("it has a security label that is no code of a known system: it counts as restricted")]
@@ -158,6 +158,11 @@ pub enum Caution {
     /// A document.
     #[error("its codes cannot be read, so that its labels may lack some: it is {0}")]
     Content(Broken),
+    /// A document.
+    #[error(
+        "it names an encounter that is not loaded, so that its labels may lack some, and every consent about labels withholds it: load the Encounter, before or after it"
+    )]
+    Encounter,
     /// A document.
     #[error(
         "it is labelled {0}, which says what to do with it and not what it is: kept, and passed on"

@@ -40,6 +40,8 @@ pub struct Evidence {
     pub(super) is_coded: bool,
     /// Why the bytes, which should be such, cannot be read.
     pub(super) broken: Option<Broken>,
+    /// Whether something that it belongs to is not known, and may say more.
+    pub(super) is_partial: bool,
 }
 
 /// Why a document that claims to be coded cannot be labelled by its codes.
@@ -70,6 +72,12 @@ impl Evidence {
     #[must_use]
     pub fn broken(&self) -> Option<&Broken> {
         self.broken.as_ref()
+    }
+
+    /// Whether something that the document belongs to is not known, although it should be.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.is_partial
     }
 
     /// Takes in a resource: the document's own metadata, or what belongs to it.

@@ -21,7 +21,7 @@ const BUILT_IN: [(&str, &str); 2] = [
 ];
 
 /// Changes whenever the same value sets would label the same documents otherwise.
-const ALGORITHM: &str = "2";
+const ALGORITHM: &str = "3";
 
 /// How documents are labelled.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct Settings {
     pub normal: BTreeSet<String>,
     /// Whether bytes that are no coded data, such as a scan, count as N where nothing is found.
     pub uncoded_is_normal: bool,
+    /// Whether a document is labelled without the encounters that it names and that are not loaded.
+    pub unloaded_are_ignored: bool,
 }
 
 impl Default for Settings {
@@ -50,6 +52,7 @@ impl Default for Settings {
             hidden: owned(&PRIVACY_REVEALING),
             normal: owned(&NORMAL_SENSITIVITIES),
             uncoded_is_normal: false,
+            unloaded_are_ignored: false,
         }
     }
 }
@@ -77,6 +80,7 @@ pub struct Labeller {
     hidden: BTreeSet<String>,
     normal: BTreeSet<String>,
     uncoded_is_normal: bool,
+    unloaded_are_ignored: bool,
     version: String,
 }
 
@@ -127,7 +131,7 @@ impl Labeller {
             list.iter().for_each(|code| digest(code.as_bytes()));
             digest(b"");
         }
-        digest(&[u8::from(settings.uncoded_is_normal)]);
+        digest(&[settings.uncoded_is_normal, settings.unloaded_are_ignored].map(u8::from));
         let sum = hash.finish();
         let hex: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Ok(Self {
@@ -135,6 +139,7 @@ impl Labeller {
             hidden: settings.hidden.clone(),
             normal: settings.normal.clone(),
             uncoded_is_normal: settings.uncoded_is_normal,
+            unloaded_are_ignored: settings.unloaded_are_ignored,
             version: format!("{ALGORITHM}-{hex}"),
         })
     }
@@ -148,6 +153,11 @@ impl Labeller {
     /// Takes in a resource: the document's own metadata, or what belongs to it.
     pub fn resource(&self, evidence: &mut Evidence, resource: &Value) {
         evidence.resource(&self.rules, resource);
+    }
+
+    /// Takes note that the document names an encounter of which nothing is known.
+    pub fn unloaded(&self, evidence: &mut Evidence) {
+        evidence.is_partial = !self.unloaded_are_ignored;
     }
 
     /// Takes in the document's bytes, as far as they are a CDA document or FHIR.
@@ -194,7 +204,7 @@ impl Labeller {
         Labelled {
             shown: shown.cloned().collect(),
             labels,
-            unreadable: stated.unreadable || evidence.broken.is_some(),
+            unreadable: stated.unreadable || evidence.broken.is_some() || evidence.is_partial,
             was_doubled: told.len() > 1,
         }
     }

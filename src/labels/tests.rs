@@ -293,12 +293,13 @@ fn other_rules_have_another_version() {
         Settings { hidden: hidden.clone(), ..base.clone() },
         Settings { normal: hidden, ..base.clone() },
         Settings { uncoded_is_normal: true, ..base.clone() },
+        Settings { unloaded_are_ignored: true, ..base.clone() },
     ] {
         versions.push(version(&other));
     }
     versions.sort();
     versions.dedup();
-    assert_eq!(versions.len(), 6);
+    assert_eq!(versions.len(), 7);
     let broken = Settings { value_sets: vec![("own.json".into(), b"{}".to_vec())], ..base };
     let error = Labeller::compile(&broken).unwrap_err().to_string();
     assert!(error.starts_with("own.json: `` is no ValueSet"), "{error}");

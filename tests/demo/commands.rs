@@ -267,13 +267,21 @@ fn consent_check_says_which_cannot_be_enforced_and_why() {
     let draft = folder.path().join("draft.json");
     let text = std::fs::read_to_string(fixtures.join("accept/p1002.json")).unwrap();
     std::fs::write(&draft, text.replace("\"active\"", "\"draft\"")).unwrap();
-    assert!(check(&draft).succeeds().contains("it decides nothing"));
+    let told = check(&draft).succeeds();
+    assert!(told.contains("(set-aside): it decides nothing"), "{told}");
+    let unread = folder.path().join("unread.json");
+    std::fs::write(&unread, text.replace("v3-Confidentiality", "v3-Confidential")).unwrap();
+    let told = check(&unread).succeeds();
+    assert!(told.contains("counts against release (unread); write code and system"), "{told}");
 
     let broken = check(&fixtures.join("reject/ambiguous/r5-emergency.json"));
     assert_eq!(broken.code, Some(1), "{broken:?}");
-    let why =
-        "it cannot be enforced, so it denies: provision[0].provision[0] can be read both ways";
-    assert!(broken.stdout.contains(why), "{broken:?}");
+    for why in [
+        "it cannot be enforced (ambiguous), so it denies: provision[0].provision[0] can be read both ways",
+        "permit emergencies in a rule of their own",
+    ] {
+        assert!(broken.stdout.contains(why), "{broken:?}");
+    }
 
     // a folder is read whole, and what is no JSON spoils nothing else
     let folder = tempfile::tempdir().unwrap();
@@ -285,7 +293,8 @@ fn consent_check_says_which_cannot_be_enforced_and_why() {
     }
     let all = check(folder.path());
     assert_eq!(all.code, Some(1), "{all:?}");
-    assert!(all.stdout.contains("p1003.json: Consent/") && all.stdout.contains("no base decision"));
+    let why = "it cannot be enforced (no-base), so it denies: no base decision; give a policyRule,";
+    assert!(all.stdout.contains("p1003.json: Consent/") && all.stdout.contains(why), "{all:?}");
     assert!(all.stderr.contains("refused: ") && all.stderr.contains("cut-off.json"), "{all:?}");
 
     let empty = tempfile::tempdir().unwrap();

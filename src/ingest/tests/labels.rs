@@ -375,3 +375,54 @@ fn an_encounter_is_known_by_its_address_too() {
     assert_eq!(labels_of(&world.store, "1"), ["R HIV"]);
     assert_eq!(labels_of(&world.store, "2"), [""], "another patient's is not his");
 }
+
+#[test]
+fn a_document_of_an_encounter_that_nobody_knows_may_have_any_label() {
+    let world = World::new();
+    let of = |n, encounter: Value| {
+        let mut note = document("1", n, &inline(b"a note"));
+        note["context"] = json!({"encounter": [encounter]});
+        note["contained"] = json!([{"resourceType": "Encounter", "id": "visit"}]);
+        note
+    };
+    let resources = [
+        patient("1"),
+        encounter("1", "e1"),
+        // as its only condition tells of it, not the encounter itself
+        condition("1", "c1", "I10", "Encounter/e2"),
+        document("1", 1, &inline(b"a note")),
+        of(2, json!({"reference": "Encounter/e1"})),
+        of(3, json!({"reference": "#visit"})),
+        of(4, json!({"reference": "Encounter/e2"})),
+        of(5, json!({"reference": "#nothing"})),
+        of(6, json!({"identifier": {"value": "17"}})),
+        of(7, json!({"display": "last week"})),
+    ];
+    world.write("a.json", bundle(&resources));
+    let readable = |store: &Store| {
+        let all = all(store, &subject(store, "1").unwrap());
+        let mut readable: Vec<_> = all
+            .iter()
+            .filter(|candidate| candidate.facts.labels_are_readable())
+            .map(|candidate| candidate.unique_id.rsplit('.').next().unwrap().to_owned())
+            .collect();
+        readable.sort();
+        readable
+    };
+    let report = world.load_all();
+    let told = report.warnings.iter().filter(|one| one.reason == Caution::Encounter);
+    assert!(report.is_complete() && told.count() == 4, "{report:?}");
+    assert_eq!(readable(&world.store), ["1", "2", "3"]);
+    // nothing that was stated is lost by it
+    assert_eq!(labels_of(&world.store, "1"), ["N"; 7]);
+    let path = world.write("later.json", encounter("1", "e2").to_string());
+    let report = world.load(&path);
+    let changed: Vec<_> = report.patients.values().flat_map(|changed| &changed.documents).collect();
+    assert_eq!(changed, ["2.999.1.4.1.4"]);
+    assert_eq!(readable(&world.store), ["1", "2", "3", "4"]);
+    // where the domain does without them
+    let (store, settings) =
+        with_rules(&world, &Rules { unloaded_are_ignored: true, ..Rules::default() });
+    assert_eq!(relabelled(&store, &settings).0.renewed, 7);
+    assert_eq!(readable(&store).len(), 7);
+}
