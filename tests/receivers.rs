@@ -191,7 +191,7 @@ impl Bench {
             ..Times::default()
         };
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
-        let settings = delivery::Settings { targets: vec![target], times };
+        let settings = delivery::Settings { targets: vec![(target, delivery::Wanted::All)], times };
         Delivery::start(settings, journal, &random).unwrap()
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::check::Check;
-use crate::audit::delivery::{Settings as Delivery, Target, Times};
+use crate::audit::delivery::{Settings as Delivery, Target, Times, Wanted};
 use crate::audit::{self, Shape};
 
 /// `[audit]`: where records are kept and where they go.
@@ -42,6 +42,14 @@ struct RawTarget {
     ca: Option<PathBuf>,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
+    /// Which records it gets, where not all.
+    only: Option<Only>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Only {
+    BreakGlass,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +86,11 @@ pub(super) fn read(raw: &mut Raw, home: &str, host: &str, check: &mut Check<'_>)
                 .to_owned(),
         );
     }
+    if !raw.target.is_empty() && raw.target.iter().all(|target| target.only.is_some()) {
+        check.warnings.push(
+            "no [[audit.target]] gets every record: all have `only`; add one without it".to_owned(),
+        );
+    }
     let enterprise_site = raw.enterprise_site.get_or_insert_with(|| home.to_owned()).clone();
     let source = audit::Source {
         enterprise_site,
@@ -98,8 +111,12 @@ pub(super) fn read(raw: &mut Raw, home: &str, host: &str, check: &mut Check<'_>)
             check.problem(&key, "is taken by another target", "each name has a cursor of its own");
         }
     }
-    let targets =
-        raw.target.iter().enumerate().filter_map(|(at, t)| target(t, at, check)).collect();
+    let wanted = |raw: &RawTarget| match raw.only {
+        None => Wanted::All,
+        Some(Only::BreakGlass) => Wanted::BreakGlass,
+    };
+    let targets = raw.target.iter().enumerate();
+    let targets = targets.filter_map(|(at, t)| Some((target(t, at, check)?, wanted(t)))).collect();
     Some(Audit {
         journal: audit::Settings { path: check.path(&raw.journal), source, shape },
         delivery: Delivery { targets, times: Times::default() },

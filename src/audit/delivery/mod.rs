@@ -9,6 +9,7 @@ pub(super) mod syslog;
 mod task;
 mod tls;
 mod udp;
+mod wanted;
 mod window;
 
 use std::collections::HashSet;
@@ -25,11 +26,13 @@ use crate::clock::Random;
 use link::Opener;
 use task::Task;
 
+pub use wanted::Wanted;
+
 /// Where records go, and how patiently.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// All targets; each gets every record.
-    pub targets: Vec<Target>,
+    /// All targets, and which records each gets.
+    pub targets: Vec<(Target, Wanted)>,
     /// Delays and limits.
     pub times: Times,
 }
@@ -137,7 +140,7 @@ impl Delivery {
         let mut names = HashSet::new();
         let stop = watch::Sender::new(false);
         let mut ready = Vec::new();
-        for target in settings.targets {
+        for (target, wanted) in settings.targets {
             let name = target.name().to_owned();
             if !names.insert(name.clone()) {
                 return Err(Error::TargetTwice { target: name });
@@ -152,6 +155,7 @@ impl Delivery {
             ready.push(Task {
                 name,
                 opener: Opener::new(target)?,
+                wanted,
                 journal: journal.clone(),
                 times: settings.times,
                 random: Arc::clone(random),
@@ -190,7 +194,7 @@ impl Delivery {
 pub struct Standing {
     /// The target's name.
     pub target: String,
-    /// Messages sent since start, repetitions included.
+    /// Messages sent since start, repetitions included; those that the target does not get are none.
     pub sent: u64,
     /// The last record that the target surely has; kept over restarts.
     pub confirmed: u64,

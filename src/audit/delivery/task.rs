@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::link::{Link, Opener};
 use super::window::Window;
-use super::{Counters, Times};
+use super::{Counters, Times, Wanted};
 use crate::audit::journal::READ_BYTES;
 use crate::audit::{Error, Journal, Record};
 use crate::clock::Random;
@@ -23,6 +23,7 @@ const BATCH: usize = 64;
 pub(super) struct Task {
     pub(super) name: String,
     pub(super) opener: Opener,
+    pub(super) wanted: Wanted,
     pub(super) journal: Journal,
     pub(super) times: Times,
     pub(super) random: Arc<dyn Random>,
@@ -76,9 +77,11 @@ impl Task {
             commits.mark_unchanged();
             // looked at before reading, so that what was recorded before the stop is read
             let stopping = *self.stop.borrow_and_update();
-            let records = self.read(window.sent()).await?;
-            if let Some(last) = records.last() {
-                self.send(&mut link, &mut window, &records, last.seq).await?;
+            let mut records = self.read(window.sent()).await?;
+            let (last, is_full) = (records.last().map(|record| record.seq), is_full(&records));
+            records.retain(|record| self.wanted.takes(record));
+            if let Some(last) = last {
+                self.send(&mut link, &mut window, &records, last).await?;
             }
             window.settle(Instant::now(), &self.times);
             if link.is_best_effort() {
@@ -101,11 +104,11 @@ impl Task {
                     }
                 }
             }
-            match (records.is_empty(), stopping) {
-                (true, true) => return self.finish(&mut link, &mut window).await,
-                (false, true) => continue,
+            match (last, stopping) {
+                (None, true) => return self.finish(&mut link, &mut window).await,
+                (Some(_), true) => continue,
                 // as much as one reading gives: there is more
-                (false, false) if is_full(&records) => continue,
+                (Some(_), false) if is_full => continue,
                 (_, false) => {}
             }
             tokio::select! {
@@ -135,10 +138,14 @@ impl Task {
         if let Some(closed) = link.closed().now_or_never() {
             return Err(closed.into());
         }
-        let sent = timeout(self.times.patience, link.send(records)).await??;
-        window.send(last, sent.bytes, Instant::now());
-        self.counters.sent.fetch_add(sent.messages, Ordering::Relaxed);
-        self.counters.skipped.fetch_add(sent.skipped, Ordering::Relaxed);
+        if records.is_empty() {
+            window.pass_over(last);
+        } else {
+            let sent = timeout(self.times.patience, link.send(records)).await??;
+            window.send(last, sent.bytes, Instant::now());
+            self.counters.sent.fetch_add(sent.messages, Ordering::Relaxed);
+            self.counters.skipped.fetch_add(sent.skipped, Ordering::Relaxed);
+        }
         self.counters.sent_up_to.store(last, Ordering::Relaxed);
         Ok(())
     }

@@ -54,6 +54,15 @@ impl Window {
         self.open.push_back(Batch { last, end_byte: self.bytes, at });
     }
 
+    /// Takes note of records that are not for this target: they have come as far as what was sent before them.
+    pub(super) fn pass_over(&mut self, last: u64) {
+        self.sent = last;
+        match self.open.back_mut() {
+            Some(batch) => batch.last = last,
+            None => self.confirmed = last,
+        }
+    }
+
     /// Counts as arrived what has lain long and far enough behind.
     pub(super) fn settle(&mut self, now: Instant, times: &Times) {
         while let Some(batch) = self.open.front() {
@@ -95,6 +104,19 @@ mod tests {
         assert_eq!(window.confirmed(), 8);
         window.settle(start + times.settle + times.silence, &times);
         assert_eq!(window.confirmed(), 9);
+    }
+
+    #[test]
+    fn what_is_not_for_a_target_comes_with_what_was_sent_before_it() {
+        let (times, start) = (Times::default(), Instant::now());
+        let mut window = Window::new(7);
+        window.pass_over(9);
+        assert_eq!((window.sent(), window.confirmed()), (9, 9));
+        window.send(10, 1_000, start);
+        window.pass_over(12);
+        assert_eq!((window.sent(), window.confirmed()), (12, 9));
+        window.settle(start + times.silence, &times);
+        assert_eq!((window.sent(), window.confirmed()), (12, 12));
     }
 
     #[test]
