@@ -15,7 +15,7 @@ use tracing::error;
 
 use super::Gateway;
 use super::failure::Failure;
-use super::record::{Answer, Recorded, count, labels};
+use super::record::{Answer, Recorded, count, is_remembered, labels};
 use super::reply::Unavailable;
 use super::visit::Visit;
 use crate::audit::{Event, Refusals, Room};
@@ -120,6 +120,14 @@ impl Gateway {
     async fn share(self: Arc<Self>, sender: String, refusals: Refusals) {
         tokio::time::sleep(limits::REFUSAL_GATHERING_TIME).await;
         let Gathered { counts, waiting } = self.noise.gathered(&sender);
+        // a second has gone by since, so it is seldom waited for
+        let remember = |mut one: Waiting| (is_remembered(&mut one.visit), one);
+        let remembering = tokio::task::spawn_blocking(move || {
+            waiting.into_iter().map(remember).collect::<Vec<_>>()
+        });
+        let Ok(waiting) = remembering.await else {
+            return error!("refusals were cut short, so they get no answer");
+        };
         let (now, metrics) = (self.clock.now(), Arc::clone(&self.metrics));
         let event = Event::refusals(&Refusals { at: now, counts, ..refusals });
         self.journal.hand_over(now, &[event], Room::Ordinary, move |receipt| {
@@ -128,8 +136,9 @@ impl Gateway {
             }
             let requests = waiting.len();
             let mut receipts = receipt.into_iter().flat_map(|one| one.split(requests));
-            for Waiting { visit, answer, outcome, done } in waiting {
-                let receipt = receipts.next().ok_or(Unavailable::NotRecorded);
+            for (is_remembered, Waiting { visit, answer, outcome, done }) in waiting {
+                let receipt = receipts.next().filter(|_| is_remembered);
+                let receipt = receipt.ok_or(Unavailable::NotRecorded);
                 count(&metrics, labels(&visit, outcome), receipt.is_ok());
                 let _hung_up = done.send(Recorded { visit, answer, receipt });
             }

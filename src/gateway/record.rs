@@ -121,8 +121,7 @@ impl Gateway {
         let Drafted { events, outcome, room, answer } = drafted;
         let labels = labels(&visit, outcome);
         let metrics = Arc::clone(&self.metrics);
-        if let Some(Err(error)) = visit.pending.take().map(Pending::wait) {
-            error!(%error, "an assertion for one time is not remembered, so no answer");
+        if !is_remembered(&mut visit) {
             count(&metrics, labels, false);
             let receipt = Err(Unavailable::NotRecorded);
             let _gone = done.send(Recorded { visit, answer, receipt });
@@ -158,6 +157,13 @@ impl Gateway {
         let Recorded { visit, answer, receipt } = recorded;
         Ok(answer(self, &visit, receipt?))
     }
+}
+
+/// Waits until what must not be used again is remembered; blocks.
+pub(super) fn is_remembered(visit: &mut Visit) -> bool {
+    let Some(Err(error)) = visit.pending.take().map(Pending::wait) else { return true };
+    error!(%error, "an assertion for one time is not remembered, so no answer");
+    false
 }
 
 pub(super) fn labels(visit: &Visit, outcome: &'static str) -> TransactionLabels {

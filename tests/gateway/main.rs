@@ -16,6 +16,7 @@ mod labels;
 mod loaded;
 #[path = "../mutual/mod.rs"]
 mod mutual;
+mod noise;
 mod packaging;
 mod partners;
 mod purposes;
