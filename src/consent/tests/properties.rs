@@ -171,6 +171,10 @@ proptest! {
         prop_assert!(before.0 || !releases(&strict, &[r5(permit, rules.clone())], &unlabelled).0);
         let grant = granted_in(&strict, &access(&["TREAT"]), &[r5(permit, rules.clone())]);
         prop_assert!(!before.0 || grant.screen().admits(facts.traits()));
+        // what denies all treatment in a permit, and stands in no other rule
+        let treatment = json!({"purpose": purpose("TREAT")});
+        let all = rules.iter().cloned().chain([treatment]).collect();
+        prop_assert!(!permit || !releases(&strict, &[r5(true, all)], &facts).0);
         if permit {
             let mut denial = denial;
             denial.as_object_mut().unwrap().remove("provision");
@@ -218,19 +222,29 @@ proptest! {
     #[test]
     fn what_is_remembered_decides_like_what_is_read(
         domain in domains(),
-        consents in prop::collection::vec(consents(0), 1..4),
+        mut consents in prop::collection::vec(consents(0), 1..4),
         facts in facts(),
     ) {
+        // each is in force for this year, which is over 400 days later
+        for consent in consents.iter_mut().flatten() {
+            consent["provision"]["period"] = json!({"start": "2026", "end": "2026"});
+        }
         let cache = Cache::new(domain.clone());
         let patients = ["Patient/p1".to_owned()];
-        for code in ["TREAT", "BTG", "HRESCH", "TREAT", "BTG"] {
-            for (consents, later) in consents.iter().zip([0_u64, 400, 0]) {
-                let now = now().plus(std::time::Duration::from_secs(later * 86_400));
-                let stored: Vec<_> = consents
-                    .iter()
-                    .map(|json| Stored { id: "c".into(), version: "1".into(), json: json.to_string() })
-                    .collect();
-                let access = access(&[code]);
+        // of all that is asked of one state of the consents, nothing may be answered by what was asked before
+        let asked = ["TREAT", "BTG", "HRESCH"];
+        let asked = asked.into_iter().flat_map(|code| [(code, "2.999.2"), (code, "2.999.3")]);
+        let asked = asked.flat_map(|(code, by)| [(code, by, 0_u64), (code, by, 400)]);
+        let asked: Vec<_> = asked.collect();
+        for consents in consents.iter().chain(consents.first()) {
+            let stored: Vec<_> = consents
+                .iter()
+                .map(|json| Stored { id: "c".into(), version: "1".into(), json: json.to_string() })
+                .collect();
+            for (code, by, days) in asked.iter().rev().chain(&asked) {
+                let now = now().plus(std::time::Duration::from_secs(days * 86_400));
+                let organization_ids = vec![(*by).to_owned()];
+                let access = access_as(&[code], Claims { organization_ids, ..Claims::default() });
                 let cached = cache.grant(&access, PatientKey(1), &patients, &stored, now);
                 let read = grant(&access, PatientKey(1), &patients, &stored, &domain, now);
                 let said = |grant: &Grant| format!("{:?}", grant.decide(&facts));
@@ -258,6 +272,39 @@ proptest! {
         let releases = |word: &str| matches!(word, "permit" | "override");
         prop_assert!(releases(before.0) || !releases(after.0), "{:?} {:?}", before, after);
         prop_assert!(releases(before.1) || !releases(after.1), "{:?} {:?}", before, after);
+    }
+
+    #[test]
+    fn a_denial_of_everything_leaves_nothing_and_one_of_break_glass_no_override(
+        mut consents in consents(0),
+        rules in prop::collection::vec(rules(), 0..3),
+        facts in facts(),
+    ) {
+        let denying = |denial: Value| {
+            let rules: Vec<_> = rules.iter().cloned().chain([denial]).collect();
+            policy("OPTIN", json!({"provision": rules}))
+        };
+        let strict = Domain { btg_overrides_unenforceable: false, ..domain() };
+        let decided = |consents: &[Value], code| {
+            granted_in(&strict, &access(&[code]), consents).decide(&facts).outcome()
+        };
+        consents.push(denying(json!({"type": "deny", "purpose": purpose("BTG")})));
+        let banned = decided(&consents, "BTG");
+        prop_assert!(!banned.is_ok_and(|permit| permit.is_override()));
+        consents.push(denying(json!({"type": "deny", "purpose": purpose("TREAT")})));
+        prop_assert!(decided(&consents, "TREAT").is_err());
+    }
+
+    #[test]
+    fn an_opt_out_that_says_nothing_of_break_glass_gives_it_nothing(
+        rules in prop::collection::vec(rules(), 0..4),
+        facts in facts(),
+    ) {
+        let out = policy("OPTOUT", json!({"provision": rules})).to_string();
+        let out: Value = serde_json::from_str(&out.replace("\"BTG\"", "\"TREAT\"")).unwrap();
+        let strict = Domain { btg_overrides_unenforceable: false, ..domain() };
+        let before = releases(&strict, std::slice::from_ref(&out), &facts);
+        prop_assert_eq!(before.0, before.1);
     }
 
     #[test]
