@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use glassgate::audit::review::{Evidence, Filter, Item, Reviews};
 use glassgate::client::Query;
 use glassgate::config;
@@ -13,7 +15,7 @@ use glassgate::soap::Packaging;
 use glassgate::xds::{QueryAnswer, ReturnType, Status, retrieve_request};
 use serde_json::{Value, json};
 
-use crate::asked::{Asked, codes, numbered, numbers};
+use crate::asked::{Asked, codes, numbered, numbers, without_uuids};
 use crate::record::kinds;
 use crate::terms::{ACT_CODE, CONFIDENTIALITY, consent, document, label, write};
 use crate::unseen::same;
@@ -29,6 +31,8 @@ const NORMAL_ALONE: u32 = 1052;
 const WITHHOLDING: u32 = 1053;
 /// Permits research by one consent, treatment but for R by another.
 const FOR_RESEARCH: u32 = 1054;
+/// Withholds what is R, and has what the domain keeps from break-glass.
+const BEYOND: u32 = 1055;
 
 fn whole() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
@@ -41,6 +45,14 @@ fn deleted() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     let prepare = |layout: &Layout| prepare(layout, false);
     WORLD.get_or_init(|| World::changed("barred-deleted", prepare, &[FAILURE]))
+}
+
+/// The same, where the domain honours neither a ban nor an opt-out.
+fn lenient() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    let switches = "[consent]\nhonour_patient_btg_ban = false\nbtg_overrides_opt_out = true\n";
+    let prepare = |layout: &Layout| prepare(layout, true);
+    WORLD.get_or_init(|| World::changed("barred-lenient", prepare, &[("[consent]\n", switches)]))
 }
 
 /// Hilltop wants failures.
@@ -67,6 +79,7 @@ fn prepare(layout: &Layout, barred_too: bool) {
         (NORMAL_ALONE, vec![normal_alone]),
         (WITHHOLDING, vec![withholding(vec![])]),
         (FOR_RESEARCH, vec![withholding(vec![]), research]),
+        (BEYOND, vec![withholding(vec![])]),
     ] {
         let of = |n: u32, codes: &[&str]| {
             let labels = codes.iter().map(|code| match code.len() {
@@ -84,6 +97,9 @@ fn prepare(layout: &Layout, barred_too: bool) {
         }
         if patient == PSY_FORBIDDEN && barred_too {
             all.push(of(3, &["R", "PSY"]));
+        }
+        if patient == BEYOND {
+            all.extend([of(3, &["V"]), of(4, &["R", "PSYTHPN"])]);
         }
         write(layout, patient, all);
     }
@@ -103,7 +119,11 @@ async fn ask(partner: &Partner, order: &Order, patient: u32) -> Asked<QueryAnswe
 }
 
 fn reviews_of(user: &str) -> Vec<(Item, Vec<Evidence>)> {
-    let settings = config::read(&whole().stage.layout.config()).unwrap().reviews;
+    reviews_in(whole(), user)
+}
+
+fn reviews_in(world: &World, user: &str) -> Vec<(Item, Vec<Evidence>)> {
+    let settings = config::read(&world.stage.layout.config()).unwrap().reviews;
     let reviews = Reviews::open(&settings).unwrap();
     let filter = Filter { user: Some(user.to_owned()), ..Filter::default() };
     let items = reviews.list(&filter).unwrap();
@@ -260,5 +280,68 @@ fn where_the_partner_wants_failures_nothing_leaves_and_it_is_reviewed() {
         assert_eq!(kinds(&asked.records), [("110147", "4"), ("ITI-38", "8")]);
         let [(item, _)] = &reviews_of("dr.failing")[..] else { panic!("one review") };
         assert!(!item.is_override);
+    });
+}
+
+#[test]
+fn where_treatment_gets_everything_the_answer_is_that_of_treatment() {
+    let body = Query::find_documents(&world::patient_id(1001)).body();
+    run(async {
+        let mut answers = Vec::new();
+        for purpose in ["TREAT", "BTG"] {
+            let order = Order { subject: "dr.same".to_owned(), ..order(&RIVERSIDE, purpose) };
+            let ask = whole().ask(&RIVERSIDE, &order);
+            let simple = Packaging::Simple;
+            let raw = whole().post(&RIVERSIDE, &ask, Transaction::Query, &body, simple).await;
+            answers.push((raw.status, without_uuids(&raw.body)));
+        }
+        assert_eq!(answers[0], answers[1]);
+        assert!(answers[0].1.contains(&world::document_id(1001, 5)));
+    });
+}
+
+#[test]
+fn what_the_domain_keeps_from_break_glass_stays_and_audit_says_why() {
+    run(async {
+        let asked = ask(&RIVERSIDE, &physician(&RIVERSIDE, "dr.beyond"), BEYOND).await;
+        // the domain's own limit is no consent that bars
+        assert_eq!((numbers(&asked.answer), asked.answer.errors.len()), (vec![1, 2], 0));
+        let all = [("110127", "0"), ("110147", "4"), ("ITI-38", "0")];
+        assert_eq!(kinds(&asked.records), all);
+        assert_eq!(asked.records[0].documents, [world::document_id(BEYOND, 2)]);
+        let reasons: Vec<_> = [3, 4].map(|n| numbered(BEYOND, n)).into();
+        let order = physician(&RIVERSIDE, "dr.beyond");
+        let (answer, _, records) = whole().retrieve(&RIVERSIDE, &order, &reasons).await;
+        assert_eq!((answer.status, answer.documents.len()), (Status::Failure, 0));
+        let told: String = records.iter().map(|record| record.description.as_str()).collect();
+        assert!(told.contains("barred: ceiling") && told.contains("barred: sensitivity"), "{told}");
+    });
+}
+
+#[test]
+fn an_override_of_a_ban_or_an_opt_out_names_the_switch_that_allowed_it() {
+    let order = physician(&RIVERSIDE, "dr.lenient");
+    lenient().runtime.block_on(async {
+        for (patient, found, switch) in
+            [(1003, 6, "(honour_patient_btg_ban)"), (1004, 3, "(btg_overrides_opt_out)")]
+        {
+            let find = Query::find_documents(&world::patient_id(patient));
+            let asked = lenient().query(&RIVERSIDE, &order, &find).await;
+            assert_eq!(numbers(&asked.answer).len(), found, "{patient}");
+            assert!(asked.answer.errors.is_empty(), "{patient}");
+            assert_eq!(kinds(&asked.records), [("110127", "0"), ("ITI-38", "0")], "{patient}");
+            let reviews = reviews_in(lenient(), "dr.lenient");
+            let (_, evidence) = reviews.last().unwrap();
+            let documents = &evidence[0].documents;
+            assert_eq!(documents.len(), asked.records[0].documents.len());
+            let named = |one: &glassgate::audit::review::Document| {
+                one.grounds.iter().any(|ground| ground.ends_with(switch))
+            };
+            assert!(documents.iter().all(named), "{:?}", documents[0].grounds);
+            // and so does the record, in base64 as DICOM has details
+            let ground = STANDARD.encode(documents[0].grounds.last().unwrap());
+            let messages = lenient().seen.lock().unwrap();
+            assert!(messages.iter().any(|message| message.contains(&ground)), "{patient}");
+        }
     });
 }
