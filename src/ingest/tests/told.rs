@@ -20,7 +20,7 @@ fn a_purpose_that_cannot_be_read_is_told() {
     assert_eq!(
         warnings(&report),
         ["2: Consent/c1: purpose in provision.provision[0] cannot be read for certain and counts \
-            against release"]
+            against release (unread); write code and system as HL7 has them"]
     );
 }
 
