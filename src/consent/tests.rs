@@ -3,6 +3,7 @@
 // JSON reads best where it is passed whole
 #![allow(clippy::needless_pass_by_value)]
 
+mod barred;
 mod break_glass;
 mod fixtures;
 mod law;
