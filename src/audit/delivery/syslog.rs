@@ -25,7 +25,7 @@ impl Draft {
         source: &Source,
         journal: &str,
     ) -> Self {
-        let mut text = String::with_capacity(4096);
+        let mut text = String::with_capacity(8 * 1024);
         text.push_str(HEAD);
         let host = host(&source.host);
         let fields = [&now.to_string(), &host, APPLICATION, &source.process_id.to_string()];

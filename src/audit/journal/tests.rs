@@ -322,6 +322,32 @@ async fn segments_follow_one_another_with_all_that_is_known() {
     assert_eq!(journal.after(last, 9).unwrap().len(), 2);
 }
 
+#[test]
+fn the_next_segment_is_made_while_records_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape { segment_bytes: 256 << 10, step_bytes: 16 << 10, reserve_bytes: 0 };
+    let journal = open_with(&folder, shape).unwrap();
+    let audit = folder.path().join("audit");
+    let (mut last, mut made) = (0, 0);
+    while made < 2 {
+        last = *journal.record_blocking(NOW, &[event()]).unwrap().records().end();
+        let newest = segments(&folder) as u64;
+        // one that a commit had to zero itself is shorter
+        let whole = std::fs::metadata(segment::path(&audit, newest)).unwrap().len() == 256 << 10;
+        made += u64::from(whole && end(&segment::path(&audit, newest)) < 2_000);
+    }
+    let records = journal.after(0, usize::MAX).unwrap();
+    let mut seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
+    while let Some(seq) = seqs.last().copied().filter(|seq| *seq < last) {
+        seqs.extend(journal.after(seq, usize::MAX).unwrap().iter().map(|record| record.seq));
+    }
+    assert!(seqs.into_iter().eq(1..=last));
+    drop(journal);
+    let names = std::fs::read_dir(&audit).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.into_iter().all(|name| !name.to_str().unwrap().starts_with("blank")));
+    assert_eq!(open_with(&folder, shape).unwrap().last().unwrap(), last);
+}
+
 /// Where a segment's frames end.
 fn end(path: &Path) -> u64 {
     let file = File::open(path).unwrap();
