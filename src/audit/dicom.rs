@@ -187,7 +187,7 @@ fn object(out: &mut String, object: &Object, unlisted: &mut Unlisted) {
         out.push_str("</ParticipantObjectName>");
     } else if let Some(query) = &object.query {
         out.push_str("<ParticipantObjectQuery>");
-        BASE64.encode_string(query, out);
+        out.push_str(&BASE64.encode(query));
         out.push_str("</ParticipantObjectQuery>");
     }
     let what = "ParticipantObjectDetail";

@@ -22,7 +22,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{oneshot, watch};
 
-use super::delivery::syslog::Draft;
+use super::delivery::syslog::{Author, Draft};
 use super::{Error, Event, Source};
 use crate::clock::{Random, Timestamp};
 use committer::{Order, Progress};
@@ -119,8 +119,9 @@ impl Journal {
             .name("audit-committer".to_owned())
             .spawn(move || committer::run(log, &received, &seen))
             .map_err(|error| Error::Thread(Arc::new(error)))?;
+        let author = Author::new(source, name);
         let (committer, reader) = (Some(committer), Mutex::new(reader));
-        Ok(Self { shared: Arc::new(Shared { source, name, orders, committer, reader, progress }) })
+        Ok(Self { shared: Arc::new(Shared { author, orders, committer, reader, progress }) })
     }
 
     /// Says that a request is under way which will soon record; a commit waits a moment for many such.
@@ -162,8 +163,8 @@ impl Journal {
             return done(Err(Error::Nothing));
         }
         let shared = &self.shared;
-        let draft = |event| Draft::new(now, event, &shared.source, &shared.name);
-        let drafts: Vec<Draft> = events.iter().map(draft).collect();
+        let drafts: Vec<Draft> =
+            events.iter().map(|event| shared.author.draft(now, event)).collect();
         if drafts.iter().map(Draft::bytes).sum::<usize>() > ORDER_BYTES {
             return done(Err(Error::TooMuch));
         }
@@ -245,7 +246,9 @@ impl Journal {
 
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal").field("name", &self.shared.name).finish_non_exhaustive()
+        f.debug_struct("Journal")
+            .field("name", &self.shared.author.journal())
+            .finish_non_exhaustive()
     }
 }
 
@@ -257,8 +260,7 @@ impl fmt::Debug for Record {
 }
 
 struct Shared {
-    source: Source,
-    name: String,
+    author: Author,
     orders: Arc<Queue<Order>>,
     committer: Option<JoinHandle<()>>,
     reader: Mutex<Reader>,

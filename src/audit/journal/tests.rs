@@ -88,7 +88,7 @@ fn messages_are_final_and_end_in_an_id_that_counts() {
     let head = "<85>1 2026-09-21T14:13:20.000000Z gateway.lakeside.example glassgate 4242 \
                 IHE+RFC-3881 - <?xml version=\"1.0\" encoding=\"UTF-8\"?><AuditMessage>";
     assert!(texts[0].starts_with(head), "{}", texts[0]);
-    let name = &journal.shared.name;
+    let name = journal.shared.author.journal();
     assert!(texts[0].contains(&format!(">record-id {name}/1<")), "{}", texts[0]);
     assert_eq!(texts[0].replace(&format!("{name}/1<"), &format!("{name}/2<")), texts[1]);
     assert_eq!(journal.after(1, 10).unwrap(), records[1..]);
@@ -131,7 +131,7 @@ fn what_was_handed_over_is_durable_once_the_journal_closed() {
 fn two_processes_share_one_count() {
     let folder = tempfile::tempdir().unwrap();
     let (gateway, load) = (open(&folder).unwrap(), open(&folder).unwrap());
-    assert_eq!(gateway.shared.name, load.shared.name);
+    assert_eq!(gateway.shared.author.journal(), load.shared.author.journal());
     for turn in 0..3 {
         let first = gateway.record_blocking(NOW, &[event()]).unwrap();
         let second = load.record_blocking(NOW, &[event(), event()]).unwrap();
