@@ -62,6 +62,15 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<server::Settings>
         let mend = "choose a loopback address such as 127.0.0.1:9080";
         check.problem("server.management", what, mend);
     }
+    if let (Some(ours), Some(theirs)) = (management, listen) {
+        let everywhere = theirs.ip().is_unspecified() || ours.ip() == theirs.ip();
+        // port 0 is another one each time
+        if ours.port() == theirs.port() && ours.port() != 0 && everywhere {
+            let what = format!("{} is taken by `listen`, {}", raw.management, raw.listen);
+            let mend = "choose another port, such as 127.0.0.1:9080";
+            check.problem("server.management", what, mend);
+        }
+    }
     if raw.connections == 0 || raw.connections > limits::CONNECTIONS {
         let mend = format!("write a number from 1 to {}", limits::CONNECTIONS);
         check.problem("server.connections", "is out of range", &mend);
