@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use openssl::x509::X509;
 
 use super::answers::{Answers, Question};
@@ -27,8 +28,8 @@ pub(super) struct Options {
     /// A short name for log and metrics.
     #[arg(long, value_name = "NAME")]
     name: Vec<String>,
-    /// The network whose habits it has: us, norway or switzerland.
-    #[arg(long, value_name = "NETWORK")]
+    /// The network whose habits it has.
+    #[arg(long, value_name = "NETWORK", value_parser = PossibleValuesParser::new(networks()))]
     profile: Vec<String>,
     /// The community that it speaks for; may be given again.
     #[arg(long, value_name = "OID")]
@@ -60,7 +61,7 @@ pub(super) struct Options {
     /// A role that may break glass: a code of SNOMED CT, or CODE^^SYSTEM; may be given again.
     #[arg(long, value_name = "CODE")]
     break_glass_role: Vec<String>,
-    /// Write without asking.
+    /// Write without asking anything: what is needed and not given is an error.
     #[arg(long)]
     yes: bool,
 }
@@ -69,7 +70,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let path = &options.file.config;
     // what is wrong already is told before any question
     let config = read(path)?;
-    let mut answers = Answers::new(io::stdin().lock());
+    let mut answers = Answers::new((!options.yes).then(|| io::stdin().lock()));
     let entry = gather(options, &config, &mut answers)?;
     let toml = entry.toml();
     let draft = Draft::write(path, &toml)?;
@@ -78,7 +79,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
         return Err(format!("nothing is written:\n{told}").into());
     }
     say_all(toml.trim());
-    if !options.yes && !answers.agrees(&format!("\nWrite this to {}?", path.display()))? {
+    if !answers.agrees(&format!("\nWrite this to {}?", path.display()))? {
         say("nothing is written");
         return Ok(ExitCode::FAILURE);
     }
@@ -92,13 +93,25 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The answer of a partner that belongs to none.
+const NO_NETWORK: &str = "none";
+
+fn networks() -> impl Iterator<Item = &'static str> {
+    config::profile_names().chain([NO_NETWORK])
+}
+
+fn question<'t>(flag: &'static str, text: &'t str, default: Option<&'static str>) -> Question<'t> {
+    Question { flag, text, default }
+}
+
 fn gather(
     options: &Options,
     config: &Config,
     answers: &mut Answers<impl BufRead>,
 ) -> Result<Entry, Failed> {
     let folder = options.file.config.parent().unwrap_or(Path::new(""));
-    let question = |flag, text, default| Question { flag, text, default };
+    let profiles: Vec<_> = networks().collect();
+    let profiles = format!("Network whose habits it has, one of {}", profiles.join(", "));
     let settings = config.terms.trust.settings();
     let name = answers.ask(
         &options.name,
@@ -112,13 +125,9 @@ fn gather(
     )?;
     let profile = answers.ask(
         &options.profile,
-        question(
-            "--profile",
-            "Network whose habits it has: us, norway, switzerland or none",
-            Some("none"),
-        ),
+        question("--profile", &profiles, Some(NO_NETWORK)),
         |typed| match one(typed)?.as_str() {
-            "none" => Ok(None),
+            NO_NETWORK => Ok(None),
             known if config::profile_names().any(|name| name == known) => {
                 Ok(Some(known.to_owned()))
             }
@@ -204,7 +213,6 @@ fn trust(
     folder: &Path,
     answers: &mut Answers<impl BufRead>,
 ) -> Result<Trust, Failed> {
-    let question = |flag, text| Question { flag, text, default: None };
     if let [file] = options.issuer_metadata.as_slice() {
         return Ok(Trust::Metadata { file: located(folder, file)? });
     }
@@ -215,6 +223,7 @@ fn trust(
             question(
                 "--issuer-subject",
                 "Subject of its certificate, as CN=sts.example, O=Example",
+                None,
             ),
             |typed| {
                 each(typed, |text| {
@@ -228,7 +237,7 @@ fn trust(
     let text = "Files of the certificates that the issuer signs with";
     let certificates = answers.ask(
         &options.issuer_certificate,
-        question("--issuer-certificate", text),
+        question("--issuer-certificate", text, None),
         |typed| each(typed, |file| certificate(folder, file)),
     )?;
     Ok(Trust::Pinned { certificates })
@@ -263,13 +272,29 @@ fn certificate(folder: &Path, file: &str) -> Result<String, String> {
     }
 }
 
-/// A file by its path from the configuration's folder, or by its whole path where it was meant from here.
+/// A file by its path from the configuration's folder, where it is below that, or by its whole path.
 fn located(folder: &Path, file: &str) -> Result<String, String> {
-    if folder.join(file).is_file() {
+    if folder.join(file).is_file() && Path::new(file).is_relative() {
         return Ok(file.to_owned());
     }
-    let whole = fs::canonicalize(file).map_err(|error| format!("cannot find {file}: {error}"))?;
-    Ok(whole.display().to_string())
+    let fail = |error| format!("cannot find {file}: {error}");
+    if !Path::new(file).is_file() {
+        return Err(fail(io::ErrorKind::NotFound.into()));
+    }
+    // a link is kept: it may lead to another file once the certificate is renewed
+    let whole = absolute(file).map_err(fail)?;
+    let below = absolute(folder.join(".")).map_err(fail)?;
+    Ok(whole.strip_prefix(below).unwrap_or(&whole).display().to_string())
+}
+
+/// The path from the root, of a folder without links.
+fn absolute(path: impl AsRef<Path>) -> io::Result<PathBuf> {
+    let whole = std::path::absolute(path)?;
+    if whole.is_dir() {
+        return fs::canonicalize(whole);
+    }
+    let folder = fs::canonicalize(whole.parent().unwrap_or(&whole))?;
+    Ok(folder.join(whole.file_name().unwrap_or_default()))
 }
 
 /// The configuration with the entry, beside the one that is in force, so that relative paths mean the same; it is only
