@@ -112,8 +112,9 @@ impl Who {
     }
 
     fn signer(&self) -> Result<Signer, Failed> {
-        let key = own_key(&self.file(&self.saml_key, "saml.key", "--saml-key")?, "--saml-key")?;
+        let key = self.file(&self.saml_key, "saml.key", "--saml-key")?;
         let cert = self.file(&self.saml_cert, "saml.crt", "--saml-cert")?;
+        let key = own_key(&key, &cert, "--saml-key")?;
         let cert = certificate(&cert, "--saml-cert")?;
         Ok(Signer::from_pem(&key, &cert, Arc::new(SystemClock), Arc::new(SystemRandom))?)
     }
@@ -179,12 +180,13 @@ impl Gateway {
             (None, Some(demo)) => demo_url(demo)?,
             (None, None) => return Err("say which gateway with --url, or use --demo".into()),
         };
-        if !url.starts_with("https://") {
+        let host = url.strip_prefix("https://").filter(|rest| !rest.starts_with(['/', ':']));
+        if host.is_none_or(str::is_empty) || url.contains("/xca/") {
             return Err(format!("--url is https://host:port, and not `{url}`").into());
         }
         let authority = certificate(&self.authority(who)?, "--ca")?;
         let (own, key) = (self.certificate(who)?, who.file(&self.key, "tls.key", "--key")?);
-        let key = own_key(&key, "--key")?;
+        let key = own_key(&key, &own, "--key")?;
         let settings = client::Settings::at(&url, authority, certificate(&own, "--cert")?, key);
         Ok(Client::new(&settings)?)
     }
@@ -196,6 +198,10 @@ impl Gateway {
         let what = match kind {
             TroubleKind::NoSuchHost | TroubleKind::Unreachable => {
                 "look at the address, --url".into()
+            }
+            TroubleKind::Refused if self.url.is_none() => {
+                let demo = who.demo.as_deref().unwrap_or(Path::new("DIR")).display();
+                format!("the demo is down: start it with `glassgate demo --dir {demo}`")
             }
             TroubleKind::Refused | TroubleKind::NoTls => {
                 "start the gateway there, or name the port of its partners with --url".into()
@@ -272,18 +278,25 @@ fn certificate(path: &Path, flag: &str) -> Result<Vec<u8>, Failed> {
     }
 }
 
-/// PEM with a private key.
-fn own_key(path: &Path, flag: &str) -> Result<Vec<u8>, Failed> {
+/// PEM with the private key of that certificate.
+fn own_key(path: &Path, certificate: &Path, flag: &str) -> Result<Vec<u8>, Failed> {
     let pem = read(path)?;
     // without a callback OpenSSL would ask the terminal for a passphrase
-    match PKey::private_key_from_pem_callback(&pem, |_| Ok(0)) {
-        Ok(_) => Ok(pem),
-        Err(_) => Err(format!(
-            "{} holds no private key without a passphrase; name a PEM file with {flag}",
-            path.display()
+    let Ok(key) = PKey::private_key_from_pem_callback(&pem, |_| Ok(0)) else {
+        let path = path.display();
+        return Err(format!(
+            "{path} holds no private key without a passphrase; name a PEM file with {flag}"
         )
-        .into()),
+        .into());
+    };
+    let first = X509::from_pem(&read(certificate)?).and_then(|first| first.public_key());
+    if first.is_ok_and(|public| !public.public_eq(&key)) {
+        let (path, certificate) = (path.display(), certificate.display());
+        return Err(
+            format!("{path} is not the key of {certificate}; name its key with {flag}").into()
+        );
     }
+    Ok(pem)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failed> {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::{ConfigFile, Failed, say, shown};
+use super::{ConfigFile, Failed, complain, say, shown};
 use crate::audit::{Record, Told, xml_of};
 use crate::config::Sought;
 use crate::ids::PatientId;
@@ -66,6 +66,9 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
             Told::read(record).map(|told| if options.json { object(&told) } else { line(&told) })
         };
         say(&line.unwrap_or_else(|| unreadable(record)));
+    }
+    if records.is_empty() {
+        complain("no record is like that");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use crate::xds::{DocumentRequest, Status};
 
 /// Retrieves documents from a gateway (ITI-39) into files.
 ///
-/// Try: glassgate retrieve --demo ./glassgate-demo 2.999.1.4.1001.1
+/// Try: glassgate retrieve --demo ./glassgate-demo --out ./received 2.999.1.4.1001.1
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Unique ids, as `glassgate query` prints them.
@@ -50,7 +50,9 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
             document: document.clone(),
         })
         .collect();
-    let mut directory = Directory::open(&options.out)?;
+    let mut directory = Directory::open(&options.out).map_err(|error| {
+        format!("cannot make {}: {error}; name another folder with --out", options.out.display())
+    })?;
     let answer = runtime()?.block_on(client.retrieve(&ask, &requests, &mut directory));
     let answer = answer.map_err(|error| options.gateway.advise(&options.who, &error))?;
     if options.raw {

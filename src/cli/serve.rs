@@ -11,7 +11,9 @@ use crate::server::{self, Server};
 ///
 /// Settings are read anew on SIGHUP, and when their file or one that it names changes: partners, issuers, agreements,
 /// consent policy and the listener's certificates; a file that does not pass `glassgate check` changes nothing.
-/// Try `glassgate check` first; health and metrics are on the management address.
+/// Health and metrics are on the management address. The log goes to stderr.
+///
+/// Try: glassgate check --config ./glassgate.toml && glassgate serve --config ./glassgate.toml
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]

@@ -344,8 +344,8 @@ fn help_is_worth_reading() {
     let about = run(["consent", "check", "--help"]).succeeds();
     assert!(about.contains("whether they can be enforced"), "{about}");
     let commands = [
-        "demo", "serve", "check", "load", "consent", "explain", "review", "audit", "query",
-        "retrieve", "assert",
+        "demo", "serve", "check", "load", "partner", "consent", "explain", "review", "audit",
+        "query", "retrieve", "assert",
     ];
     for command in commands {
         assert!(overview.contains(&format!("  {command}")), "{overview}");
@@ -353,6 +353,9 @@ fn help_is_worth_reading() {
         let (about, _) = help.split_once("Usage: ").unwrap();
         // what it does, and then more of it or an example
         assert!(about.trim().lines().count() >= 3, "{help}");
+        assert!(about.contains("\nTry: glassgate "), "{help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
     }
+    assert!(overview.contains("The exit code is 0 when all went well"), "{overview}");
     assert_eq!(run(["fly"]).code, Some(2));
 }

@@ -20,7 +20,10 @@ use crate::saml::Subject;
 
 /// Adds a partner: asks for what no flag gives, checks the whole configuration, and only then writes the entry.
 ///
-/// Several answers to one question stand with semicolons between them. A running gateway takes the partner up by itself.
+/// Several answers to one question stand with semicolons between them. Files are written as paths from the
+/// configuration's folder. A running gateway takes the partner up by itself.
+///
+/// Try: glassgate partner add --config ./lakeside/glassgate.toml --name hilltop --home 2.999.3 --etreat break-glass
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]
