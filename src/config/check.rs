@@ -118,8 +118,28 @@ impl<'t> Check<'t> {
         }
     }
 
+    /// Whether a key is that of the certificate which comes first.
+    pub(super) fn pair(&mut self, key: &str, chain: &[X509], private: &PKey<Private>) {
+        let public = chain.first().and_then(|first| first.public_key().ok());
+        if !public.is_some_and(|public| public.public_eq(private)) {
+            let its =
+                key.rsplit_once('.').map_or(String::new(), |(section, _)| format!("{section}.key"));
+            let mend = format!("check that `{its}` belongs to the first certificate of `{key}`");
+            self.problem(key, "is another's than the key", &mend);
+        }
+    }
+
     /// Refuses the store's folder for what must outlive it: who clears or restores the one must not touch the other.
-    pub(super) fn apart(&mut self, (key, path): (&str, &Path), store: &Path) {
+    pub(super) fn apart(&mut self, (key, path): (&str, &Path), (its_key, store): (&str, &Path)) {
+        for (key, path) in [(key, path), (its_key, store)] {
+            if path.as_os_str().is_empty() {
+                return self.problem(
+                    key,
+                    "is empty",
+                    "name a folder; it is made when it is not there",
+                );
+            }
+        }
         let (one, other) = (found(&self.path(path)), found(&self.path(store)));
         if one.starts_with(&other) || other.starts_with(&one) {
             let what = format!(
@@ -228,10 +248,12 @@ mod tests {
         std::os::unix::fs::symlink("store", folder.path().join("link")).unwrap();
         let mut check = Check::new(&folder.path().join("glassgate.toml"), "");
         for (journal, store) in [("journal", "store"), ("store-journal", "store"), ("a/b", "a/c")] {
-            check.apart(("k", Path::new(journal)), Path::new(store));
+            check.apart(("k", Path::new(journal)), ("s", Path::new(store)));
         }
         assert!(check.problems.is_empty(), "{:?}", check.problems);
         for (journal, store) in [
+            ("", "store"),
+            ("journal", ""),
             ("store", "store"),
             ("store/journal", "store"),
             ("./x/../store/j", "store"),
@@ -239,7 +261,7 @@ mod tests {
             ("data", "data/store"),
             ("journal", "."),
         ] {
-            check.apart(("k", Path::new(journal)), Path::new(store));
+            check.apart(("k", Path::new(journal)), ("s", Path::new(store)));
             assert!(check.problems.pop().is_some(), "{journal} {store}");
         }
     }

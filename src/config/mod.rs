@@ -193,7 +193,8 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
     if !(1..=64).contains(&raw.repository.readers) {
         check.problem("repository.readers", "is out of range", "write a number from 1 to 64");
     }
-    check.apart(("audit.journal", raw.audit.journal()), &raw.repository.directory);
+    let store = ("repository.directory", raw.repository.directory.as_path());
+    check.apart(("audit.journal", raw.audit.journal()), store);
 
     check.warn_of_ends();
     let (community, audit) = (community?, audit?);

@@ -11,7 +11,7 @@ use super::problem::Problem;
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Vec<Problem>> {
     let mut table = match DeTable::parse(text) {
         Ok(table) => table,
-        Err(error) => return Err(vec![problem(text, &error)]),
+        Err(error) => return Err(vec![problem(text, &error, "write it as TOML: texts in quotes")]),
     };
     let mut problems: Vec<Problem> = Vec::new();
     let mut taken: Vec<String> = Vec::new();
@@ -24,7 +24,7 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Vec<Problem>> 
         };
         let follows = |key: &String| error.message() == format!("missing field `{key}`");
         if !taken.iter().any(follows) {
-            problems.push(problem(text, &error));
+            problems.push(problem(text, &error, ""));
         }
         let at_fault = error.span().and_then(|span| take(table.get_mut(), &span));
         let Some(key) = at_fault else { break };
@@ -64,11 +64,22 @@ fn take_within(key: &str, value: &mut Spanned<DeValue<'_>>, span: &Range<usize>)
     }
 }
 
-fn problem(text: &str, error: &Error) -> Problem {
+fn problem(text: &str, error: &Error, hint: &str) -> Problem {
     let at = error.span().map_or(0, |span| span.start);
     let line = text.bytes().take(at).filter(|b| *b == b'\n').count().saturating_add(1);
-    let mend = "see docs/configuration.md for every key".to_owned();
-    Problem { key: key_at(text, line), line, what: error.message().to_owned(), mend }
+    let what = error.message().to_owned();
+    let hint = match what.as_str() {
+        "duplicate key" => {
+            "write it once; [[partner]] and its like, which may stand often, have two brackets"
+        }
+        what if what.contains("expected a sequence") => {
+            "write a list in [ ], a section that may stand often in [[ ]]"
+        }
+        _ => hint,
+    };
+    let mend = [hint, "see docs/configuration.md for every key"];
+    let mend = mend.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+    Problem { key: key_at(text, line), line, what, mend }
 }
 
 /// The key that a line is about: its own with its section's, or the section's.

@@ -149,6 +149,30 @@ fn check_names_key_line_and_what_to_do() {
             "`audit.journal`: store/journal and the store, store, lie in one another; give each a",
         ),
         (
+            "host = \"127.0.0.1\"",
+            "host = \"127.0.0.1:6514\"",
+            "127.0.0.1:6514",
+            "`audit.target[0].host`: is no host; write a name or an IP address alone",
+        ),
+        (
+            "server_name = \"localhost\"\nca = \"pki/ca.crt\"\ncertificate = \"pki/gateway/tls.crt\"",
+            "server_name = \"localhost\"\nca = \"pki/ca.crt\"\ncertificate = \"pki/stranger/tls.crt\"",
+            "pki/stranger/tls.crt",
+            "`audit.target[0].certificate`: is another's than the key; check that `audit.target[0].key` belongs",
+        ),
+        (
+            "public_url = \"https://",
+            "public_url = \"https://gateway.example/xca/query\" # ",
+            "gateway.example",
+            "`server.public_url`: is the address of a transaction; leave /xca/query and",
+        ),
+        (
+            "etreat = \"treatment\"",
+            "etreat = treatment",
+            "etreat = treatment",
+            "write it as TOML: texts in quotes; see docs/configuration.md",
+        ),
+        (
             "name = \"demo-receiver\"",
             "name = \" \"",
             "name = \" \"",

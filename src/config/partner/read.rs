@@ -170,6 +170,12 @@ impl Section<'_, '_> {
                 }
             }
         }
+        if purposes.is_empty() {
+            self.check.warnings.push(format!(
+                "partner `{name}` may ask for no purpose, so all that it asks is refused: see `{}`",
+                self.key("purposes")
+            ));
+        }
         let roles = raw.break_glass_roles.get_or_insert_default();
         let break_glass_roles: Vec<Coded> =
             roles.iter().map(|role| Coded::new(&role.code, &role.system)).collect();
