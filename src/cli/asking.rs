@@ -252,7 +252,7 @@ impl Gateway {
 pub(super) fn reference(ask: &Ask) -> String {
     let id = &ask.message_id;
     format!(
-        "message-id urn:uuid:{id}: its operator finds the true reason by it (glassgate audit --text {id})"
+        "message-id urn:uuid:{id}: the gateway's operator finds the true reason by it, with `glassgate audit --text {id}`"
     )
 }
 

@@ -198,7 +198,10 @@ fn tell(finding: &Finding, show: bool) {
     let (meaning, what) = mend::of(code, finding.trust).unwrap_or_default();
     // what attributes say stands in the sentence of these alone
     let sentence = if finding.names_values && !show { meaning } else { reason };
-    say(&format!("REFUSED  {}: {sentence} ({code})", finding.title));
+    // some say themselves what they are about
+    let title = format!("{}: ", finding.title);
+    let sentence = sentence.strip_prefix(&title).unwrap_or(sentence);
+    say(&format!("REFUSED  {title}{sentence} ({code})"));
     if !what.is_empty() {
         say(&format!("         to mend it: {what}"));
     }
