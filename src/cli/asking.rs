@@ -206,6 +206,9 @@ impl Gateway {
             TroubleKind::Refused | TroubleKind::NoTls => {
                 "start the gateway there, or name the port of its partners with --url".into()
             }
+            TroubleKind::NotTrusted(why) if why.contains("expired") => {
+                "have its operator renew it, or look at the clock of this machine".into()
+            }
             TroubleKind::NotTrusted(_) => {
                 let authority = path(self.authority(who));
                 format!(

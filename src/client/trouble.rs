@@ -84,7 +84,11 @@ fn kind(error: &reqwest::Error) -> Kind {
             return if is_name { Kind::AnotherName(why) } else { Kind::NotTrusted(why) };
         }
         if let Some((_, alert)) = reason.split_once("alert ") {
-            return Kind::TurnedAway(alert.to_owned());
+            let of_certificates = ["certificate", "unknown ca", "access denied"];
+            return match of_certificates.iter().any(|word| alert.contains(word)) {
+                true => Kind::TurnedAway(alert.to_owned()),
+                false => Kind::Other(format!("it ends TLS ({alert})")),
+            };
         }
         if reason == "wrong version number" || reason == "packet length too long" {
             return Kind::NoTls;
