@@ -121,7 +121,7 @@ fn kind(error: &reqwest::Error) -> Kind {
 /// OpenSSL's reason, where it is the cause.
 fn reason_of_tls(cause: &(dyn Error + 'static)) -> Option<String> {
     let stack = cause.downcast_ref::<ErrorStack>()?;
-    stack.errors().iter().find_map(|error| error.reason()).map(str::to_owned)
+    stack.errors().iter().find_map(openssl::error::Error::reason).map(str::to_owned)
 }
 
 /// `self-signed certificate` of `... (self-signed certificate)`, as native-tls tells the result of verification.

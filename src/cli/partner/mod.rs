@@ -3,6 +3,7 @@
 mod add;
 mod answers;
 mod captured;
+mod draft;
 mod entry;
 mod explain;
 mod list;
