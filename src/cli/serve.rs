@@ -23,6 +23,8 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let config = options.file.read()?;
     runtime()?.block_on(async {
+        // first, so that a second gateway leaves the journal of the one that is up alone
+        let server = Server::bind(config.server.clone()).await?;
         let opened = config.open()?;
         let (open_files, connections) = (server::raise_open_files(), opened.server.connections);
         if !server::suffices(open_files, connections) {
@@ -33,7 +35,6 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
             );
         }
         let _until_the_end = opened.relabelling;
-        let server = Server::bind(opened.server).await?;
         tracing::info!(
             address = %server.address(),
             management = %server.management_address(),

@@ -180,6 +180,10 @@ fn refuses_a_second(demo: &Running) {
         let told = format!("cannot listen on 127.0.0.1:{port}: Address already in use");
         assert!(refused.contains(&told), "{refused}");
     }
+    let config = demo.world.join("glassgate.toml");
+    let refused = run(["serve".as_ref(), "--config".as_ref(), config.as_os_str()]).fails();
+    assert!(refused.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{refused}");
+    assert!(!refused.contains("the store is open"), "{refused}");
     assert_eq!((read("ready.json"), read("glassgate.toml")), before);
     demo.ask("query", &["--patient", "P-1001"]).succeeds();
 }
