@@ -12,6 +12,7 @@ use super::seen::Seen;
 use crate::clock::{Clock, SystemClock};
 use crate::ids::{HomeCommunityId, Oid, RepositoryId};
 use crate::saml::certificates::Watched;
+use crate::saml::certificates::ocsp::Inquiries;
 
 /// What the sections share while they are read: the file's place, its lines, and what was found wrong.
 pub(super) struct Check<'t> {
@@ -23,13 +24,15 @@ pub(super) struct Check<'t> {
     pub(super) warnings: Vec<String>,
     /// Every certificate that was read.
     pub(super) watched: Vec<Watched>,
+    /// What responders have said so far, and what they are to be asked.
+    pub(super) inquiries: Inquiries,
 }
 
 impl<'t> Check<'t> {
-    pub(super) fn new(path: &Path, text: &'t str) -> Self {
+    pub(super) fn new(path: &Path, text: &'t str, inquiries: Inquiries) -> Self {
         let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let (files, problems, warnings) = (Vec::new(), Vec::new(), Vec::new());
-        Self { text, base, files, problems, warnings, watched: Vec::new() }
+        Self { text, base, files, problems, warnings, watched: Vec::new(), inquiries }
     }
 
     /// Notes that a key is wrong, and what to do about it.

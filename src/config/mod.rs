@@ -37,6 +37,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::saml::certificates::Watchlist;
+use crate::saml::certificates::ocsp::Inquiries;
 use check::Check;
 pub use explain::ExplainError;
 pub use log::{Format, Level, LogSettings};
@@ -130,6 +131,11 @@ fn readers() -> usize {
 
 /// Reads and checks the whole file; either everything is usable or every problem is told.
 pub fn read(path: &Path) -> Result<Config, Problems> {
+    reread(path, Inquiries::default())
+}
+
+/// The same, knowing what responders have said under other settings.
+fn reread(path: &Path, inquiries: Inquiries) -> Result<Config, Problems> {
     let seen = Seen::of(path);
     let files = vec![seen.clone()];
     let fail = |problems, files| Problems { path: path.to_path_buf(), problems, files };
@@ -140,7 +146,7 @@ pub fn read(path: &Path) -> Result<Config, Problems> {
     })?;
     let raw: Raw =
         toml::from_str(&text).map_err(|error| fail(vec![syntax(&text, &error)], files))?;
-    let mut check = Check::new(path, &text);
+    let mut check = Check::new(path, &text, inquiries);
     check.files.push(seen);
     match assemble(raw, path, &mut check) {
         Some(config) if check.problems.is_empty() => Ok(config),
@@ -254,6 +260,7 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
         reviews: glass.reviews,
         operators,
         server: crate::server::Settings {
+            inquiries: check.inquiries.clone(),
             watched: Watchlist::new(std::mem::take(&mut check.watched)),
             ..server?
         },

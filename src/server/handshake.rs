@@ -65,7 +65,7 @@ pub(super) async fn shake(
     let mut stream = SslStream::new(ssl, buffered)?;
     let reason = match timeout(patience.handshake, Pin::new(&mut stream).accept()).await {
         Ok(Ok(())) => {
-            let standing = judged.get().and_then(|judged| judged.as_ref().ok()).copied();
+            let standing = judged.get().and_then(|judged| judged.as_ref().ok()).cloned();
             let client = client(stream.ssl(), address, standing, generation, now)?;
             return Ok((stream, client));
         }

@@ -15,11 +15,13 @@ mod labels;
 mod loaded;
 #[path = "../mutual/mod.rs"]
 mod mutual;
+mod ocsp;
 mod packaging;
 mod partners;
 mod purposes;
 mod record;
 mod resource_id;
+mod session;
 mod shelf;
 mod slow;
 mod strain;

@@ -6,10 +6,12 @@
 
 mod crl;
 mod expiry;
+pub mod ocsp;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
@@ -25,6 +27,7 @@ use crate::dsig::{Key, KeyError};
 
 pub use crl::{Crl, CrlError};
 pub use expiry::{EXPIRY_WARNING, Kind, LIST_WARNING, Watched, Watchlist};
+use ocsp::{Inquiry, Ocsp};
 
 /// What certificates must meet; files are already read.
 #[derive(Clone)]
@@ -37,6 +40,8 @@ pub struct Settings {
     pub crls: Vec<Crl>,
     /// How long after its nextUpdate a list still counts.
     pub crl_grace: Duration,
+    /// Whether responders are asked, beside the lists, and where.
+    pub ocsp: Option<Ocsp>,
     /// The shortest RSA key; less than 2048 bits are never taken.
     pub minimum_rsa_bits: u32,
     /// What the certificates are for.
@@ -61,6 +66,7 @@ impl Settings {
             intermediates: Vec::new(),
             crls: Vec::new(),
             crl_grace: DEFAULT_CRL_GRACE,
+            ocsp: None,
             minimum_rsa_bits: DEFAULT_RSA_BITS,
             purpose,
         }
@@ -76,11 +82,13 @@ pub enum Usage {
     TlsClient,
 }
 
-/// The span of time in which a certificate holds; only [`Authority`] makes one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The span of time in which a certificate holds, and what its responders say; only [`Authority`] makes one.
+#[derive(Debug, Clone)]
 pub struct Standing {
     from: Timestamp,
     until: Timestamp,
+    /// One for each certificate below the root, where responders are asked.
+    asked: Vec<Arc<Inquiry>>,
 }
 
 impl Standing {
@@ -94,6 +102,20 @@ impl Standing {
     #[must_use]
     pub fn until(&self) -> Timestamp {
         self.until
+    }
+
+    /// Whose certificates of the chain nobody can be asked about, as neither they nor the settings name a responder.
+    pub fn unasked(&self) -> impl Iterator<Item = &str> {
+        let unasked = self.asked.iter().filter(|inquiry| inquiry.responder().is_none());
+        unasked.map(|inquiry| inquiry.subject())
+    }
+
+    /// Whether no responder has said by now that the certificate, or one of its issuers, was revoked.
+    pub fn unrevoked(&self) -> Result<(), Unfit> {
+        match self.asked.iter().find(|inquiry| inquiry.revoked()) {
+            Some(revoked) => Err(Unfit::SaidRevoked(revoked.subject().to_owned())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -153,6 +175,9 @@ pub enum Unfit {
     /// Revoked.
     #[error("certificate {0} was revoked")]
     Revoked(String),
+    /// Revoked, as its responder says.
+    #[error("certificate {0} was revoked, as its OCSP responder says")]
+    SaidRevoked(String),
     /// OpenSSL cannot make sense of something.
     #[error("cannot be checked: {0}")]
     OpenSsl(#[from] ErrorStack),
@@ -203,6 +228,12 @@ impl Authority {
         shown: &[X509],
         now: Timestamp,
     ) -> Result<Standing, Unfit> {
+        let standing = self.stand(&self.chain(certificate, shown)?, now)?;
+        standing.unrevoked()?;
+        Ok(standing)
+    }
+
+    fn chain(&self, certificate: &X509Ref, shown: &[X509]) -> Result<Vec<X509>, Unfit> {
         let mut others = Stack::new()?;
         for other in shown.iter().chain(&self.settings.intermediates) {
             others.push(other.clone())?;
@@ -216,26 +247,40 @@ impl Authority {
             Ok(Ok(chain.map(|chain| chain.iter().map(ToOwned::to_owned).collect::<Vec<_>>())))
         })?;
         let subject = || quoted(certificate.subject_name());
-        let chain = built
+        built
             .map_err(|reason| Unfit::Chain { subject: subject(), reason: reason.error_string() })?
-            .ok_or_else(|| Unfit::Chain { subject: subject(), reason: "no chain" })?;
-        self.judge(&chain, now)
+            .ok_or_else(|| Unfit::Chain { subject: subject(), reason: "no chain" })
     }
 
     /// The key of a certificate that holds, or will once its time begins, kept to the time in which it does.
-    pub fn key(&self, certificate: &X509Ref, shown: &[X509], now: Timestamp) -> Result<Key, Unfit> {
-        let standing =
-            self.check(certificate, shown, now.max(moment(certificate.not_before())?))?;
+    ///
+    /// What its responders say is to be looked at on each use.
+    pub fn key(
+        &self,
+        certificate: &X509Ref,
+        shown: &[X509],
+        now: Timestamp,
+    ) -> Result<(Key, Standing), Unfit> {
+        let now = now.max(moment(certificate.not_before())?);
+        let standing = self.stand(&self.chain(certificate, shown)?, now)?;
         let key = Key::from_certificate(certificate);
         let key = key.map_err(|error| Unfit::Key(quoted(certificate.subject_name()), error))?;
-        Ok(key.within(standing.from, standing.until))
+        Ok((key.within(standing.from, standing.until), standing))
     }
 
     /// Checks a chain that was built already, the certificate first: dates, usage, key, revocation.
     pub fn judge(&self, chain: &[X509], now: Timestamp) -> Result<Standing, Unfit> {
+        let standing = self.stand(chain, now)?;
+        standing.unrevoked()?;
+        Ok(standing)
+    }
+
+    /// All but what responders say, who are asked from now on.
+    fn stand(&self, chain: &[X509], now: Timestamp) -> Result<Standing, Unfit> {
         let mut standing = Standing {
             from: Timestamp::from_micros(i64::MIN),
             until: Timestamp::from_micros(i64::MAX),
+            asked: Vec::new(),
         };
         if let Some(leaf) = chain.first() {
             self.fits(leaf)?;
@@ -247,12 +292,19 @@ impl Authority {
                 let subject = quoted(certificate.subject_name());
                 return Err(Unfit::Dates { subject, from, until });
             }
-            standing = Standing { from: standing.from.max(from), until: standing.until.min(until) };
+            standing.from = standing.from.max(from);
+            standing.until = standing.until.min(until);
         }
+        let issued = || chain.iter().zip(chain.iter().skip(1));
         if !self.settings.crls.is_empty() {
-            for (certificate, issuer) in chain.iter().zip(chain.iter().skip(1)) {
+            for (certificate, issuer) in issued() {
                 let until = self.not_revoked(certificate, issuer, now)?;
                 standing.until = standing.until.min(until);
+            }
+        }
+        if let Some(ocsp) = &self.settings.ocsp {
+            for (certificate, issuer) in issued() {
+                standing.asked.extend(ocsp.of(certificate, issuer, now)?);
             }
         }
         Ok(standing)
