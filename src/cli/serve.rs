@@ -21,6 +21,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let config = options.file.read()?;
     runtime()?.block_on(async {
+        let _claim = config.claim()?;
         let opened = config.open()?;
         let (open_files, connections) = (server::raise_open_files(), opened.server.connections);
         if !server::suffices(open_files, connections) {

@@ -24,6 +24,8 @@ pub(super) struct Check<'t> {
     pub(super) warnings: Vec<String>,
     /// Every certificate that was read.
     pub(super) watched: Vec<Watched>,
+    /// The certificates that partners connect with, by the setting that names them, each with what its file holds too.
+    pub(super) clients: Vec<(String, Vec<X509>)>,
     /// What responders have said so far, and what they are to be asked.
     pub(super) inquiries: Inquiries,
 }
@@ -32,7 +34,16 @@ impl<'t> Check<'t> {
     pub(super) fn new(path: &Path, text: &'t str, inquiries: Inquiries) -> Self {
         let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let (files, problems, warnings) = (Vec::new(), Vec::new(), Vec::new());
-        Self { text, base, files, problems, warnings, watched: Vec::new(), inquiries }
+        Self {
+            text,
+            base,
+            files,
+            problems,
+            warnings,
+            watched: Vec::new(),
+            clients: Vec::new(),
+            inquiries,
+        }
     }
 
     /// Notes that a key is wrong, and what to do about it.

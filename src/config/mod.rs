@@ -7,6 +7,7 @@ mod audit;
 mod break_glass;
 mod certificates;
 mod check;
+mod claim;
 mod community;
 mod consent;
 mod explain;
@@ -36,9 +37,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::{Clock, SystemClock};
 use crate::saml::certificates::Watchlist;
 use crate::saml::certificates::ocsp::Inquiries;
 use check::Check;
+pub use claim::Claim;
 pub use explain::ExplainError;
 pub use log::{Format, Level, LogSettings};
 pub use open::{OpenError, Opened};
@@ -216,6 +219,9 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
         check.problem("repository.readers", "is out of range", "write a number from 1 to 64");
     }
 
+    if let Some(server) = &server {
+        expect(server, check);
+    }
     check.warn_of_ends();
     let (community, audit) = (community?, audit?);
     let labeller = Arc::new(labeller?);
@@ -274,6 +280,16 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
         files: check.files.clone(),
         fixed: reload::Fixed::of(&raw),
     })
+}
+
+/// Has responders asked of the clients that partners are known by, before they come.
+fn expect(server: &crate::server::Settings, check: &mut Check<'_>) {
+    for (key, chain) in std::mem::take(&mut check.clients) {
+        for subject in server.acceptor.expect(&chain, SystemClock.now()) {
+            let mend = "name one in `server.client_ocsp_responder`";
+            check.warnings.push(format!("{key}: {subject} names no OCSP responder; {mend}"));
+        }
+    }
 }
 
 /// The host of an `https://host:port` address.

@@ -7,7 +7,10 @@ use glassgate::clock::{Clock, SystemClock, Timestamp};
 use glassgate::saml::certificates::ocsp::{Answer, Inquiries, Inquiry, News, Ocsp, Unanswered};
 use glassgate::saml::certificates::{Authority, Settings, Standing, Unfit, Usage};
 
-use super::responder::{By, Signing, Status, certificate};
+use openssl::asn1::{Asn1Object, Asn1OctetString};
+use openssl::x509::X509Extension;
+
+use super::responder::{By, Signing, Status, authority_key, certificate, generated, issue};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const RIVERSIDE: &str = "partners/riverside/saml";
@@ -188,6 +191,45 @@ fn who_was_revoked_is_remembered_though_nobody_holds_him() {
     assert!(asking.check(RIVERSIDE, later).is_err());
     assert_eq!(asking.inquiries.due(later.plus(HOUR)).len(), 1);
     assert!(asking.check(RIVERSIDE, later.plus(HOUR)).is_err());
+}
+
+/// authorityInfoAccess with these addresses of responders.
+fn responders(urls: &[&str]) -> X509Extension {
+    let tlv = |tag: u8, content: &[u8]| {
+        [&[tag, u8::try_from(content.len()).unwrap()][..], content].concat()
+    };
+    let id_ad_ocsp = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x01".as_slice();
+    let one = |url: &&str| tlv(0x30, &[id_ad_ocsp, &tlv(0x86, url.as_bytes())].concat());
+    let der = tlv(0x30, &urls.iter().flat_map(one).collect::<Vec<u8>>());
+    let id = Asn1Object::from_str("1.3.6.1.5.5.7.1.1").unwrap();
+    let der = Asn1OctetString::new_from_bytes(&der).unwrap();
+    X509Extension::new_from_der(&id, false, &der).unwrap()
+}
+
+#[test]
+fn a_certificate_names_its_responder_and_settings_another() {
+    let now = SystemClock.now().plus(Duration::from_secs(1));
+    for (urls, configured, expected) in [
+        (&["http://ocsp.example/a"][..], None, Some("http://ocsp.example/a")),
+        (
+            &["ldap://x/y", "file:///etc/passwd", "HTTPS://o.example"],
+            None,
+            Some("HTTPS://o.example"),
+        ),
+        (&["ldap://x/y", "http://", "http:///x", "http://a b"], None, None),
+        (&[], None, None),
+        (&["http://ocsp.example/a"], Some("http://own.example"), Some("http://own.example")),
+    ] {
+        let made = issue("signer", &generated(), &authority_key(), responders(urls));
+        let inquiries = Inquiries::default();
+        let mut settings = Settings::new(Usage::Signing, vec![certificate("ca")]);
+        let responder = configured.map(str::to_owned);
+        settings.ocsp = Some(Ocsp { inquiries: inquiries.clone(), responder });
+        let standing = Authority::new(settings).unwrap().check(&made, &[], now).unwrap();
+        let due = inquiries.due(now);
+        assert_eq!(due.first().unwrap().responder(), expected, "{urls:?}");
+        assert_eq!(standing.unasked().next().is_some(), expected.is_none(), "{urls:?}");
+    }
 }
 
 #[test]

@@ -203,6 +203,8 @@ fn a_client_that_is_revoked_is_shut_out_of_open_new_and_resumed_connections() {
     let asking = Asking::new("ocsp-tls", GOOD, "client_ca = \"pki/ca.crt\"", asking);
     let pki = asking.world.stage.layout.pki();
     let port: u16 = asking.world.stage.url.rsplit(':').next().unwrap().parse().unwrap();
+    // of whom settings name they are asked before he comes
+    asking.world.runtime.block_on(asking.until("good", 2));
     let sessions =
         [Session::begin(&pki, TLS, port, "-tls1_2"), Session::begin(&pki, TLS, port, "-tls1_3")];
     asking.world.runtime.block_on(async {
@@ -212,7 +214,6 @@ fn a_client_that_is_revoked_is_shut_out_of_open_new_and_resumed_connections() {
         };
         let (mut open, mut other) = (connect(TLS).await, connect("partners/hilltop/tls").await);
         assert!(is_answered(&mut open).await && is_answered(&mut other).await);
-        asking.until("good", 2).await;
         for session in &sessions {
             assert_eq!(session.resume(), Ok("Reused".to_owned()));
         }

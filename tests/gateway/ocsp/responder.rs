@@ -10,10 +10,10 @@ use std::thread;
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::hash::MessageDigest;
-use openssl::pkey::PKey;
+use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::x509::extension::ExtendedKeyUsage;
-use openssl::x509::{X509, X509Name};
+use openssl::x509::{X509, X509Extension, X509Name};
 use tempfile::TempDir;
 
 /// The tests' certificates.
@@ -23,6 +23,38 @@ pub(crate) fn certs() -> PathBuf {
 
 pub(crate) fn certificate(name: &str) -> X509 {
     X509::from_pem(&std::fs::read(certs().join(format!("{name}.crt"))).unwrap()).unwrap()
+}
+
+/// A certificate of the CA that is good for two days, with an extension of its own.
+pub(crate) fn issue(
+    name: &str,
+    key: &PKey<Private>,
+    issuer_key: &PKey<Private>,
+    extension: X509Extension,
+) -> X509 {
+    let mut builder = X509::builder().unwrap();
+    builder.set_version(2).unwrap();
+    let serial = BigNum::from_u32(77).unwrap().to_asn1_integer().unwrap();
+    builder.set_serial_number(&serial).unwrap();
+    let mut subject = X509Name::builder().unwrap();
+    subject.append_entry_by_text("CN", name).unwrap();
+    builder.set_subject_name(&subject.build()).unwrap();
+    builder.set_issuer_name(certificate("ca").subject_name()).unwrap();
+    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+    builder.set_not_after(&Asn1Time::days_from_now(2).unwrap()).unwrap();
+    builder.set_pubkey(key).unwrap();
+    builder.append_extension(extension).unwrap();
+    builder.sign(issuer_key, MessageDigest::sha256()).unwrap();
+    builder.build()
+}
+
+/// The CA's key.
+pub(crate) fn authority_key() -> PKey<Private> {
+    PKey::private_key_from_pem(&std::fs::read(certs().join("ca.key")).unwrap()).unwrap()
+}
+
+pub(crate) fn generated() -> PKey<Private> {
+    PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap()
 }
 
 /// What is said of every certificate that is asked for.
@@ -57,27 +89,12 @@ pub(crate) struct Signing {
 impl Signing {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let read = std::fs::read(certs().join("ca.key")).unwrap();
-        let authority = PKey::private_key_from_pem(&read).unwrap();
-        let generated = || PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-        for (name, issuer_key) in [("delegate", authority), ("forged", generated())] {
+        for (name, issuer_key) in [("delegate", authority_key()), ("forged", generated())] {
             let key = generated();
-            let mut builder = X509::builder().unwrap();
-            builder.set_version(2).unwrap();
-            let serial = BigNum::from_u32(77).unwrap().to_asn1_integer().unwrap();
-            builder.set_serial_number(&serial).unwrap();
-            let mut subject = X509Name::builder().unwrap();
-            subject.append_entry_by_text("CN", name).unwrap();
-            builder.set_subject_name(&subject.build()).unwrap();
-            builder.set_issuer_name(certificate("ca").subject_name()).unwrap();
-            builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-            builder.set_not_after(&Asn1Time::days_from_now(2).unwrap()).unwrap();
-            builder.set_pubkey(&key).unwrap();
             let usage = ExtendedKeyUsage::new().other("OCSPSigning").build().unwrap();
-            builder.append_extension(usage).unwrap();
-            builder.sign(&issuer_key, MessageDigest::sha256()).unwrap();
+            let made = issue(name, &key, &issuer_key, usage);
             let file = |kind: &str| directory.path().join(format!("{name}.{kind}"));
-            std::fs::write(file("crt"), builder.build().to_pem().unwrap()).unwrap();
+            std::fs::write(file("crt"), made.to_pem().unwrap()).unwrap();
             std::fs::write(file("key"), key.private_key_to_pem_pkcs8().unwrap()).unwrap();
         }
         Self { directory }
