@@ -51,7 +51,7 @@ pub(super) fn read(rules: Rules<'_>, purpose: Usage, check: &mut Check<'_>) -> O
     let key = format!("{}.{name}", rules.section);
     for path in paths {
         let bytes = check.bytes(&key, path)?;
-        let mend = "name a complete revocation list, in PEM or DER";
+        let mend = "name its CA's complete list, in PEM or DER; where there is none, ask its responder by OCSP";
         let crl = check.parsed(&key, Crl::read(&bytes), mend)?;
         check.watched.push(Watched::list(&key, &path.display().to_string(), &crl));
         settings.crls.push(crl);

@@ -31,7 +31,7 @@ pub(super) async fn ask(inquiries: Inquiries, gateway: Arc<Gateway>) {
             return;
         }
     };
-    let mut asking = JoinSet::new();
+    let (mut asking, mut crowded) = (JoinSet::new(), false);
     loop {
         for inquiry in inquiries.due(SystemClock.now()) {
             if asking.len() >= limits::OCSP_AT_ONCE {
@@ -39,6 +39,10 @@ pub(super) async fn ask(inquiries: Inquiries, gateway: Arc<Gateway>) {
             }
             asking.spawn(settle(http.clone(), inquiry, Arc::clone(&gateway)));
         }
+        if inquiries.count() >= limits::OCSP_INQUIRIES && !crowded {
+            warn!("{} certificates are asked of: OCSP leaves out further ones", inquiries.count());
+        }
+        crowded = inquiries.count() >= limits::OCSP_INQUIRIES;
         tokio::select! {
             () = inquiries.wanted() => {}
             () = sleep(LOOK) => {}
