@@ -7,11 +7,12 @@
 mod crl;
 mod expiry;
 pub mod ocsp;
+mod standing;
 #[cfg(test)]
 mod tests;
+mod unfit;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
@@ -23,11 +24,13 @@ use openssl::x509::{X509, X509KeyUsage, X509NameRef, X509PurposeId, X509Ref, X50
 
 use super::untrusted::quote;
 use crate::clock::Timestamp;
-use crate::dsig::{Key, KeyError};
+use crate::dsig::Key;
 
 pub use crl::{Crl, CrlError};
 pub use expiry::{EXPIRY_WARNING, Kind, LIST_WARNING, Watched, Watchlist};
-use ocsp::{Inquiry, Ocsp};
+use ocsp::Ocsp;
+pub use standing::Standing;
+pub use unfit::Unfit;
 
 /// What certificates must meet; files are already read.
 #[derive(Clone)]
@@ -82,118 +85,6 @@ pub enum Usage {
     TlsClient,
 }
 
-/// The span of time in which a certificate holds, and what its responders say; only [`Authority`] makes one.
-#[derive(Debug, Clone)]
-pub struct Standing {
-    from: Timestamp,
-    until: Timestamp,
-    /// One for each certificate below the root, where responders are asked.
-    asked: Vec<Arc<Inquiry>>,
-}
-
-impl Standing {
-    /// From when on.
-    #[must_use]
-    pub fn from(&self) -> Timestamp {
-        self.from
-    }
-
-    /// Up to and with when.
-    #[must_use]
-    pub fn until(&self) -> Timestamp {
-        self.until
-    }
-
-    /// Whose certificates of the chain nobody can be asked about, as neither they nor the settings name a responder.
-    pub fn unasked(&self) -> impl Iterator<Item = &str> {
-        let unasked = self.asked.iter().filter(|inquiry| inquiry.responder().is_none());
-        unasked.map(|inquiry| inquiry.subject())
-    }
-
-    /// Whether no responder has said by now that the certificate, or one of its issuers, was revoked.
-    pub fn unrevoked(&self) -> Result<(), Unfit> {
-        match self.asked.iter().find(|inquiry| inquiry.revoked()) {
-            Some(revoked) => Err(Unfit::SaidRevoked(revoked.subject().to_owned())),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Why a certificate is not believed.
-#[derive(Debug, thiserror::Error)]
-pub enum Unfit {
-    /// No chain to a configured root, or one that breaks a rule of it.
-    #[error("certificate {subject}: {reason}")]
-    Chain {
-        /// Whose.
-        subject: String,
-        /// As OpenSSL puts it.
-        reason: &'static str,
-    },
-    /// Not yet or no longer valid, or one of its issuers is not.
-    #[error("certificate {subject} is valid from {from} to {until}")]
-    Dates {
-        /// Whose.
-        subject: String,
-        /// notBefore.
-        from: Timestamp,
-        /// notAfter.
-        until: Timestamp,
-    },
-    /// Its usage forbids what it is used for.
-    #[error("certificate {0} is not for signing")]
-    Usage(String),
-    /// Too short.
-    #[error("certificate {subject} has an RSA key of {bits} bits, at least {minimum} are needed")]
-    WeakKey {
-        /// Whose.
-        subject: String,
-        /// Of the modulus.
-        bits: u32,
-        /// As configured.
-        minimum: u32,
-    },
-    /// Of no kind that signs here.
-    #[error("certificate {0}: {1}")]
-    Key(String, KeyError),
-    /// Nothing says whether it was revoked.
-    #[error("no revocation list of {issuer} for certificate {subject}")]
-    NoCrl {
-        /// Whose.
-        subject: String,
-        /// Who would have to publish it.
-        issuer: String,
-    },
-    /// The list is past its nextUpdate and the grace after it.
-    #[error("the revocation list of {issuer} ended at {until}")]
-    StaleCrl {
-        /// Who published it.
-        issuer: String,
-        /// nextUpdate and grace.
-        until: Timestamp,
-    },
-    /// Revoked.
-    #[error("certificate {0} was revoked")]
-    Revoked(String),
-    /// Revoked, as its responder says.
-    #[error("certificate {0} was revoked, as its OCSP responder says")]
-    SaidRevoked(String),
-    /// OpenSSL cannot make sense of something.
-    #[error("cannot be checked: {0}")]
-    OpenSsl(#[from] ErrorStack),
-}
-
-impl Unfit {
-    /// Whether time or a revocation list brought it about, as it does to any certificate, and not who configured it.
-    #[must_use]
-    pub fn is_of_its_time(&self) -> bool {
-        matches!(
-            self,
-            Self::Dates { .. } | Self::Revoked(_) | Self::NoCrl { .. } | Self::StaleCrl { .. }
-        )
-    }
-}
-
 /// Certificates are checked against these settings; the store is built once.
 pub struct Authority {
     settings: Settings,
@@ -228,9 +119,8 @@ impl Authority {
         shown: &[X509],
         now: Timestamp,
     ) -> Result<Standing, Unfit> {
-        let standing = self.stand(&self.chain(certificate, shown)?, now)?;
-        standing.unrevoked()?;
-        Ok(standing)
+        let chain = self.chain(certificate, shown)?;
+        self.ask(self.judge(&chain, now)?, &chain, now)
     }
 
     fn chain(&self, certificate: &X509Ref, shown: &[X509]) -> Result<Vec<X509>, Unfit> {
@@ -262,20 +152,37 @@ impl Authority {
         now: Timestamp,
     ) -> Result<(Key, Standing), Unfit> {
         let now = now.max(moment(certificate.not_before())?);
-        let standing = self.stand(&self.chain(certificate, shown)?, now)?;
+        let chain = self.chain(certificate, shown)?;
+        let standing = self.ask(self.stand(&chain, now)?, &chain, now)?;
         let key = Key::from_certificate(certificate);
         let key = key.map_err(|error| Unfit::Key(quoted(certificate.subject_name()), error))?;
         Ok((key.within(standing.from, standing.until), standing))
     }
 
-    /// Checks a chain that was built already, the certificate first: dates, usage, key, revocation.
+    /// Has responders asked of a chain that was judged, once whoever showed it has the key: anybody may show one.
+    pub fn ask(
+        &self,
+        mut standing: Standing,
+        chain: &[X509],
+        now: Timestamp,
+    ) -> Result<Standing, Unfit> {
+        if let Some(ocsp) = &self.settings.ocsp {
+            standing.asked.clear();
+            for (certificate, issuer) in issued(chain) {
+                standing.asked.extend(ocsp.of(certificate, issuer, now)?);
+            }
+        }
+        Ok(standing)
+    }
+
+    /// Checks a chain that was built already, the certificate first: dates, usage, key, revocation as far as it is known.
     pub fn judge(&self, chain: &[X509], now: Timestamp) -> Result<Standing, Unfit> {
         let standing = self.stand(chain, now)?;
         standing.unrevoked()?;
         Ok(standing)
     }
 
-    /// All but what responders say, who are asked from now on.
+    /// All but whether responders said that it was revoked.
     fn stand(&self, chain: &[X509], now: Timestamp) -> Result<Standing, Unfit> {
         let mut standing = Standing {
             from: Timestamp::from_micros(i64::MIN),
@@ -295,16 +202,15 @@ impl Authority {
             standing.from = standing.from.max(from);
             standing.until = standing.until.min(until);
         }
-        let issued = || chain.iter().zip(chain.iter().skip(1));
         if !self.settings.crls.is_empty() {
-            for (certificate, issuer) in issued() {
+            for (certificate, issuer) in issued(chain) {
                 let until = self.not_revoked(certificate, issuer, now)?;
                 standing.until = standing.until.min(until);
             }
         }
         if let Some(ocsp) = &self.settings.ocsp {
-            for (certificate, issuer) in issued() {
-                standing.asked.extend(ocsp.of(certificate, issuer, now)?);
+            for (certificate, _) in issued(chain) {
+                standing.asked.extend(ocsp.known(certificate)?);
             }
         }
         Ok(standing)
@@ -348,6 +254,11 @@ impl Authority {
         }
         Ok(until)
     }
+}
+
+/// Each certificate below the root, with who issued it.
+fn issued(chain: &[X509]) -> impl Iterator<Item = (&X509, &X509)> {
+    chain.iter().zip(chain.iter().skip(1))
 }
 
 /// Shows how much it knows.

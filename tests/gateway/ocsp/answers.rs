@@ -233,13 +233,18 @@ fn a_certificate_names_its_responder_and_settings_another() {
 }
 
 #[test]
-fn nobody_is_asked_about_a_certificate_that_did_not_chain() {
+fn nobody_is_asked_about_a_certificate_that_anybody_could_show() {
     let asking = Asking::new();
     let now = SystemClock.now();
     for name in ["stranger/saml", "stranger/tls"] {
         assert!(asking.check(name, now).is_err());
     }
+    // nor of one that somebody showed, before it is sure that it is his
+    let chain = [certificate(RIVERSIDE), certificate("ca")];
+    let standing = asking.authority.judge(&chain, now).unwrap();
     assert_eq!(asking.inquiries.count(), 0);
+    asking.authority.ask(standing, &chain, now).unwrap();
+    assert_eq!(asking.inquiries.count(), 1);
     asking.check(RIVERSIDE, now).unwrap();
     asking.check(RIVERSIDE, now).unwrap();
     assert_eq!(asking.inquiries.count(), 1);

@@ -39,11 +39,18 @@ impl Ocsp {
         issuer: &X509Ref,
         now: Timestamp,
     ) -> Result<Option<Arc<Inquiry>>, ErrorStack> {
-        let responder = match &self.responder {
-            Some(configured) => Some(configured.clone()),
-            None => named(certificate),
-        };
-        self.inquiries.of(certificate, issuer, responder, now)
+        self.inquiries.of(self.name(certificate)?, certificate, issuer, now)
+    }
+
+    /// What is known already.
+    pub(super) fn known(&self, certificate: &X509Ref) -> Result<Option<Arc<Inquiry>>, ErrorStack> {
+        Ok(self.inquiries.known().get(&self.name(certificate)?).cloned())
+    }
+
+    fn name(&self, certificate: &X509Ref) -> Result<Name, ErrorStack> {
+        let digest = certificate.digest(MessageDigest::sha256())?;
+        let responder = self.responder.clone().or_else(|| named(certificate));
+        Ok((<[u8; 32]>::try_from(&*digest).unwrap_or_default(), responder))
     }
 }
 
@@ -81,13 +88,11 @@ struct Shared {
 impl Inquiries {
     fn of(
         &self,
+        name: Name,
         certificate: &X509Ref,
         issuer: &X509Ref,
-        responder: Option<String>,
         now: Timestamp,
     ) -> Result<Option<Arc<Inquiry>>, ErrorStack> {
-        let digest = certificate.digest(MessageDigest::sha256())?;
-        let name = (<[u8; 32]>::try_from(&*digest).unwrap_or_default(), responder);
         let mut known = self.known();
         if let Some(inquiry) = known.get(&name) {
             inquiry.used();
