@@ -58,7 +58,7 @@ impl Ocsp {
 #[must_use]
 pub fn named(certificate: &X509Ref) -> Option<String> {
     let named = certificate.ocsp_responders().ok()?;
-    named.iter().map(|one| one.to_string()).find(|url| is_http(url))
+    named.iter().map(ToString::to_string).find(|url| is_http(url))
 }
 
 /// Whether it is an address that may be asked: `http://` or `https://` and a host.
