@@ -208,7 +208,6 @@ fn responders(urls: &[&str]) -> X509Extension {
 
 #[test]
 fn a_certificate_names_its_responder_and_settings_another() {
-    let now = SystemClock.now().plus(Duration::from_secs(1));
     for (urls, configured, expected) in [
         (&["http://ocsp.example/a"][..], None, Some("http://ocsp.example/a")),
         (
@@ -221,6 +220,8 @@ fn a_certificate_names_its_responder_and_settings_another() {
         (&["http://ocsp.example/a"], Some("http://own.example"), Some("http://own.example")),
     ] {
         let made = issue("signer", &generated(), &authority_key(), responders(urls));
+        // not before its first second
+        let now = SystemClock.now().plus(Duration::from_secs(1));
         let inquiries = Inquiries::default();
         let mut settings = Settings::new(Usage::Signing, vec![certificate("ca")]);
         let responder = configured.map(str::to_owned);
