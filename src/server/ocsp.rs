@@ -40,7 +40,7 @@ pub(super) async fn ask(inquiries: Inquiries, gateway: Arc<Gateway>) {
             asking.spawn(settle(http.clone(), inquiry, Arc::clone(&gateway)));
         }
         if inquiries.count() >= limits::OCSP_INQUIRIES && !crowded {
-            warn!("{} certificates are asked of: OCSP leaves out further ones", inquiries.count());
+            warn!(limit = limits::OCSP_INQUIRIES, "OCSP leaves out further certificates");
         }
         crowded = inquiries.count() >= limits::OCSP_INQUIRIES;
         tokio::select! {
@@ -74,7 +74,8 @@ async fn settle(http: reqwest::Client, inquiry: Arc<Inquiry>, gateway: Arc<Gatew
         (News::Silent, Err(why)) => warn!(
             certificate,
             responder,
-            "the OCSP responder says nothing usable, and what was known of the certificate stays so: {why}"
+            %why,
+            "the OCSP responder says nothing usable"
         ),
         _ => info!(certificate, responder, outcome, "OCSP responder asked"),
     }
