@@ -263,12 +263,13 @@ impl Coded {
     }
 }
 
-/// Removes a URN prefix in any case.
+/// Removes a URN prefix in any case; one that stands twice is none, so that nobody takes off the second.
 fn strip_urn<'t>(text: &'t str, prefix: &str) -> &'t str {
-    match text.get(..prefix.len()) {
-        Some(head) if head.eq_ignore_ascii_case(prefix) => text.get(prefix.len()..).unwrap_or(text),
-        _ => text,
-    }
+    let rest = |text: &'t str| {
+        let head = text.get(..prefix.len())?;
+        head.eq_ignore_ascii_case(prefix).then(|| text.get(prefix.len()..)).flatten()
+    };
+    rest(text).filter(|bare| rest(bare).is_none()).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -280,7 +281,9 @@ mod tests {
         for good in ["2.999.1", "urn:oid:2.999.1", "URN:OID:1.2.3", "0.9.2342"] {
             assert!(Oid::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "2", "2..1", "2.01", "3.1", "2.999.x", "urn:uuid:2.1"] {
+        for bad in
+            ["", "2", "2..1", "2.01", "3.1", "2.999.x", "urn:uuid:2.1", "urn:oid:urn:oid:1.2"]
+        {
             assert_eq!(Oid::parse(bad), Err(Error::Oid), "{bad}");
         }
         assert!(Oid::parse(&format!("1.{}", "2".repeat(63))).is_err());

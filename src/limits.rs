@@ -88,3 +88,11 @@ pub const ALERT_FAILURES: u64 = 20;
 pub const ALERT_TIME: Duration = Duration::from_secs(60);
 /// How long an alert stays the only one: as long as somebody needs to look.
 pub const ALERT_PAUSE: Duration = Duration::from_secs(15 * 60);
+/// Certificates of which OCSP responders are asked at once: ten times what a large exchange has.
+pub const OCSP_INQUIRIES: usize = 1_024;
+/// Questions to OCSP responders under way at once: one that hangs leaves room for others.
+pub const OCSP_AT_ONCE: usize = 8;
+/// How long an OCSP responder may take, from connecting to the last byte; nobody waits for it.
+pub const OCSP_TIME: Duration = Duration::from_secs(10);
+/// Bytes of an OCSP response: usual ones have 0.5 to 2.5 KB, with the responder's certificate.
+pub const OCSP_BYTES: usize = 64 * 1024;

@@ -33,6 +33,8 @@ pub struct Metrics {
     pub probes: Counter,
     /// When each configured certificate ends, in seconds since 1970.
     pub certificate_ends: Family<CertificateLabels, Gauge>,
+    /// What came of asking OCSP responders.
+    pub ocsp_answers: Family<ResponderLabels, Counter>,
     /// Connections open now.
     pub connections: Gauge,
     /// Transfers that broke off.
@@ -101,6 +103,15 @@ pub struct CertificateLabels {
     pub file: String,
 }
 
+/// What came of asking a responder.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ResponderLabels {
+    /// Its address, `-` where nobody says whom to ask.
+    pub responder: String,
+    /// `good`, `revoked`, or why nothing is known.
+    pub outcome: &'static str,
+}
+
 /// What came of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReloadLabels {
@@ -131,6 +142,7 @@ impl Metrics {
             handshake_failures: Counter::default(),
             probes: Counter::default(),
             certificate_ends: Family::default(),
+            ocsp_answers: Family::default(),
             connections: Gauge::default(),
             transfers_aborted: Counter::default(),
             unclassified: Gauge::default(),
@@ -166,6 +178,11 @@ impl Metrics {
                 "certificate_not_after_seconds",
                 "When a configured certificate ends",
                 metrics.certificate_ends.clone(),
+            );
+            r.register(
+                "ocsp_answers",
+                "Questions to OCSP responders",
+                metrics.ocsp_answers.clone(),
             );
             r.register("connections", "Open connections", metrics.connections.clone());
             r.register(

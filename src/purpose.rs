@@ -376,8 +376,9 @@ mod tests {
         ] {
             assert!(matches!(one(code, system), Err(Error::UnknownCode { .. })), "{code} {system}");
         }
-        assert!(matches!(one("TREAT", ""), Err(Error::UnknownSystem { .. })));
-        assert!(matches!(one("TREAT", "2.16.840.1.113883.5.4"), Err(Error::UnknownSystem { .. })));
+        for system in ["", "2.16.840.1.113883.5.4", "urn:oid:urn:oid:2.16.840.1.113883.5.8"] {
+            assert!(matches!(one("TREAT", system), Err(Error::UnknownSystem { .. })), "{system}");
+        }
     }
 
     #[test]

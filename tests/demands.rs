@@ -113,6 +113,18 @@ fn wrong_demands_are_refused_with_what_to_do() {
         ("", "message_certificates = [\"pki/ca.key\"]", "holds no certificate"),
         ("crls = [\"none.crl\"]", "", "has no meaning without `roots`"),
         ("minimum_rsa_bits = 4096", "", "has no meaning without `roots`"),
+        ("ocsp = \"ask\"", "", "has no meaning without `roots`"),
+        ("roots = [\"pki/ca.crt\"]\nocsp = \"hard\"", "", "unknown variant `hard`"),
+        (
+            "roots = [\"pki/ca.crt\"]\nocsp = \"ask\"\nocsp_responder = \"ldap://x\"",
+            "",
+            "`ldap://x` is no address to ask; write http://",
+        ),
+        (
+            "roots = [\"pki/ca.crt\"]\nocsp_responder = \"http://x\"",
+            "",
+            "has no meaning where no responder is asked; set ocsp to \"ask\", or remove it",
+        ),
         ("roots = [\"pki/ca.crt\"]\nminimum_rsa_bits = 1024", "", "write a number from 2048"),
         ("roots = [\"pki/ca.crt\"]\ncrls = [\"pki/ca.crt\"]", "", "no revocation list"),
         ("roots = [\"pki/ca.crt\"]\ncrl_grace_s = 999999999", "", "is out of range"),
@@ -123,10 +135,25 @@ fn wrong_demands_are_refused_with_what_to_do() {
 }
 
 #[test]
+fn responders_are_asked_of_what_settings_name() {
+    let roots = "roots = [\"pki/ca.crt\"]\nocsp = \"ask\"\n";
+    let asked = read(&format!("{roots}ocsp_responder = \"http://x/ca\""), "").unwrap();
+    let nowhere = |config: &Config| {
+        config.warnings.iter().any(|one| one.ends_with("name one in `ocsp_responder`"))
+    };
+    assert!(!nowhere(&asked), "{:?}", asked.warnings);
+    let due = asked.server.inquiries.due(SystemClock.now());
+    assert_eq!(due.iter().map(|one| one.responder()).collect::<Vec<_>>(), [Some("http://x/ca")]);
+    // the tests' certificates name none
+    assert!(nowhere(&read(roots, "").unwrap()));
+    assert_eq!(read("", "").unwrap().server.inquiries.count(), 0);
+}
+
+#[test]
 fn pinned_certificates_chain_where_the_issuer_has_roots() {
     let keys = |config: &Config| match &config.terms.trust.settings().issuers[0].keys {
         Keys::Pinned(keys) => keys.clone(),
-        Keys::Authorities(_) => panic!("it is pinned"),
+        _ => panic!("it is pinned, and nobody is asked"),
     };
     let far = SystemClock.now().plus(Duration::from_secs(200 * 365 * 86_400));
     let pinned = read("", "").unwrap();

@@ -25,6 +25,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     runtime()?.block_on(async {
         // first, so that a second gateway leaves the journal of the one that is up alone
         let server = Server::bind(config.server.clone()).await?;
+        let _claim = config.claim()?;
         let opened = config.open()?;
         let (open_files, connections) = (server::raise_open_files(), opened.server.connections);
         if !server::suffices(open_files, connections) {

@@ -12,6 +12,7 @@ use super::seen::Seen;
 use crate::clock::{Clock, SystemClock};
 use crate::ids::{Coded, HomeCommunityId, Oid, RepositoryId};
 use crate::saml::certificates::Watched;
+use crate::saml::certificates::ocsp::Inquiries;
 
 /// What the sections share while they are read: the file's place, its lines, and what was found wrong.
 pub(super) struct Check<'t> {
@@ -23,13 +24,26 @@ pub(super) struct Check<'t> {
     pub(super) warnings: Vec<String>,
     /// Every certificate that was read.
     pub(super) watched: Vec<Watched>,
+    /// The certificates that partners connect with, by the setting that names them, each with what its file holds too.
+    pub(super) clients: Vec<(String, Vec<X509>)>,
+    /// What responders have said so far, and what they are to be asked.
+    pub(super) inquiries: Inquiries,
 }
 
 impl<'t> Check<'t> {
-    pub(super) fn new(path: &Path, text: &'t str) -> Self {
+    pub(super) fn new(path: &Path, text: &'t str, inquiries: Inquiries) -> Self {
         let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let (files, problems, warnings) = (Vec::new(), Vec::new(), Vec::new());
-        Self { text, base, files, problems, warnings, watched: Vec::new() }
+        Self {
+            text,
+            base,
+            files,
+            problems,
+            warnings,
+            watched: Vec::new(),
+            clients: Vec::new(),
+            inquiries,
+        }
     }
 
     /// Notes that a key is wrong, and what to do about it.
@@ -229,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_code_system_is_an_oid_or_a_uri() {
-        let mut check = Check::new(Path::new("glassgate.toml"), "");
+        let mut check = Check::new(Path::new("glassgate.toml"), "", Inquiries::default());
         for good in ["2.16.840.1.113883.6.96", "urn:oid:2.999.1", "http://snomed.info/sct", "urn:x"]
         {
             check.code_system("k", good);
@@ -246,7 +260,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("store")).unwrap();
         std::os::unix::fs::symlink("store", folder.path().join("link")).unwrap();
-        let mut check = Check::new(&folder.path().join("glassgate.toml"), "");
+        let mut check = Check::new(&folder.path().join("glassgate.toml"), "", Inquiries::default());
         for (journal, store) in [("journal", "store"), ("store-journal", "store"), ("a/b", "a/c")] {
             check.apart(("k", Path::new(journal)), ("s", Path::new(store)));
         }

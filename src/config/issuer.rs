@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use openssl::x509::{X509, X509Ref};
 use serde::{Deserialize, Serialize};
 
-use super::certificates::{self, Rules};
+use super::certificates::{self, Asking, Rules};
 use super::check::Check;
 use super::metadata;
 use crate::clock::{Clock, SystemClock};
 use crate::dsig::Key;
-use crate::saml::certificates::{Authority, Usage, Watched};
+use crate::saml::certificates::{Authority, Standing, Usage, Watched};
 use crate::saml::{Authorities, Issuer, Keys, Names, Subject};
 
 /// `[[issuer]]`: who signs assertions, for one partner or for many.
@@ -29,6 +29,8 @@ pub(super) struct Raw {
     crls: Vec<PathBuf>,
     crl_grace_s: Option<u64>,
     minimum_rsa_bits: Option<u32>,
+    ocsp: Asking,
+    ocsp_responder: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     subjects: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -119,8 +121,13 @@ fn pinned(raw: &Raw, offered: Vec<X509>, at: usize, check: &mut Check<'_>) -> Ke
         let mend = "name the issuer's signing certificates, or its `metadata`";
         check.problem(key, "is missing", mend);
     }
-    let read = |one: &X509| match &authority {
-        Some(authority) => match authority.key(one, &certificates, SystemClock.now()) {
+    let Some(authority) = authority else {
+        let mend = "use RSA from 2048 bits, or P-256 to P-521";
+        let read = |one: &X509| check.parsed(key, Key::from_certificate(one), mend);
+        return Keys::Pinned(certificates.iter().filter_map(read).collect());
+    };
+    let standing = certificates.iter().filter_map(|one| {
+        match authority.key(one, &certificates, SystemClock.now()) {
             // a problem would keep the former settings, and with them a key that was revoked
             Err(unfit) if unfit.is_of_its_time() => {
                 check.warnings.push(format!("{key}: {unfit}; it is left out"));
@@ -130,13 +137,19 @@ fn pinned(raw: &Raw, offered: Vec<X509>, at: usize, check: &mut Check<'_>) -> Ke
                 let mend = "name its CA in `roots`, or take it out";
                 check.parsed(key, chained, mend)
             }
-        },
-        None => {
-            let mend = "use RSA from 2048 bits, or P-256 to P-521";
-            check.parsed(key, Key::from_certificate(one), mend)
         }
-    };
-    Keys::Pinned(certificates.iter().filter_map(read).collect())
+    });
+    let standing: Vec<(Key, Standing)> = standing.collect();
+    for (_, standing) in &standing {
+        let nowhere = standing.unasked().map(|subject| {
+            format!("{key}: {subject} names no OCSP responder; name one in `ocsp_responder`")
+        });
+        check.warnings.extend(nowhere);
+    }
+    match raw.ocsp {
+        Asking::Ask => Keys::Asked(standing.into_iter().collect()),
+        Asking::Off => Keys::Pinned(standing.into_iter().map(|(key, _)| key).collect()),
+    }
 }
 
 fn chained(raw: &Raw, at: usize, check: &mut Check<'_>) -> Option<Keys> {
@@ -189,6 +202,8 @@ fn authority(raw: &Raw, at: usize, check: &mut Check<'_>) -> Option<Authority> {
             "minimum_rsa_bits",
             raw.minimum_rsa_bits.unwrap_or_else(certificates::minimum_rsa_bits),
         ),
+        ocsp: raw.ocsp,
+        ocsp_responder: ("ocsp_responder", raw.ocsp_responder.as_deref()),
     };
     let mut settings = certificates::read(rules, Usage::Signing, check)?;
     settings.intermediates = intermediates;
@@ -203,6 +218,8 @@ fn unchained(raw: &Raw, at: usize, check: &mut Check<'_>) {
         ("crls", raw.crls.is_empty()),
         ("crl_grace_s", raw.crl_grace_s.is_none()),
         ("minimum_rsa_bits", raw.minimum_rsa_bits.is_none()),
+        ("ocsp", raw.ocsp == Asking::Off),
+        ("ocsp_responder", raw.ocsp_responder.is_none()),
     ] {
         if !absent {
             check.problem(&format!("issuer[{at}].{name}"), "has no meaning without `roots`", mend);

@@ -139,6 +139,7 @@ fn value_sets(folder: &Path, check: &mut Check<'_>) -> Option<Vec<(String, Vec<u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::saml::certificates::ocsp::Inquiries;
 
     const SET: &str = r#"{"resourceType": "ValueSet", "status": "active", "useContext": [{"code": {"code": "focus"},
         "valueCodeableConcept": {"coding": [{"system": "urn:x", "code": "OWN"}]}}],
@@ -151,7 +152,8 @@ mod tests {
         for (name, content) in files {
             fs::write(directory.path().join("sets").join(name), content).unwrap();
         }
-        let mut check = Check::new(&directory.path().join("glassgate.toml"), toml);
+        let mut check =
+            Check::new(&directory.path().join("glassgate.toml"), toml, Inquiries::default());
         let labeller = read(&toml::from_str(toml).unwrap(), &mut check);
         match check.problems.first() {
             Some(problem) => Err(format!("{}: {}", problem.key, problem.what)),
@@ -175,7 +177,8 @@ mod tests {
         let told = |set: &str| {
             let directory = tempfile::tempdir().unwrap();
             fs::write(directory.path().join("a.json"), set).unwrap();
-            let mut check = Check::new(&directory.path().join("glassgate.toml"), "");
+            let mut check =
+                Check::new(&directory.path().join("glassgate.toml"), "", Inquiries::default());
             read(&toml::from_str("value_sets = '.'").unwrap(), &mut check).unwrap();
             check.warnings
         };

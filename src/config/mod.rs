@@ -7,6 +7,7 @@ mod audit;
 mod break_glass;
 mod certificates;
 mod check;
+mod claim;
 mod community;
 mod consent;
 mod explain;
@@ -37,8 +38,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::{Clock, SystemClock};
 use crate::saml::certificates::Watchlist;
+use crate::saml::certificates::ocsp::Inquiries;
 use check::Check;
+pub use claim::Claim;
 pub use explain::ExplainError;
 pub use log::{Format, Level, LogSettings};
 pub use open::{OpenError, Opened};
@@ -131,6 +135,11 @@ fn readers() -> usize {
 
 /// Reads and checks the whole file; either everything is usable or every problem is told.
 pub fn read(path: &Path) -> Result<Config, Problems> {
+    reread(path, Inquiries::default())
+}
+
+/// The same, knowing what responders have said under other settings.
+fn reread(path: &Path, inquiries: Inquiries) -> Result<Config, Problems> {
     let seen = Seen::of(path);
     let files = vec![seen.clone()];
     let fail = |problems, files| Problems { path: path.to_path_buf(), problems, files };
@@ -140,7 +149,7 @@ pub fn read(path: &Path) -> Result<Config, Problems> {
         fail(vec![unread], files.clone())
     })?;
     let raw: Raw = parse::parse(&text).map_err(|problems| fail(problems, files))?;
-    let mut check = Check::new(path, &text);
+    let mut check = Check::new(path, &text, inquiries);
     check.files.push(seen);
     match assemble(raw, path, &mut check) {
         Some(config) if check.problems.is_empty() => Ok(config),
@@ -196,6 +205,9 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
     let store = ("repository.directory", raw.repository.directory.as_path());
     check.apart(("audit.journal", raw.audit.journal()), store);
 
+    if let Some(server) = &server {
+        expect(server, check);
+    }
     check.warn_of_ends();
     let (community, audit) = (community?, audit?);
     let labeller = Arc::new(labeller?);
@@ -240,6 +252,7 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
         reviews: glass.reviews,
         operators,
         server: crate::server::Settings {
+            inquiries: check.inquiries.clone(),
             watched: Watchlist::new(std::mem::take(&mut check.watched)),
             ..server?
         },
@@ -253,6 +266,16 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
         files: check.files.clone(),
         fixed: reload::Fixed::of(&raw),
     })
+}
+
+/// Has responders asked of the clients that partners are known by, before they come.
+fn expect(server: &crate::server::Settings, check: &mut Check<'_>) {
+    for (key, chain) in std::mem::take(&mut check.clients) {
+        for subject in server.acceptor.expect(&chain, SystemClock.now()) {
+            let mend = "name one in `server.client_ocsp_responder`";
+            check.warnings.push(format!("{key}: {subject} names no OCSP responder; {mend}"));
+        }
+    }
 }
 
 /// The host of an `https://host:port` address.

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Config, Reload};
@@ -30,6 +31,22 @@ pub struct Opened {
 /// Why a checked configuration cannot be put to work.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// Another process serves from it.
+    #[error("another glassgate serves from {path}; stop it, or give this one its own `{key}`")]
+    Claimed {
+        /// The folder of the store or of the journal.
+        path: PathBuf,
+        /// The setting that names it.
+        key: &'static str,
+    },
+    /// Nobody can tell whether another does.
+    #[error("{path} cannot be claimed for serving: {source}")]
+    Claim {
+        /// The folder of the store or of the journal.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The store.
     #[error("the document store cannot be opened: {0}")]
     Repository(#[from] repository::embedded::Error),

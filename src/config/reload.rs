@@ -13,7 +13,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 use super::seen::Seen;
-use super::{Config, Problem, Problems, Raw, read};
+use super::{Config, Problem, Problems, Raw, reread};
+use crate::clock::{Clock, SystemClock};
 use crate::gateway::Gateway;
 use crate::server;
 
@@ -25,13 +26,15 @@ const SECTIONS: [&str; 8] =
     ["community", "server", "saml", "labels", "break_glass", "repository", "audit", "log"];
 
 /// Their keys that a reload changes.
-const RELOADED: [&str; 11] = [
+const RELOADED: [&str; 13] = [
     "server.certificate",
     "server.key",
     "server.client_ca",
     "server.client_crls",
     "server.client_crl_grace_s",
     "server.client_minimum_rsa_bits",
+    "server.client_ocsp",
+    "server.client_ocsp_responder",
     "saml.audiences",
     "saml.recipients",
     "saml.clock_skew_s",
@@ -114,8 +117,8 @@ impl Reload {
 
     /// Reads the settings once: they are adopted as a whole, or the former stay as a whole.
     async fn read(&mut self) {
-        let path = self.path.clone();
-        let Ok(found) = tokio::task::spawn_blocking(move || read(&path)).await else {
+        let (path, inquiries) = (self.path.clone(), self.listening.inquiries.clone());
+        let Ok(found) = tokio::task::spawn_blocking(move || reread(&path, inquiries)).await else {
             error!("no thread to read the settings in");
             return;
         };
@@ -151,6 +154,7 @@ impl Reload {
         self.listening.acceptor.replace(&config.server.acceptor);
         self.listening.watched.replace(&config.server.watched);
         self.gateway.adopt(config.terms, &told).await;
+        self.listening.inquiries.renew(SystemClock.now());
         info!(partners, issuers, "settings adopted");
     }
 

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::certificates::{self, Rules};
+use super::certificates::{self, Asking, Rules};
 use super::check::Check;
 use crate::limits;
 use crate::saml::certificates::{Usage, Watchlist};
@@ -27,6 +27,11 @@ pub(super) struct Raw {
     client_crl_grace_s: u64,
     #[serde(default = "certificates::minimum_rsa_bits")]
     client_minimum_rsa_bits: u32,
+    /// Whether the responders of their certificates are asked.
+    #[serde(default)]
+    client_ocsp: Asking,
+    #[serde(default)]
+    client_ocsp_responder: Option<String>,
     #[serde(default = "management")]
     management: String,
     #[serde(default = "connections")]
@@ -88,6 +93,8 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<server::Settings>
         crls: ("client_crls", &raw.client_crls),
         crl_grace_s: ("client_crl_grace_s", raw.client_crl_grace_s),
         minimum_rsa_bits: ("client_minimum_rsa_bits", raw.client_minimum_rsa_bits),
+        ocsp: raw.client_ocsp,
+        ocsp_responder: ("client_ocsp_responder", raw.client_ocsp_responder.as_deref()),
     };
     let clients = certificates::read(rules, Usage::TlsClient, check);
     let identity = Identity { chain: chain?, key: key? };
@@ -105,6 +112,7 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<server::Settings>
         acceptor: server::Acceptor::new(acceptor?),
         connections: raw.connections,
         watched: Watchlist::default(),
+        inquiries: check.inquiries.clone(),
     })
 }
 

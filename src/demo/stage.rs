@@ -17,7 +17,7 @@ use super::settings::{self, Layout};
 use super::{pki, world};
 use crate::client::{self, Client};
 use crate::clock::{SystemClock, SystemRandom};
-use crate::config::{self, Config};
+use crate::config::{self, Claim, Config};
 use crate::gateway::Relabelling;
 use crate::ingest::Report;
 use crate::server::{self, Identity, Server};
@@ -39,6 +39,7 @@ pub struct Stage {
     ask: mpsc::Sender<()>,
     /// Held while this demo is up.
     _lock: File,
+    _claim: Claim,
     _relabelling: Relabelling,
 }
 
@@ -80,6 +81,7 @@ impl Stage {
         if !report.is_complete() {
             return Err(Error::Load(report.refused.len()));
         }
+        let claim = config.claim()?;
         let opened = config.open()?;
         let server = Server::bind(opened.server).await?;
         drop((reserved, also_reserved));
@@ -102,6 +104,7 @@ impl Stage {
             rereading,
             ask,
             _lock: lock,
+            _claim: claim,
             _relabelling: opened.relabelling,
         };
         Ok(stage)

@@ -6,7 +6,7 @@ use lru::LruCache;
 use openssl::sha::Sha256;
 use openssl::x509::{X509, X509Ref};
 
-use super::certificates::{Authority, Unfit};
+use super::certificates::{Authority, Standing, Unfit};
 use crate::clock::Timestamp;
 use crate::dsig::Key;
 use crate::limits;
@@ -41,8 +41,7 @@ pub struct Subject(Vec<(String, String)>);
 struct Good {
     key: Key,
     checked: Timestamp,
-    /// The first end of a certificate in the chain.
-    until: Timestamp,
+    standing: Standing,
 }
 
 /// Why no certificate of KeyInfo counts.
@@ -63,6 +62,9 @@ pub enum Unchained {
     /// Revoked, or nothing says that it was not.
     #[error("{0}")]
     Revocation(String),
+    /// Revoked, as a responder says.
+    #[error("{0}")]
+    SaidRevoked(String),
     /// Its key usage does not allow signatures.
     #[error("the certificate is not for signatures")]
     Usage,
@@ -81,6 +83,7 @@ impl Unchained {
             Self::Name(_) => "certificate-name",
             Self::Chain(_) => "certificate-chain",
             Self::Revocation(_) => "certificate-revocation",
+            Self::SaidRevoked(_) => "certificate-revoked-by-ocsp",
             Self::Usage => "certificate-usage",
             Self::Key(_) => "certificate-key",
         }
@@ -103,7 +106,9 @@ impl Authorities {
             return Err(Unchained::TooMany);
         }
         let name = name_of(offered);
-        if let Some(key) = self.remembered(&name, now) {
+        if let Some((key, standing)) = self.remembered(&name, now) {
+            // a responder may have answered since
+            standing.unrevoked()?;
             return Ok(key);
         }
         let certificates: Vec<X509> =
@@ -111,8 +116,8 @@ impl Authorities {
         let mut why = None;
         for candidate in certificates.iter().filter(|one| self.names.bears(one)) {
             match self.chain(candidate, &certificates, now) {
-                Ok((key, until)) => {
-                    let good = Good { key: key.clone(), checked: now, until };
+                Ok((key, standing)) => {
+                    let good = Good { key: key.clone(), checked: now, standing };
                     if let Ok(mut known) = self.good.lock() {
                         known.put(name, good);
                     }
@@ -128,24 +133,24 @@ impl Authorities {
         }))
     }
 
-    fn remembered(&self, name: &[u8; 32], now: Timestamp) -> Option<Key> {
+    fn remembered(&self, name: &[u8; 32], now: Timestamp) -> Option<(Key, Standing)> {
         let mut known = self.good.lock().ok()?;
         let good = known.get(name)?;
         let fresh = good.checked <= now && now.since(good.checked) <= limits::SIGNATURE_CACHE_TIME;
-        (fresh && now <= good.until).then(|| good.key.clone())
+        (fresh && now <= good.standing.until()).then(|| (good.key.clone(), good.standing.clone()))
     }
 
-    /// The key and the end of its chain, where there is one.
+    /// The key and what its chain is worth, where there is one.
     fn chain(
         &self,
         candidate: &X509Ref,
         offered: &[X509],
         now: Timestamp,
-    ) -> Result<(Key, Timestamp), Unchained> {
+    ) -> Result<(Key, Standing), Unchained> {
         let standing = self.authority.check(candidate, offered, now)?;
         let key = Key::from_certificate(candidate);
         let key = key.map_err(|error| Unchained::Key(error.to_string()))?;
-        Ok((key, standing.until()))
+        Ok((key, standing))
     }
 }
 
@@ -157,6 +162,7 @@ impl From<Unfit> for Unchained {
             Unfit::Revoked(_) | Unfit::NoCrl { .. } | Unfit::StaleCrl { .. } => {
                 Self::Revocation(unfit.to_string())
             }
+            Unfit::SaidRevoked(_) => Self::SaidRevoked(unfit.to_string()),
             Unfit::Chain { .. } | Unfit::Dates { .. } | Unfit::OpenSsl(_) => {
                 Self::Chain(unfit.to_string())
             }

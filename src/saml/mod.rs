@@ -32,6 +32,6 @@ pub use demands::{ConfirmationMethod, ConfirmationMethods, Demands};
 pub use element::Malformed;
 pub use message::Unproven;
 pub use replay::{Error as ReplayError, Pending, Replay, Replayed};
-pub use trust::{Issuer, Keys, Partner, Peer, Settings, Trust};
+pub use trust::{Asked, Issuer, Keys, Partner, Peer, Settings, Trust};
 pub use untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
 pub use verify::{Means, Verified, verify};

@@ -8,7 +8,7 @@ use openssl::sha::sha256;
 use openssl::x509::X509Ref;
 
 use super::authorities::Authorities;
-use super::certificates::subject_line;
+use super::certificates::{Standing, Unfit, subject_line};
 use super::demands::Demands;
 use crate::dsig;
 use crate::ids::HomeCommunityId;
@@ -69,8 +69,46 @@ pub struct Issuer {
 pub enum Keys {
     /// The keys it signs with, current and coming; KeyInfo is not read.
     Pinned(Vec<dsig::Key>),
+    /// The same, of certificates whose OCSP responders are asked.
+    Asked(Asked),
     /// A certificate in KeyInfo counts once it chains to these roots and bears the issuer's name.
     Authorities(Box<Authorities>),
+}
+
+/// Pinned keys, each as good as its certificate stands.
+#[derive(Debug, Default)]
+pub struct Asked {
+    keys: Vec<dsig::Key>,
+    standings: Vec<([u8; 32], Standing)>,
+}
+
+impl FromIterator<(dsig::Key, Standing)> for Asked {
+    fn from_iter<T: IntoIterator<Item = (dsig::Key, Standing)>>(pinned: T) -> Self {
+        let mut asked = Self::default();
+        for (key, standing) in pinned {
+            asked.standings.push((*key.fingerprint(), standing));
+            asked.keys.push(key);
+        }
+        asked
+    }
+}
+
+impl Keys {
+    /// The keys that configuration gives, where it does.
+    pub(super) fn pinned(&self) -> Option<&[dsig::Key]> {
+        match self {
+            Self::Pinned(keys) => Some(keys),
+            Self::Asked(asked) => Some(&asked.keys),
+            Self::Authorities(_) => None,
+        }
+    }
+
+    /// Whether no certificate with the key that signed was revoked, as far as responders have said by now.
+    pub(super) fn unrevoked(&self, fingerprint: &[u8; 32]) -> Result<(), Unfit> {
+        let Self::Asked(asked) = self else { return Ok(()) };
+        let mut of_key = asked.standings.iter().filter(|(key, _)| key == fingerprint);
+        of_key.try_for_each(|(_, standing)| standing.unrevoked())
+    }
 }
 
 /// The TLS client, as the server found it.

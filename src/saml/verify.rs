@@ -4,7 +4,7 @@ use crate::principal::Principal;
 use crate::xml::{self, Bounds, Document};
 
 use super::assertion::Assertion;
-use super::authorities::Authorities;
+use super::authorities::{Authorities, Unchained};
 use super::check::{Check, Witness};
 use super::element::Malformed;
 use super::message::{Moment, Proofs};
@@ -105,15 +105,17 @@ fn believe(
     let issuer = seen(witness, Check::Issuer, issuer.ok_or(Reason::IssuerNotListed))?;
     let offered;
     let keys = match &issuer.keys {
-        Keys::Pinned(keys) => keys.as_slice(),
         Keys::Authorities(authorities) => {
             offered = seen(witness, Check::Key, offered_key(authorities, &gated, now))?;
             std::slice::from_ref(&offered)
         }
+        pinned => pinned.pinned().unwrap_or_default(),
     };
     let generation = trust.settings().generation;
     let signed = dsig::verify(&gated, keys, means.signatures, generation, now);
     let signed = seen(witness, Check::Signature, signed.map_err(Reason::from))?;
+    // each time anew, also where the signature was remembered: a responder may have answered since
+    issuer.keys.unrevoked(signed.key_fingerprint()).map_err(Unchained::from)?;
 
     // from here on the message is out of sight: only what was digested is read
     let octets = xml::parse(signed.octets(), Bounds::REQUEST).map_err(Malformed::from)?;

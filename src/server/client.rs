@@ -18,7 +18,6 @@ pub(super) struct Client {
 }
 
 /// What was found of a client, and under which of the acceptor's settings.
-#[derive(Clone, Copy)]
 struct Judged {
     generation: u64,
     standing: Standing,
@@ -56,6 +55,8 @@ impl Client {
             let standing = standing.map_err(|unfit| unfit.to_string())?;
             *judged = Judged { generation, standing };
         }
+        // a responder may have answered since
+        judged.standing.unrevoked().map_err(|unfit| unfit.to_string())?;
         let (from, until) = (judged.standing.from(), judged.standing.until());
         if (from..=until).contains(&now) {
             return Ok(());

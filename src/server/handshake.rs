@@ -15,7 +15,7 @@ use super::stall::Stalling;
 use super::{Patience, tls};
 use crate::clock::Timestamp;
 use crate::saml::Peer;
-use crate::saml::certificates::{Standing, subject_line};
+use crate::saml::certificates::{Standing, Unfit, subject_line};
 
 /// Four TLS records a write: OpenSSL alone would write each 16 KB record by itself.
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
@@ -65,8 +65,8 @@ pub(super) async fn shake(
     let mut stream = SslStream::new(ssl, buffered)?;
     let reason = match timeout(patience.handshake, Pin::new(&mut stream).accept()).await {
         Ok(Ok(())) => {
-            let standing = judged.get().and_then(|judged| judged.as_ref().ok()).copied();
-            let client = client(stream.ssl(), address, standing, generation, now)?;
+            let believed = judged.get().and_then(|judged| judged.as_ref().ok());
+            let client = client(stream.ssl(), address, believed, generation, now)?;
             return Ok((stream, client));
         }
         Ok(Err(error)) => error.ssl_error().map(reasons),
@@ -91,8 +91,14 @@ struct Distrusted {
     why: Option<String>,
 }
 
+/// A chain that is believed of whoever has its key.
+struct Believed {
+    standing: Standing,
+    chain: Vec<X509>,
+}
+
 /// What the callback found; nothing where it was not called, as when a session is resumed.
-type Found = Arc<OnceLock<Result<Standing, Distrusted>>>;
+type Found = Arc<OnceLock<Result<Believed, Distrusted>>>;
 
 /// Asks the acceptor's authority of a chain that OpenSSL believes; keeps whom it is not believed of, for OpenSSL forgets.
 fn watch(ssl: &mut SslRef, context: SslContext, now: Timestamp) -> Found {
@@ -124,7 +130,7 @@ fn watch(ssl: &mut SslRef, context: SslContext, now: Timestamp) -> Found {
             verifying.set_error(X509VerifyResult::APPLICATION_VERIFICATION);
         }
         let judged = judged.map_err(|why| Distrusted { subject: subject(), why: Some(why) });
-        seen.get_or_init(|| judged);
+        seen.get_or_init(|| judged.map(|standing| Believed { standing, chain }));
         fit
     });
     found
@@ -134,7 +140,7 @@ fn watch(ssl: &mut SslRef, context: SslContext, now: Timestamp) -> Found {
 fn client(
     ssl: &SslRef,
     address: SocketAddr,
-    standing: Option<Standing>,
+    believed: Option<&Believed>,
     generation: u64,
     now: Timestamp,
 ) -> Result<Client, Failed> {
@@ -143,18 +149,23 @@ fn client(
     let peer = Peer::of(&certificate, address.ip())?;
     let clients =
         tls::clients(ssl.ssl_context()).ok_or_else(|| Failed::refused(tls::NO_CLIENTS))?;
-    let (shown, standing) = match standing {
-        Some(standing) => {
+    let refused = |unfit: Unfit| Failed::Refused {
+        reason: unfit.to_string(),
+        subject: Some(peer.subject.clone()),
+    };
+    let (shown, standing) = match believed {
+        Some(Believed { standing, chain }) => {
             let shown = ssl.peer_cert_chain().into_iter().flatten().map(ToOwned::to_owned);
             let shown: Vec<X509> = shown.collect();
             clients.remember(peer.fingerprint, &shown);
-            (shown, standing)
+            // no sooner: only now it is sure that the certificate is its own
+            let standing = clients.authority.ask(standing.clone(), chain, now);
+            (shown, standing.map_err(refused)?)
         }
         None => {
             let shown = clients.shown(&peer.fingerprint);
             let standing = clients.authority.check(&certificate, &shown, now);
-            let refused = |reason| Failed::Refused { reason, subject: Some(peer.subject.clone()) };
-            (shown, standing.map_err(|unfit| refused(unfit.to_string()))?)
+            (shown, standing.map_err(refused)?)
         }
     };
     Ok(Client::new(peer, certificate, shown, standing, generation))

@@ -5,6 +5,7 @@ mod connection;
 mod expiry;
 mod handshake;
 mod management;
+mod ocsp;
 mod open_files;
 mod routes;
 mod stall;
@@ -23,6 +24,7 @@ use crate::audit::delivery::Delivery;
 use crate::gateway::Gateway;
 use crate::limits;
 use crate::saml::certificates::Watchlist;
+use crate::saml::certificates::ocsp::Inquiries;
 
 pub use open_files::{raise_open_files, suffices};
 pub use tls::{Acceptor, Identity, TlsError, acceptor, acceptor_for};
@@ -43,6 +45,8 @@ pub struct Settings {
     pub connections: usize,
     /// Configured certificates whose end metrics and log tell.
     pub watched: Watchlist,
+    /// Certificates of which OCSP responders are asked.
+    pub inquiries: Inquiries,
 }
 
 impl fmt::Debug for Settings {
@@ -145,9 +149,11 @@ impl Server {
         let management = tokio::spawn(management::serve(self.management, state));
         let expiry =
             tokio::spawn(expiry::watch(self.settings.watched.clone(), Arc::clone(&gateway)));
+        let asking = tokio::spawn(ocsp::ask(self.settings.inquiries.clone(), Arc::clone(&gateway)));
         let unrecorded =
             connection::accept(self.partners, &self.settings, self.patience, &gateway, stop).await;
         expiry.abort();
+        asking.abort();
         gateway.report_turned_away(true).await;
         gateway.report_stop(unrecorded).await;
         management.abort();

@@ -11,7 +11,8 @@ use openssl::stack::Stack;
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 
-use crate::saml::certificates::{self, Authority, Usage};
+use crate::clock::Timestamp;
+use crate::saml::certificates::{self, Authority, Standing, Usage};
 
 /// A certificate with its chain and key.
 pub struct Identity {
@@ -52,6 +53,23 @@ impl Acceptor {
         *in_force = (in_force.0.wrapping_add(1), new);
     }
 
+    /// Has responders asked of a client that may come, its certificate first; tells for whom nobody says where to ask.
+    #[must_use]
+    pub fn expect(&self, chain: &[X509], now: Timestamp) -> Vec<String> {
+        let (_, acceptor) = self.in_force();
+        let Some((clients, certificate)) = clients(acceptor.context()).zip(chain.first()) else {
+            return Vec::new();
+        };
+        // one that does not chain now may show more when it comes, and is told then
+        let Ok((_, standing)) = clients.authority.key(certificate, chain, now) else {
+            return Vec::new();
+        };
+        let unasked = standing.unasked().map(str::to_owned).collect();
+        let mut expected = clients.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        expected.push(standing);
+        unasked
+    }
+
     /// What a new connection is accepted with, and how often that was replaced.
     pub(super) fn in_force(&self) -> (u64, SslAcceptor) {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -68,11 +86,14 @@ pub(super) struct Clients {
     pub(super) authority: Authority,
     /// What a client showed beside its certificate, by its fingerprint.
     chains: Mutex<LruCache<[u8; 32], Vec<X509>>>,
+    /// Of those that settings name: held, so that their responders are asked again and again.
+    expected: Mutex<Vec<Standing>>,
 }
 
 impl Clients {
     fn new(authority: Authority) -> Self {
-        Self { authority, chains: Mutex::new(LruCache::new(CHAINS)) }
+        let chains = Mutex::new(LruCache::new(CHAINS));
+        Self { authority, chains, expected: Mutex::default() }
     }
 
     /// Remembers what a client showed, for the sessions that it resumes.

@@ -64,6 +64,7 @@ fn a_demo_stays_up_answers_the_other_commands_and_ends_in_order() {
     retrieves(&demo);
     asserts(&demo);
     refuses_a_second(&demo);
+    serves_alone(&demo);
     let log = demo.world.join("audit/received.log");
     assert_eq!(demo.terminate(), Some(0));
     let received = std::fs::read_to_string(log).unwrap();
@@ -166,6 +167,45 @@ fn asserts(demo: &Running) {
     assert!(printed.contains("dr.o'neil") || printed.contains("dr.o&apos;neil"), "{printed}");
     let stranger = demo.ask("assert", &["--partner", "nobody"]).fails();
     assert!(!stranger.is_empty());
+}
+
+/// Nobody else serves from its store or its journal, and commands that read them work beside it.
+fn serves_alone(demo: &Running) {
+    let toml = std::fs::read_to_string(demo.world.join("glassgate.toml")).unwrap();
+    let free = |line: &str| match line.split_once(" = ") {
+        Some((key @ ("listen" | "management"), _)) => format!("{key} = \"127.0.0.1:0\"\n"),
+        _ => format!("{line}\n"),
+    };
+    let toml: String = toml.lines().map(free).collect();
+    let config = demo.world.join("second.toml");
+    let serve = |toml: &str| {
+        std::fs::write(&config, toml).unwrap();
+        run(["serve", "--config"].map(OsStr::new).into_iter().chain([config.as_os_str()])).fails()
+    };
+    let (store, journal) = (demo.world.join("store"), demo.world.join("audit/journal"));
+    let told = |folder: &Path, key: &str| {
+        let folder = folder.display();
+        format!("another glassgate serves from {folder}; stop it, or give this one its own `{key}`")
+    };
+    let refused = serve(&toml);
+    assert!(refused.contains(&told(&store, "repository.directory")), "{refused}");
+    let elsewhere = toml.replace("directory = \"store\"", "directory = \"another\"");
+    assert_ne!(elsewhere, toml);
+    let refused = serve(&elsewhere);
+    assert!(refused.contains(&told(&journal, "audit.journal")), "{refused}");
+
+    let beside = |arguments: &[&str]| {
+        let (name, more) = arguments.split_first().unwrap();
+        let named = [name, "--config"].map(OsStr::new).into_iter().chain([config.as_os_str()]);
+        run(named.chain(more.iter().map(OsStr::new))).succeeds()
+    };
+    std::fs::write(&config, &toml).unwrap();
+    let data = demo.world.join("data/p1001");
+    beside(&["load", data.to_str().unwrap()]);
+    beside(&["explain", "--patient", "P-1001"]);
+    beside(&["review", "list"]);
+    beside(&["audit", "--last", "1"]);
+    demo.ask("query", &["--patient", "P-1001"]).succeeds();
 }
 
 /// A port that is taken is told before anything of the demo that is up was touched.

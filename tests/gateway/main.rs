@@ -17,11 +17,13 @@ mod loaded;
 #[path = "../mutual/mod.rs"]
 mod mutual;
 mod noise;
+mod ocsp;
 mod packaging;
 mod partners;
 mod purposes;
 mod record;
 mod resource_id;
+mod session;
 mod shelf;
 mod slow;
 mod strain;

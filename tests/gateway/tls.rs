@@ -15,6 +15,7 @@ use openssl::ssl::{SslContext, SslContextBuilder, SslVersion};
 use openssl::x509::{X509, X509CrlBuilder, X509Extension, X509RevokedBuilder};
 use tokio::io::AsyncWriteExt;
 
+use crate::session::Session;
 use crate::wire::{Response, Visitor, context, context_of, exchange, port, shake};
 use crate::world::{event_type, outcome, reason, run, shared};
 
@@ -253,8 +254,42 @@ fn whoever_is_revoked_gets_no_answer_over_a_connection_that_stayed_open() {
     });
 }
 
+#[test]
+fn whoever_is_revoked_is_not_let_in_by_a_session_that_was_begun_before() {
+    const HILLTOP: &str = "partners/hilltop/tls";
+    let directory = tempfile::tempdir().unwrap();
+    let revoked = directory.path().join("revoked.crl");
+    let gateway = Served::prepared(directory.path(), "client_crls = [\"revoked.crl\"]", |pki| {
+        std::fs::write(&revoked, list(pki, "gateway/tls", 1)).unwrap();
+    });
+    let begin = |name| {
+        ["-tls1_2", "-tls1_3"]
+            .map(|version| Session::begin(&gateway.pki, name, gateway.port, version))
+    };
+    let (riversides, hilltops) = (begin(RIVERSIDE), begin(HILLTOP));
+    for session in riversides.iter().chain(&hilltops) {
+        assert_eq!(session.resume(), Ok("Reused".to_owned()));
+    }
+    std::fs::write(&revoked, list(&gateway.pki, RIVERSIDE, 1)).unwrap();
+    run(async {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while gateway.fetch(RIVERSIDE).await != 0 {
+            assert!(std::time::Instant::now() < end, "the list is not read");
+        }
+    });
+    for session in &riversides {
+        session.resume().unwrap_err();
+    }
+    // everybody else shakes hands in full
+    for session in &hilltops {
+        assert_eq!(session.resume(), Ok("New".to_owned()));
+    }
+}
+
 /// Asks for a page that is not there, over a connection that is to stay; nothing comes where nobody answers.
-async fn is_answered(stream: &mut tokio_openssl::SslStream<tokio::net::TcpStream>) -> bool {
+pub(crate) async fn is_answered(
+    stream: &mut tokio_openssl::SslStream<tokio::net::TcpStream>,
+) -> bool {
     use tokio::io::AsyncReadExt;
     stream.write_all(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();

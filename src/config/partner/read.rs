@@ -129,6 +129,7 @@ impl Section<'_, '_> {
             // a file may hold the chain too: the client's own certificate comes first
             let digest = found.first().and_then(|leaf| leaf.digest(MessageDigest::sha256()).ok());
             fingerprints.extend(digest.and_then(|digest| <[u8; 32]>::try_from(&*digest).ok()));
+            self.check.clients.push((key.clone(), found));
         }
         fingerprints
     }

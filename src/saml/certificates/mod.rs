@@ -6,8 +6,11 @@
 
 mod crl;
 mod expiry;
+pub mod ocsp;
+mod standing;
 #[cfg(test)]
 mod tests;
+mod unfit;
 
 use std::fmt;
 use std::time::Duration;
@@ -21,10 +24,13 @@ use openssl::x509::{X509, X509KeyUsage, X509NameRef, X509PurposeId, X509Ref, X50
 
 use super::untrusted::quote;
 use crate::clock::Timestamp;
-use crate::dsig::{Key, KeyError};
+use crate::dsig::Key;
 
 pub use crl::{Crl, CrlError};
 pub use expiry::{EXPIRY_WARNING, Kind, LIST_WARNING, Watched, Watchlist};
+use ocsp::Ocsp;
+pub use standing::Standing;
+pub use unfit::Unfit;
 
 /// What certificates must meet; files are already read.
 #[derive(Clone)]
@@ -37,6 +43,8 @@ pub struct Settings {
     pub crls: Vec<Crl>,
     /// How long after its nextUpdate a list still counts.
     pub crl_grace: Duration,
+    /// Whether responders are asked, beside the lists, and where.
+    pub ocsp: Option<Ocsp>,
     /// The shortest RSA key; less than 2048 bits are never taken.
     pub minimum_rsa_bits: u32,
     /// What the certificates are for.
@@ -61,6 +69,7 @@ impl Settings {
             intermediates: Vec::new(),
             crls: Vec::new(),
             crl_grace: DEFAULT_CRL_GRACE,
+            ocsp: None,
             minimum_rsa_bits: DEFAULT_RSA_BITS,
             purpose,
         }
@@ -74,99 +83,6 @@ pub enum Usage {
     Signing,
     /// To connect: a TLS client.
     TlsClient,
-}
-
-/// The span of time in which a certificate holds; only [`Authority`] makes one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    from: Timestamp,
-    until: Timestamp,
-}
-
-impl Standing {
-    /// From when on.
-    #[must_use]
-    pub fn from(&self) -> Timestamp {
-        self.from
-    }
-
-    /// Up to and with when.
-    #[must_use]
-    pub fn until(&self) -> Timestamp {
-        self.until
-    }
-}
-
-/// Why a certificate is not believed.
-#[derive(Debug, thiserror::Error)]
-pub enum Unfit {
-    /// No chain to a configured root, or one that breaks a rule of it.
-    #[error("certificate {subject}: {reason}")]
-    Chain {
-        /// Whose.
-        subject: String,
-        /// As OpenSSL puts it.
-        reason: &'static str,
-    },
-    /// Not yet or no longer valid, or one of its issuers is not.
-    #[error("certificate {subject} is valid from {from} to {until}")]
-    Dates {
-        /// Whose.
-        subject: String,
-        /// notBefore.
-        from: Timestamp,
-        /// notAfter.
-        until: Timestamp,
-    },
-    /// Its usage forbids what it is used for.
-    #[error("certificate {0} is not for signing")]
-    Usage(String),
-    /// Too short.
-    #[error("certificate {subject} has an RSA key of {bits} bits, at least {minimum} are needed")]
-    WeakKey {
-        /// Whose.
-        subject: String,
-        /// Of the modulus.
-        bits: u32,
-        /// As configured.
-        minimum: u32,
-    },
-    /// Of no kind that signs here.
-    #[error("certificate {0}: {1}")]
-    Key(String, KeyError),
-    /// Nothing says whether it was revoked.
-    #[error("no revocation list of {issuer} for certificate {subject}")]
-    NoCrl {
-        /// Whose.
-        subject: String,
-        /// Who would have to publish it.
-        issuer: String,
-    },
-    /// The list is past its nextUpdate and the grace after it.
-    #[error("the revocation list of {issuer} ended at {until}")]
-    StaleCrl {
-        /// Who published it.
-        issuer: String,
-        /// nextUpdate and grace.
-        until: Timestamp,
-    },
-    /// Revoked.
-    #[error("certificate {0} was revoked")]
-    Revoked(String),
-    /// OpenSSL cannot make sense of something.
-    #[error("cannot be checked: {0}")]
-    OpenSsl(#[from] ErrorStack),
-}
-
-impl Unfit {
-    /// Whether time or a revocation list brought it about, as it does to any certificate, and not who configured it.
-    #[must_use]
-    pub fn is_of_its_time(&self) -> bool {
-        matches!(
-            self,
-            Self::Dates { .. } | Self::Revoked(_) | Self::NoCrl { .. } | Self::StaleCrl { .. }
-        )
-    }
 }
 
 /// Certificates are checked against these settings; the store is built once.
@@ -203,6 +119,11 @@ impl Authority {
         shown: &[X509],
         now: Timestamp,
     ) -> Result<Standing, Unfit> {
+        let chain = self.chain(certificate, shown)?;
+        self.ask(self.judge(&chain, now)?, &chain, now)
+    }
+
+    fn chain(&self, certificate: &X509Ref, shown: &[X509]) -> Result<Vec<X509>, Unfit> {
         let mut others = Stack::new()?;
         for other in shown.iter().chain(&self.settings.intermediates) {
             others.push(other.clone())?;
@@ -216,26 +137,57 @@ impl Authority {
             Ok(Ok(chain.map(|chain| chain.iter().map(ToOwned::to_owned).collect::<Vec<_>>())))
         })?;
         let subject = || quoted(certificate.subject_name());
-        let chain = built
+        built
             .map_err(|reason| Unfit::Chain { subject: subject(), reason: reason.error_string() })?
-            .ok_or_else(|| Unfit::Chain { subject: subject(), reason: "no chain" })?;
-        self.judge(&chain, now)
+            .ok_or_else(|| Unfit::Chain { subject: subject(), reason: "no chain" })
     }
 
     /// The key of a certificate that holds, or will once its time begins, kept to the time in which it does.
-    pub fn key(&self, certificate: &X509Ref, shown: &[X509], now: Timestamp) -> Result<Key, Unfit> {
-        let standing =
-            self.check(certificate, shown, now.max(moment(certificate.not_before())?))?;
+    ///
+    /// What its responders say is to be looked at on each use.
+    pub fn key(
+        &self,
+        certificate: &X509Ref,
+        shown: &[X509],
+        now: Timestamp,
+    ) -> Result<(Key, Standing), Unfit> {
+        let now = now.max(moment(certificate.not_before())?);
+        let chain = self.chain(certificate, shown)?;
+        let standing = self.ask(self.stand(&chain, now)?, &chain, now)?;
         let key = Key::from_certificate(certificate);
         let key = key.map_err(|error| Unfit::Key(quoted(certificate.subject_name()), error))?;
-        Ok(key.within(standing.from, standing.until))
+        Ok((key.within(standing.from, standing.until), standing))
     }
 
-    /// Checks a chain that was built already, the certificate first: dates, usage, key, revocation.
+    /// Has responders asked of a chain that was judged, once whoever showed it has the key: anybody may show one.
+    pub fn ask(
+        &self,
+        mut standing: Standing,
+        chain: &[X509],
+        now: Timestamp,
+    ) -> Result<Standing, Unfit> {
+        if let Some(ocsp) = &self.settings.ocsp {
+            standing.asked.clear();
+            for (certificate, issuer) in issued(chain) {
+                standing.asked.extend(ocsp.of(certificate, issuer, now)?);
+            }
+        }
+        Ok(standing)
+    }
+
+    /// Checks a chain that was built already, the certificate first: dates, usage, key, revocation as far as it is known.
     pub fn judge(&self, chain: &[X509], now: Timestamp) -> Result<Standing, Unfit> {
+        let standing = self.stand(chain, now)?;
+        standing.unrevoked()?;
+        Ok(standing)
+    }
+
+    /// All but whether responders said that it was revoked.
+    fn stand(&self, chain: &[X509], now: Timestamp) -> Result<Standing, Unfit> {
         let mut standing = Standing {
             from: Timestamp::from_micros(i64::MIN),
             until: Timestamp::from_micros(i64::MAX),
+            asked: Vec::new(),
         };
         if let Some(leaf) = chain.first() {
             self.fits(leaf)?;
@@ -247,12 +199,18 @@ impl Authority {
                 let subject = quoted(certificate.subject_name());
                 return Err(Unfit::Dates { subject, from, until });
             }
-            standing = Standing { from: standing.from.max(from), until: standing.until.min(until) };
+            standing.from = standing.from.max(from);
+            standing.until = standing.until.min(until);
         }
         if !self.settings.crls.is_empty() {
-            for (certificate, issuer) in chain.iter().zip(chain.iter().skip(1)) {
+            for (certificate, issuer) in issued(chain) {
                 let until = self.not_revoked(certificate, issuer, now)?;
                 standing.until = standing.until.min(until);
+            }
+        }
+        if let Some(ocsp) = &self.settings.ocsp {
+            for (certificate, _) in issued(chain) {
+                standing.asked.extend(ocsp.known(certificate)?);
             }
         }
         Ok(standing)
@@ -296,6 +254,11 @@ impl Authority {
         }
         Ok(until)
     }
+}
+
+/// Each certificate below the root, with who issued it.
+fn issued(chain: &[X509]) -> impl Iterator<Item = (&X509, &X509)> {
+    chain.iter().zip(chain.iter().skip(1))
 }
 
 /// Shows how much it knows.

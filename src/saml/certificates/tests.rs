@@ -306,7 +306,7 @@ fn a_list_revokes_and_ends() {
     let authority = Authority::new(with(vec![root_list(), list(-1, 2, &[])])).unwrap();
     let standing = authority.check(&leaf, &[], at(NOW)).unwrap();
     assert_eq!(standing.until(), at(NOW + 3 * DAY));
-    let key = authority.key(&leaf, &[], at(NOW)).unwrap();
+    let (key, _) = authority.key(&leaf, &[], at(NOW)).unwrap();
     for (seconds, holds) in [(0, true), (3 * DAY, true), (3 * DAY + 1, false), (-11 * DAY, false)] {
         assert_eq!(key.holds(at(NOW + seconds)), holds, "{seconds}");
     }
@@ -349,7 +349,7 @@ fn the_key_of_a_coming_certificate_holds_from_its_time_on() {
     let pki = Pki::new();
     let coming = pki.issue(Draft { days: (3, 10), ..pki.leaf() });
     let authority = Authority::new(pki.settings()).unwrap();
-    let key = authority.key(&coming, &[], at(NOW)).unwrap();
+    let (key, _) = authority.key(&coming, &[], at(NOW)).unwrap();
     assert!(!key.holds(at(NOW)) && key.holds(at(NOW + 4 * DAY)));
     let over = pki.issue(Draft { days: (-10, -3), ..pki.leaf() });
     let unfit = authority.key(&over, &[], at(NOW)).unwrap_err();
