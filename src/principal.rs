@@ -18,6 +18,8 @@ pub struct Claims {
     pub partner: String,
     /// The assertion's id, which joins all records of one visit.
     pub assertion_id: String,
+    /// The treatment relationship that a second assertion confirms, where the partner brings two.
+    pub relationship: Option<Relationship>,
     /// Who vouches.
     pub issuer: String,
     /// The subject's name as the issuer knows it.
@@ -50,6 +52,15 @@ pub struct Claims {
     pub authn_context: Option<String>,
     /// Attributes with a meaning that only an agreement knows: Name and text of each value.
     pub others: Vec<(String, String)>,
+}
+
+/// What confirms that the user treats the patient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relationship {
+    /// The id of the assertion that says so.
+    pub assertion_id: String,
+    /// Who vouches for it.
+    pub issuer: String,
 }
 
 impl Principal {

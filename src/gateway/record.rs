@@ -121,7 +121,8 @@ impl Gateway {
         let Drafted { events, outcome, room, answer } = drafted;
         let labels = labels(&visit, outcome);
         let metrics = Arc::clone(&self.metrics);
-        if let Some(Err(error)) = visit.pending.take().map(Pending::wait) {
+        let remembered = std::mem::take(&mut visit.pending).into_iter().try_for_each(Pending::wait);
+        if let Err(error) = remembered {
             error!(%error, "an assertion for one time is not remembered, so no answer");
             count(&metrics, labels, false);
             let receipt = Err(Unavailable::NotRecorded);

@@ -210,6 +210,7 @@ mod tests {
     use super::*;
     use crate::clock::SystemRandom;
     use crate::saml::assertion::Assertion;
+    use crate::saml::check::Which;
     use crate::saml::message::Proofs;
     use crate::saml::{fixture, rules};
     use crate::xml::{self, Bounds};
@@ -249,8 +250,8 @@ mod tests {
         let (order, settings) = (full(), fixture::settings());
         let read = reread(&order, now);
         let (partner, proofs) = (&settings.partners[0], &Proofs::none());
-        let held = rules::Held { assertion: &read, partner, proofs, now };
-        assert_eq!(rules::hold(&held, &mut ()), Ok(()));
+        let held = rules::Held { assertion: &read, partner, relationship: None, proofs, now };
+        assert_eq!(rules::hold(&held, Which::Message, &mut ()), Ok(()));
         let claims = &read.claims;
         assert_eq!((&claims.issuer, &claims.subject), (&order.issuer, &order.subject));
         assert_eq!((&claims.alias, &claims.name), (&order.alias, &order.subject_name));

@@ -72,7 +72,7 @@ fn claims_of(attributes: &[(&str, String)], statements_apart: bool) -> Claims {
     );
     let document = xml::parse(&text, Bounds::REQUEST).unwrap();
     let mut claims = Claims::default();
-    read(document.root(), &mut claims).unwrap();
+    read(document.root(), Naming::User, &mut claims).unwrap();
     claims
 }
 
