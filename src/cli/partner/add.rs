@@ -8,7 +8,7 @@ use clap::Args;
 use openssl::x509::X509;
 
 use super::answers::{Answers, Question};
-use super::entry::{Entry, Trust};
+use super::entry::{Entry, Second, Trust};
 use crate::cli::{ConfigFile, Failed, read, say, say_all};
 use crate::client::coded;
 use crate::config::{self, Config};
@@ -27,7 +27,7 @@ pub(super) struct Options {
     /// A short name for log and metrics.
     #[arg(long, value_name = "NAME")]
     name: Vec<String>,
-    /// The network whose habits it has: us, norway or switzerland.
+    /// The network whose habits it has: us, norway, switzerland or ehdsi.
     #[arg(long, value_name = "NETWORK")]
     profile: Vec<String>,
     /// The community that it speaks for; may be given again.
@@ -51,6 +51,12 @@ pub(super) struct Options {
     /// With a root, the subject of the issuer's certificate; may be given again.
     #[arg(long, value_name = "DN")]
     issuer_subject: Vec<String>,
+    /// The exact Issuer of its second assertions, where each message confirms a treatment relationship (eHDSI).
+    #[arg(long, value_name = "NAME")]
+    relationship_issuer: Vec<String>,
+    /// A certificate that this issuer signs with, PEM; by default it is trusted as the other one is.
+    #[arg(long, value_name = "FILE")]
+    relationship_certificate: Vec<String>,
     /// What it means by ETREAT: treatment or break-glass.
     #[arg(long, value_name = "MEANING")]
     etreat: Vec<String>,
@@ -114,7 +120,7 @@ fn gather(
         &options.profile,
         question(
             "--profile",
-            "Network whose habits it has: us, norway, switzerland or none",
+            "Network whose habits it has: us, norway, switzerland, ehdsi or none",
             Some("none"),
         ),
         |typed| match one(typed)?.as_str() {
@@ -143,6 +149,38 @@ fn gather(
     )?;
     let known = settings.issuers.iter().any(|known| known.name == issuer);
     let trust = if known { None } else { Some(trust(options, folder, answers)?) };
+    let required = profile.as_deref().is_some_and(config::profile_requires_relationship);
+    let relationship = if required || !options.relationship_issuer.is_empty() {
+        let name = answers.ask(
+            &options.relationship_issuer,
+            question(
+                "--relationship-issuer",
+                "Exact Issuer of its second assertions, on treatment relationships",
+                None,
+            ),
+            one,
+        )?;
+        let known = name == issuer || settings.issuers.iter().any(|known| known.name == name);
+        let trust = match (&trust, options.relationship_certificate.as_slice()) {
+            _ if known => None,
+            (Some(same), []) => Some(same.clone()),
+            (_, given) => {
+                let certificates = answers.ask(
+                    given,
+                    question(
+                        "--relationship-certificate",
+                        "Files of the certificates that this issuer signs with",
+                        None,
+                    ),
+                    certificates,
+                )?;
+                Some(Trust::Pinned { certificates })
+            }
+        };
+        Some(Second { issuer: name, trust })
+    } else {
+        None
+    };
     let etreat = match &profile {
         Some(_) if options.etreat.is_empty() => None,
         _ => Some(answers.ask(
@@ -188,6 +226,7 @@ fn gather(
     Ok(Entry {
         issuer,
         trust,
+        relationship,
         name,
         profile,
         homes,

@@ -66,3 +66,10 @@ pub(super) fn believe(
 fn of_second(reason: Reason) -> Reason {
     Reason::Relationship(Box::new(reason))
 }
+
+#[cfg(test)]
+mod agreement;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod whole;
