@@ -3,6 +3,7 @@
 mod asked;
 mod clients;
 mod edited;
+mod ehdsi;
 mod errors;
 mod explained;
 mod find;

@@ -5,6 +5,7 @@ mod answers;
 mod captured;
 mod entry;
 mod explain;
+mod issuers;
 mod list;
 mod mend;
 mod show;
