@@ -77,6 +77,31 @@ fn who_vouches_signs_both() {
     }
 }
 
+#[test]
+fn no_changed_byte_changes_what_is_believed_of_two() {
+    let (first, second) = (identity(ASSERTION), relationship(RELATIONSHIP));
+    let whole = fixture::message(&format!("{first}{second}"));
+    let said = |message: &str| {
+        let verified = ask_with(message, settings(), None).ok()?;
+        let claims = verified.principal().claims();
+        let ids = (claims.assertion_id.clone(), claims.relationship.clone());
+        Some((claims.user_name(), claims.patients.clone(), claims.purposes.clone(), ids))
+    };
+    let genuine = said(&whole);
+    assert!(genuine.is_some());
+    let start = whole.find("<saml:Assertion").unwrap();
+    let end = whole.rfind("</saml:Assertion>").unwrap();
+    for at in (start..end).step_by(3) {
+        let mut bytes = whole.as_bytes().to_vec();
+        bytes[at] = if bytes[at] == b'a' { b'b' } else { b'a' };
+        let Ok(changed) = String::from_utf8(bytes) else { continue };
+        if xml::parse(&changed, Bounds::REQUEST).is_ok() {
+            let found = said(&changed);
+            assert!(found.is_none() || found == genuine, "{at}");
+        }
+    }
+}
+
 /// Notes what was checked of which assertion.
 #[derive(Default)]
 struct Notes(Vec<(Which, Check, bool)>);
