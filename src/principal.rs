@@ -97,6 +97,13 @@ impl Claims {
         format!("{alias}<{}@{}>", self.subject, self.issuer)
     }
 
+    /// The assertion that a declaration of break-glass counts by: of two the second, which is made for one patient.
+    #[must_use]
+    pub fn declaration_id(&self) -> &str {
+        let second = self.relationship.as_ref().map(|relationship| &relationship.assertion_id);
+        second.unwrap_or(&self.assertion_id)
+    }
+
     /// The values of an attribute that only an agreement knows.
     pub fn other<'c>(&'c self, name: &'c str) -> impl Iterator<Item = &'c str> {
         let values = self.others.iter().filter(move |(other, _)| other == name);

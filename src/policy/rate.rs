@@ -94,7 +94,7 @@ impl Rates {
     /// Counts a declaration, once an assertion; gives the limits that it passes.
     pub fn count(&mut self, claims: &Claims, now: Timestamp) -> Vec<Over> {
         Whose::all(claims)
-            .filter_map(|whose| self.count_for(whose, &claims.assertion_id, now))
+            .filter_map(|whose| self.count_for(whose, claims.declaration_id(), now))
             .collect()
     }
 
@@ -132,6 +132,7 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::principal::Relationship;
 
     fn claims(subject: &str, assertion: usize) -> Claims {
         Claims {
@@ -169,6 +170,16 @@ mod tests {
         }
         assert_eq!(told(&rates.count(&claims("a", 7), at(4))), [("user", 8)]);
         assert!(rates.count(&claims("b", 8), at(4)).is_empty());
+        // one identity for many patients is as many declarations
+        let patient = |n: usize| {
+            let (assertion_id, issuer) = (format!("_p{n}"), "urn:initgw".to_owned());
+            let relationship = Some(Relationship { assertion_id, issuer });
+            Claims { relationship, organization_ids: Vec::new(), ..claims("c", 9) }
+        };
+        for n in [0, 1, 2, 2] {
+            assert!(rates.count(&patient(n), at(4)).is_empty());
+        }
+        assert_eq!(told(&rates.count(&patient(3), at(4))), [("user", 4)]);
         // a day later all is forgotten
         assert!(rates.count(&claims("a", 9), at(30)).is_empty());
     }

@@ -4,7 +4,7 @@ use super::tests::{RELATIONSHIP, ask_with, changed, code, identity, peer, relati
 use super::*;
 use crate::clock::Timestamp;
 use crate::dsig::Cache;
-use crate::dsig::fixture::{ec, sign_parts};
+use crate::dsig::fixture::{ec, rsa, sign_parts};
 use crate::saml::demands::{ConfirmationMethod, Demands};
 use crate::saml::fixture::{self, ASSERTION, NOW};
 use crate::saml::replay::Replay;
@@ -75,6 +75,37 @@ fn who_vouches_signs_both() {
         let named = token.replace("#X", named);
         assert_eq!(vouched(&["TS", "B", "_a1", "_b1"], &named), "not-vouched");
     }
+}
+
+#[test]
+fn a_key_that_the_second_one_names_is_held_by_its_reference() {
+    let certificate = openssl::base64::encode_block(&ec().certificate_der());
+    let named = format!(
+        "cm:holder-of-key\"><saml:SubjectConfirmationData><ds:KeyInfo xmlns:ds=\"{}\"><ds:X509Data>\
+         <ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>\
+         </saml:SubjectConfirmationData></saml:SubjectConfirmation>",
+        ns::DSIG
+    );
+    let second = relationship(&changed(RELATIONSHIP, "cm:bearer\"/>", &named));
+    let message = |reference: &str, key| {
+        let draft = format!(
+            "<e:Envelope xmlns:e=\"{}\" xmlns:wsu=\"{}\" xmlns:wsse=\"{}\"><e:Header><wsse:Security>\
+             <wsu:Timestamp wsu:Id=\"TS\"><wsu:Created>2026-11-22T12:00:30Z</wsu:Created></wsu:Timestamp>{}{second}\
+             <!--here--></wsse:Security></e:Header><e:Body><q/></e:Body></e:Envelope>",
+            ns::SOAP,
+            ns::WSU,
+            ns::WSSE,
+            identity(ASSERTION),
+        );
+        let reference = format!(
+            "<wsse:SecurityTokenReference><wsse:Reference URI=\"#{reference}\"/></wsse:SecurityTokenReference>"
+        );
+        code(&ask_with(&sign_parts(&draft, &["TS"], key, &reference), settings(), None))
+    };
+    assert_eq!(message("_b1", ec()), "believed");
+    // the first names no key, so that its reference proves nothing
+    assert_eq!(message("_a1", ec()), "key-not-held");
+    assert_eq!(message("_b1", rsa()), "message-signature");
 }
 
 #[test]
