@@ -84,14 +84,15 @@ pub(super) fn roles<'g, 'd, 'i>(
 pub(super) struct Confirmed(Claims);
 
 impl Confirmed {
-    /// What is said of a user of that partner.
-    pub(super) fn claims(self, partner: &str) -> Claims {
-        Claims { partner: partner.to_owned(), ..self.0 }
+    /// What is said of the user.
+    pub(super) fn claims(self) -> Claims {
+        self.0
     }
 }
 
-/// Holds two assertions that were read from signed octets against each other.
+/// Holds two assertions of a partner, each read from signed octets, against each other.
 pub(super) fn confirm(
+    partner: &str,
     identity: &Assertion,
     relationship: &Assertion,
     agreed: &trust::Relationship,
@@ -115,7 +116,7 @@ pub(super) fn confirm(
     }
     patient(who, treats)?;
     let purposes = purposes(&who.purposes, &treats.purposes)?.clone();
-    let mut claims = who.clone();
+    let mut claims = Claims { partner: partner.to_owned(), ..who.clone() };
     claims.patients.clone_from(&treats.patients);
     claims.purposes = purposes;
     // of several ceilings the lowest holds

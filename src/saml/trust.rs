@@ -122,7 +122,33 @@ pub struct Trust {
     issuers: HashMap<String, usize>,
 }
 
+/// How many assertions a partner brings in a message.
+pub(super) enum Brings<'a> {
+    /// One.
+    One(Alone<'a>),
+    /// Another one, too, which must meet that.
+    Two(&'a Relationship),
+}
+
+/// A partner whose assertions come alone; only [`Partner::brings`] makes one.
+pub(super) struct Alone<'a>(&'a Partner);
+
+impl Alone<'_> {
+    /// The partner's name.
+    pub(super) fn name(&self) -> &str {
+        &self.0.name
+    }
+}
+
 impl Partner {
+    /// What is agreed of the number of its assertions.
+    pub(super) fn brings(&self) -> Brings<'_> {
+        match &self.relationship {
+            None => Brings::One(Alone(self)),
+            Some(agreed) => Brings::Two(agreed),
+        }
+    }
+
     /// A partner of that name with nothing that it may do: no certificate, no issuer, no audience.
     #[must_use]
     pub fn named(name: &str) -> Self {

@@ -10,9 +10,10 @@ use super::check::{Check, Which, Witness};
 use super::element::Malformed;
 use super::message::{Confirmed, Moment, Proofs};
 use super::pair;
+use super::relationship;
 use super::replay::{Mark, Pending, Remembered, Replay, Rule};
 use super::rules::{self, Held};
-use super::trust::{Issuer, Keys, Partner, Peer, Trust};
+use super::trust::{Alone, Brings, Issuer, Keys, Partner, Peer, Trust};
 use super::untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
 
 /// A principal for whom a trusted issuer vouches, here and now; only [`verify`] makes one.
@@ -67,8 +68,21 @@ impl Verified {
         std::mem::take(&mut self.pending)
     }
 
-    /// What was believed, once nothing more can refuse it.
-    pub(super) fn of(
+    /// What one assertion says, once nothing more can refuse it.
+    fn of_one(alone: &Alone<'_>, claims: Claims, proofs: &Proofs, remembered: Remembered) -> Self {
+        Self::of(Claims { partner: alone.name().to_owned(), ..claims }, proofs, [remembered])
+    }
+
+    /// What two say together.
+    pub(super) fn of_two(
+        confirmed: relationship::Confirmed,
+        proofs: &Proofs,
+        remembered: [Remembered; 2],
+    ) -> Self {
+        Self::of(confirmed.claims(), proofs, remembered)
+    }
+
+    fn of(
         claims: Claims,
         proofs: &Proofs,
         remembered: impl IntoIterator<Item = Remembered>,
@@ -130,15 +144,16 @@ fn believe(
     let partner = partner?;
     known.partner = Some(partner.name.clone());
     let mut course = Course { partner, peer, means, witness };
-    match &partner.relationship {
-        None => alone(document, &mut course, known),
-        Some(agreed) => pair::believe(document, agreed, &mut course, known),
+    match partner.brings() {
+        Brings::One(alone) => one(document, &alone, &mut course, known),
+        Brings::Two(agreed) => pair::believe(document, agreed, &mut course, known),
     }
 }
 
 /// Believes an assertion that comes alone.
-fn alone(
+fn one(
     document: &Document<'_>,
+    alone: &Alone<'_>,
     course: &mut Course<'_, '_>,
     known: &mut Known,
 ) -> Result<Verified, Reason> {
@@ -149,16 +164,14 @@ fn alone(
     let issuer = course.seen(which, Check::Issuer, issuer)?;
     let signed = course.signed(which, &gated, issuer)?;
     let assertion = course.read(which, &signed, issuer, Naming::User)?;
-    let mut claims = assertion.claims.clone();
-    claims.partner.clone_from(&partner.name);
-    known.user(&claims);
+    known.user(&assertion.claims);
     let own: Vec<_> = assertion.holder_keys().collect();
     let proofs = course.proofs(&gated, Confirmed { own: &own, beside: &[] })?;
     let held = Held { assertion: &assertion, partner, relationship: None, proofs: &proofs, now };
     rules::hold(&held, which, course.witness)?;
     // last, since what any rule refuses was not used
     let remembered = course.remember(which, &assertion, &signed)?;
-    Ok(Verified::of(claims, &proofs, [remembered]))
+    Ok(Verified::of_one(alone, assertion.claims.clone(), &proofs, remembered))
 }
 
 /// The checks of one message, in the order in which they are made.

@@ -38,7 +38,7 @@ pub(super) fn believe(
     let relationship = course
         .read(Which::Relationship, &second_signed, issuer, Naming::Patient)
         .map_err(of_second)?;
-    let confirmed = confirm(&identity, &relationship, agreed).map_err(Reason::from);
+    let confirmed = confirm(&partner.name, &identity, &relationship, agreed).map_err(Reason::from);
     let confirmed = course.seen(Which::Relationship, Check::Relationship, confirmed)?;
 
     let (own, beside): (Vec<_>, Vec<_>) =
@@ -59,7 +59,7 @@ pub(super) fn believe(
         course.remember(Which::Identity, &identity, &first_signed)?,
         course.remember(Which::Relationship, &relationship, &second_signed).map_err(of_second)?,
     ];
-    Ok(Verified::of(confirmed.claims(&partner.name), &proofs, remembered))
+    Ok(Verified::of_two(confirmed, &proofs, remembered))
 }
 
 /// What the second assertion is not believed for.

@@ -51,7 +51,7 @@ fn vouched(parts: &[&str], key_info: &str) -> &'static str {
         ns::SOAP,
         ns::WSU,
         ns::WSSE,
-        openssl::base64::encode_block(&ec().certificate_der()),
+        openssl::base64::encode_block(ec().certificate_der()),
     );
     let mut settings = settings();
     settings.partners[0].demands = Demands {
@@ -79,7 +79,7 @@ fn who_vouches_signs_both() {
 
 #[test]
 fn a_key_that_the_second_one_names_is_held_by_its_reference() {
-    let certificate = openssl::base64::encode_block(&ec().certificate_der());
+    let certificate = openssl::base64::encode_block(ec().certificate_der());
     let named = format!(
         "cm:holder-of-key\"><saml:SubjectConfirmationData><ds:KeyInfo xmlns:ds=\"{}\"><ds:X509Data>\
          <ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>\
