@@ -1,4 +1,5 @@
-//! A syslog receiver that keeps nothing: where it shares the machine, what another one did would be measured too.
+//! A syslog receiver that keeps nothing, and does not even decrypt: it shares the machine with what is measured, as no
+//! receiver does, and all that it did would be measured too.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -32,7 +33,7 @@ pub(crate) fn start(pki: &Path, address: SocketAddr) -> Result<(), Failed> {
 fn swallow(acceptor: &SslAcceptor, stream: TcpStream) {
     let Ok(mut stream) = acceptor.accept(stream) else { return };
     let mut bytes = vec![0; 64 * 1024];
-    while stream.read(&mut bytes).is_ok_and(|count| count > 0) {}
+    while stream.get_mut().read(&mut bytes).is_ok_and(|count| count > 0) {}
     // says that all has arrived
     let _closed = stream.shutdown();
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::code::Code;
 use super::fit::{fit, is_plain};
 use super::{Event, Object, Participant, Source};
 use crate::ids::Coded;
@@ -44,24 +45,20 @@ pub(super) fn write(
     journal: Option<&str>,
 ) -> usize {
     let mut unlisted = Unlisted::new();
-    let purposes = codes("PurposeOfUse", &event.purposes, &mut unlisted);
-    let participants = participants(event, source, &mut unlisted);
-    let objects = objects(event, &mut unlisted);
-
     out.push_str(r#"<?xml version="1.0" encoding="UTF-8"?><AuditMessage>"#);
     out.push_str("<EventIdentification");
     attribute(out, "EventActionCode", event.action.code());
     attribute(out, "EventDateTime", &event.at.to_string());
     attribute(out, "EventOutcomeIndicator", event.outcome.indicator.code());
     out.push('>');
-    coded(out, "EventID", event.id.code, event.id.system, event.id.text);
+    own(out, "EventID", event.id);
     if let Some(kind) = event.type_code {
-        coded(out, "EventTypeCode", kind.code, kind.system, kind.text);
+        own(out, "EventTypeCode", kind);
     }
-    let number_at = description(out, &event.outcome.description, &unlisted, journal);
-    out.push_str(&purposes);
+    let description_at = out.len();
+    codes(out, "PurposeOfUse", &event.purposes, &mut unlisted);
     out.push_str("</EventIdentification>");
-    out.push_str(&participants);
+    participants(out, event, source, &mut unlisted);
     out.push_str("<AuditSourceIdentification");
     attribute(out, "AuditEnterpriseSiteID", &source.enterprise_site);
     attribute(out, "AuditSourceID", &source.id);
@@ -70,9 +67,12 @@ pub(super) fn write(
     let server = "Application Server Process or Thread";
     coded(out, "AuditSourceTypeCode", "4", "DCM", server);
     out.push_str("</AuditSourceIdentification>");
-    out.push_str(&objects);
+    objects(out, event, &mut unlisted);
     out.push_str("</AuditMessage>");
-    number_at
+    // what had no room is known only now
+    let (description, number_at) = description(&event.outcome.description, &unlisted, journal);
+    out.insert_str(description_at, &description);
+    description_at.saturating_add(number_at)
 }
 
 /// Bytes that an object takes in a message.
@@ -87,46 +87,47 @@ type Unlisted = BTreeMap<&'static str, usize>;
 
 /// Writes what fits into `bytes`, in order, and counts the rest.
 fn listed<T>(
+    out: &mut String,
     what: &'static str,
     all: &[T],
     bytes: usize,
     unlisted: &mut Unlisted,
     write: impl Fn(&mut String, &T, &mut Unlisted),
-) -> String {
-    let mut out = String::new();
+) {
+    let most = out.len().saturating_add(bytes);
     for (n, one) in all.iter().enumerate() {
         let (before, mut inner) = (out.len(), unlisted.clone());
-        write(&mut out, one, &mut inner);
-        if out.len() > bytes {
+        write(out, one, &mut inner);
+        if out.len() > most {
             out.truncate(before);
             *unlisted.entry(what).or_default() += all.len() - n;
             break;
         }
         *unlisted = inner;
     }
-    out
 }
 
-fn codes(element: &'static str, all: &[Coded], unlisted: &mut Unlisted) -> String {
-    listed(element, all, CODES_BYTES, unlisted, |out, one, _| {
+fn codes(out: &mut String, element: &'static str, all: &[Coded], unlisted: &mut Unlisted) {
+    listed(out, element, all, CODES_BYTES, unlisted, |out, one, _| {
         let text = one.display.as_ref().unwrap_or(&one.code);
         coded(out, element, &one.code, &one.system, text);
-    })
+    });
 }
 
-fn participants(event: &Event, source: &Source, unlisted: &mut Unlisted) -> String {
-    let all = &event.participants;
-    listed("ActiveParticipant", all, PARTICIPANTS_BYTES, unlisted, |out, one, unlisted| {
+fn participants(out: &mut String, event: &Event, source: &Source, unlisted: &mut Unlisted) {
+    let (what, all) = ("ActiveParticipant", &event.participants);
+    listed(out, what, all, PARTICIPANTS_BYTES, unlisted, |out, one, unlisted| {
         participant(out, one, source, unlisted);
-    })
+    });
 }
 
-fn objects(event: &Event, unlisted: &mut Unlisted) -> String {
-    listed("ParticipantObject", &event.objects, OBJECTS_BYTES, unlisted, object)
+fn objects(out: &mut String, event: &Event, unlisted: &mut Unlisted) {
+    listed(out, "ParticipantObject", &event.objects, OBJECTS_BYTES, unlisted, object);
 }
 
-/// Ends in the record's id, since no other field of every message is free for one.
-fn description(out: &mut String, text: &str, unlisted: &Unlisted, journal: Option<&str>) -> usize {
+/// Ends in the record's id, since no other field of every message is free for one; says where its number goes.
+fn description(text: &str, unlisted: &Unlisted, journal: Option<&str>) -> (String, usize) {
+    let mut out = String::new();
     let mut notes = Vec::new();
     if !text.is_empty() {
         notes.push(fit(text, DESCRIPTION_BYTES));
@@ -134,13 +135,13 @@ fn description(out: &mut String, text: &str, unlisted: &Unlisted, journal: Optio
     notes.extend(unlisted.iter().map(|(what, count)| format!("{count} more {what}").into()));
     notes.extend(journal.map(|journal| format!("record-id {journal}/").into()));
     if notes.is_empty() {
-        return out.len();
+        return (out, 0);
     }
     out.push_str("<EventOutcomeDescription>");
-    value(out, &notes.join("; "));
+    value(&mut out, &notes.join("; "));
     let number_at = out.len();
     out.push_str("</EventOutcomeDescription>");
-    number_at
+    (out, number_at)
 }
 
 fn participant(
@@ -165,9 +166,9 @@ fn participant(
     }
     out.push('>');
     if let Some(role) = participant.role {
-        coded(out, "RoleIDCode", role.code, role.system, role.text);
+        own(out, "RoleIDCode", role);
     }
-    out.push_str(&codes("RoleIDCode", &participant.roles, unlisted));
+    codes(out, "RoleIDCode", &participant.roles, unlisted);
     out.push_str("</ActiveParticipant>");
 }
 
@@ -179,43 +180,56 @@ fn object(out: &mut String, object: &Object, unlisted: &mut Unlisted) {
     attribute(out, "ParticipantObjectTypeCode", &object.type_code.to_string());
     attribute(out, "ParticipantObjectTypeCodeRole", &object.role.to_string());
     out.push('>');
-    let kind = object.id_type;
-    coded(out, "ParticipantObjectIDTypeCode", kind.code, kind.system, kind.text);
+    own(out, "ParticipantObjectIDTypeCode", object.id_type);
     if let Some(name) = object.name {
         out.push_str("<ParticipantObjectName>");
         value(out, name);
         out.push_str("</ParticipantObjectName>");
     } else if let Some(query) = &object.query {
         out.push_str("<ParticipantObjectQuery>");
-        BASE64.encode_string(query, out);
+        out.push_str(&BASE64.encode(query));
         out.push_str("</ParticipantObjectQuery>");
     }
     let what = "ParticipantObjectDetail";
-    out.push_str(&listed(what, &object.details, DETAILS_BYTES, unlisted, |out, one, _| {
+    listed(out, what, &object.details, DETAILS_BYTES, unlisted, |out, one, _| {
         let (name, value) = one;
         out.push_str("<ParticipantObjectDetail");
         attribute(out, "type", name);
         out.push_str(" value=\"");
         BASE64.encode_string(fit(value, VALUE_BYTES).as_bytes(), out);
         out.push_str("\"/>");
-    }));
+    });
     out.push_str("</ParticipantObjectIdentification>");
+}
+
+/// A code of our own vocabulary.
+fn own(out: &mut String, element: &str, code: Code) {
+    coded(out, element, code.code, code.system, code.text);
 }
 
 fn coded(out: &mut String, element: &str, code: &str, system: &str, text: &str) {
     out.push('<');
     out.push_str(element);
-    attribute(out, "csd-code", &fit(code, CODE_BYTES));
-    attribute(out, "codeSystemName", &fit(system, CODE_BYTES));
-    attribute(out, "originalText", &fit(text, CODE_BYTES));
+    for (name, text) in [("csd-code", code), ("codeSystemName", system), ("originalText", text)] {
+        cut_attribute(out, name, text, CODE_BYTES);
+    }
     out.push_str("/>");
 }
 
 fn attribute(out: &mut String, name: &str, text: &str) {
+    cut_attribute(out, name, text, VALUE_BYTES);
+}
+
+fn cut_attribute(out: &mut String, name: &str, text: &str, bytes: usize) {
     out.push(' ');
     out.push_str(name);
     out.push_str("=\"");
-    value(out, &fit(text, VALUE_BYTES));
+    // most texts are looked at once
+    if text.len() <= bytes && is_plain(text) {
+        out.push_str(text);
+    } else {
+        value(out, &fit(text, bytes));
+    }
     out.push('"');
 }
 

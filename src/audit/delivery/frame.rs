@@ -21,6 +21,11 @@ pub fn encode(out: &mut Vec<u8>, message: &[u8]) {
     out.extend_from_slice(message);
 }
 
+/// Bytes of a message's frame at most.
+pub(super) fn length(message: &[u8]) -> usize {
+    message.len().saturating_add(8)
+}
+
 /// Takes a stream apart into messages, however it was cut on its way.
 #[derive(Debug, Default)]
 pub struct Decoder {

@@ -10,6 +10,38 @@ const APPLICATION: &str = "glassgate";
 /// MSGID as IHE spells it.
 const MESSAGE_ID: &str = "IHE+RFC-3881";
 
+/// In whose name records are written: what is the same in all of them.
+pub(in crate::audit) struct Author {
+    source: Source,
+    /// The journal's name.
+    journal: String,
+    /// What follows the time.
+    head: String,
+}
+
+impl Author {
+    pub(in crate::audit) fn new(source: Source, journal: String) -> Self {
+        let (host, process) = (host(&source.host), source.process_id);
+        let head = format!(" {host} {APPLICATION} {process} {MESSAGE_ID} - ");
+        Self { source, journal, head }
+    }
+
+    /// The journal's name.
+    pub(in crate::audit) fn journal(&self) -> &str {
+        &self.journal
+    }
+
+    /// Writes `<85>1 TIME HOST glassgate PID IHE+RFC-3881 - <?xml ...`, in one line, without BOM.
+    pub(in crate::audit) fn draft(&self, now: Timestamp, event: &Event) -> Draft {
+        let mut text = String::with_capacity(8 * 1024);
+        text.push_str(HEAD);
+        text.push_str(&now.to_string());
+        text.push_str(&self.head);
+        let number_at = dicom::write(&mut text, event, &self.source, Some(&self.journal));
+        Draft { text, number_at }
+    }
+}
+
 /// A syslog message that lacks only its record's number.
 #[derive(Clone)]
 pub(in crate::audit) struct Draft {
@@ -18,25 +50,6 @@ pub(in crate::audit) struct Draft {
 }
 
 impl Draft {
-    /// Writes `<85>1 TIME HOST glassgate PID IHE+RFC-3881 - <?xml ...`, in one line, without BOM.
-    pub(in crate::audit) fn new(
-        now: Timestamp,
-        event: &Event,
-        source: &Source,
-        journal: &str,
-    ) -> Self {
-        let mut text = String::with_capacity(4096);
-        text.push_str(HEAD);
-        let host = host(&source.host);
-        let fields = [&now.to_string(), &host, APPLICATION, &source.process_id.to_string()];
-        for field in fields.into_iter().chain([MESSAGE_ID, "-"]) {
-            text.push_str(field);
-            text.push(' ');
-        }
-        let number_at = dicom::write(&mut text, event, source, Some(journal));
-        Self { text, number_at }
-    }
-
     /// A text that its number follows.
     #[cfg(test)]
     pub(in crate::audit) fn of(text: String) -> Self {

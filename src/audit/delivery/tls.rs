@@ -11,7 +11,7 @@ use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslVerifyMode, SslVers
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::verify::X509CheckFlags;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_openssl::SslStream;
 
@@ -21,6 +21,9 @@ use crate::audit::Record;
 
 /// BCP 195 suites of TLS 1.2: ephemeral keys and AEAD, the four that ATNA names among them.
 const CIPHERS: &str = "ECDHE+AESGCM:DHE+AESGCM:ECDHE+CHACHA20";
+
+/// What is written to the socket at once: each write wakes up the receiver.
+const WRITE_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Believes the given authorities only, whatever the environment says; `None` where there are none.
 pub(super) fn context(
@@ -94,7 +97,8 @@ impl Connector {
                 ssl.set_hostname(&self.server_name)?;
             }
         }
-        let mut stream = SslStream::new(ssl, stream)?;
+        let buffered = BufWriter::with_capacity(WRITE_BUFFER_BYTES, stream);
+        let mut stream = SslStream::new(ssl, buffered)?;
         Pin::new(&mut stream).connect().await.map_err(io::Error::other)?;
         Ok(Link { stream })
     }
@@ -103,12 +107,13 @@ impl Connector {
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Link {
-    stream: SslStream<TcpStream>,
+    stream: SslStream<BufWriter<TcpStream>>,
 }
 
 impl Link {
     pub(super) async fn send(&mut self, records: &[Record]) -> io::Result<Sent> {
-        let (mut frames, mut sent) = (Vec::new(), Sent::default());
+        let room = records.iter().map(|record| frame::length(&record.message)).sum();
+        let (mut frames, mut sent) = (Vec::with_capacity(room), Sent::default());
         for record in records {
             // a receiver would close, and close again whenever it came
             if record.message.len() > frame::FRAME_BYTES {

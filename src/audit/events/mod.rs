@@ -12,7 +12,7 @@ mod retrieve;
 mod security;
 
 use super::code::Code;
-use super::fit::{fit, width};
+use super::fit::{fit, is_plain, width};
 use super::{Action, Endpoint, Event, Object, Outcome, Participant, Peer, Requestor};
 use crate::clock::Timestamp;
 use crate::ids::Coded;
@@ -95,6 +95,10 @@ fn joined(
 
 /// A sender's text, cut and in quotes that it cannot leave.
 fn quoted(text: &str) -> String {
+    // most need neither
+    if text.len() <= UNVERIFIED_QUOTE_CHARS && is_plain(text) && !text.contains('\\') {
+        return format!("\"{text}\"");
+    }
     let mut bytes = 0;
     let fits = |c: &char| {
         bytes += c.escape_debug().map(width).sum::<usize>();

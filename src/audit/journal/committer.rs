@@ -2,32 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use super::log::{Fault, Log, Written};
+use super::queue::{BATCH, Queue};
 use super::receipt::Receipt;
 use super::{Room, frame};
 use crate::audit::Error;
 use crate::audit::delivery::syslog::Draft;
 use crate::clock::Timestamp;
 
-/// Orders in one commit: beyond this the sync is cheap beside the writing.
-const BATCH: usize = 256;
 /// Bytes of records in one commit, or one order that has more: memory is bounded.
 const BATCH_BYTES: usize = frame::BODY_BYTES;
-
-/// A commit waits for others while so many times as many requests are under way: fewer would leave cores idle.
-const SHARE: usize = 2;
-
-/// Fewer than these are no crowd, and each would wait for nobody.
-const CROWD: usize = 8;
-
-/// How long it waits for them: as long as two commits take, which nobody notices.
-const WAIT: Duration = Duration::from_millis(1);
 
 /// What the committer can be told to do.
 pub(super) enum Order {
@@ -73,13 +62,13 @@ pub(super) struct Progress {
     /// How far each target has come.
     pub(super) cursors: Mutex<BTreeMap<String, u64>>,
     /// Requests under way.
-    pub(super) announced: AtomicUsize,
+    pub(super) announced: Arc<AtomicUsize>,
 }
 
 impl Progress {
     pub(super) fn new(last: u64, cursors: BTreeMap<String, u64>) -> Self {
         let last = watch::Sender::new(last);
-        Self { last, cursors: Mutex::new(cursors), announced: 0.into() }
+        Self { last, cursors: Mutex::new(cursors), announced: Arc::default() }
     }
 
     /// Tells of a durable record, whoever wrote it.
@@ -92,12 +81,12 @@ impl Progress {
     }
 }
 
-/// Runs until every sender of orders is gone and the last order is done.
-pub(super) fn run(log: Log, mut orders: mpsc::UnboundedReceiver<Order>, progress: &Progress) {
+/// Runs until the queue is closed and the last order is done.
+pub(super) fn run(log: Log, orders: &Queue<Order>, progress: &Progress) {
+    let _end = Abandon(orders);
     let mut committer = Committer { log, poisoned: false };
     let mut batch = Vec::with_capacity(BATCH);
-    while orders.blocking_recv_many(&mut batch, BATCH) > 0 {
-        gather(&mut batch, &mut orders, progress);
+    while orders.next(&mut batch) {
         // a try wants more room than records do
         let others: Vec<_> = batch.extract_if(.., |order| !order.writes()).collect();
         while !batch.is_empty() {
@@ -111,6 +100,15 @@ pub(super) fn run(log: Log, mut orders: mpsc::UnboundedReceiver<Order>, progress
             batch.extend(rest);
         }
         committer.answer_others(others, progress);
+    }
+}
+
+/// However the thread ends, nobody waits for it.
+struct Abandon<'q>(&'q Queue<Order>);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
@@ -171,24 +169,6 @@ fn fitting(batch: &[Order]) -> usize {
     batch.iter().take_while(fits).count().max(1)
 }
 
-/// Waits for more, while many are coming: a sync for each costs more CPU time than all else that a commit does.
-fn gather(
-    batch: &mut Vec<Order>,
-    orders: &mut mpsc::UnboundedReceiver<Order>,
-    progress: &Progress,
-) {
-    let crowd = batch.len().saturating_mul(SHARE).max(CROWD);
-    if batch.len() >= BATCH || progress.announced.load(Ordering::Relaxed) < crowd {
-        return;
-    }
-    std::thread::sleep(WAIT);
-    while batch.len() < BATCH
-        && let Ok(order) = orders.try_recv()
-    {
-        batch.push(order);
-    }
-}
-
 fn answer(
     batch: impl Iterator<Item = Order>,
     written: &Result<Written, Error>,
@@ -230,43 +210,5 @@ fn answer(
 pub(super) fn tell(done: Done, result: Result<Receipt, Error>) {
     if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
         tracing::error!("what waited for an audit record broke");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn order() -> Order {
-        Order::Cursor { target: "arr".to_owned(), seq: 1, done: oneshot::channel().0 }
-    }
-
-    /// How many orders make up a commit that begins with one, while one more lies there.
-    fn gathered(announced: usize) -> usize {
-        let progress = Progress::new(0, BTreeMap::new());
-        progress.announced.store(announced, Ordering::Relaxed);
-        let (orders, mut received) = mpsc::unbounded_channel();
-        assert!(orders.send(order()).is_ok());
-        let mut batch = vec![order()];
-        gather(&mut batch, &mut received, &progress);
-        batch.len()
-    }
-
-    #[test]
-    fn a_commit_waits_for_others_while_many_are_coming() {
-        assert_eq!(gathered(CROWD - 1), 1);
-        assert_eq!(gathered(CROWD), 2);
-        assert_eq!(gathered(1_000), 2);
-    }
-
-    #[test]
-    fn a_full_commit_waits_for_nobody() {
-        let progress = Progress::new(0, BTreeMap::new());
-        progress.announced.store(10_000, Ordering::Relaxed);
-        let (orders, mut received) = mpsc::unbounded_channel();
-        assert!(orders.send(order()).is_ok());
-        let mut batch: Vec<Order> = (0..BATCH).map(|_| order()).collect();
-        gather(&mut batch, &mut received, &progress);
-        assert_eq!((batch.len(), received.len()), (BATCH, 1));
     }
 }

@@ -9,8 +9,9 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::ahead::{self, Ahead};
 use super::committer::Order;
-use super::segment::{self, Frames, length};
+use super::segment::{self, Draft, Frames, length};
 use super::tail::Tail;
 use super::{Room, Shape, frame};
 use crate::audit::Error;
@@ -30,6 +31,7 @@ pub(super) struct Log {
     folder: File,
     shape: Shape,
     tail: Tail,
+    ahead: Ahead,
     /// Up to where the last segment has room.
     room: u64,
     /// The batch under way.
@@ -94,14 +96,17 @@ impl Log {
                 let mut start = Vec::new();
                 frame::header(&mut start, &uuid(random)?, 1);
                 let room = shape.step_bytes.saturating_add(shape.reserve_bytes);
-                let made = segment::draft(folder, &start, room)
-                    .and_then(|_| segment::name(folder, 1))
-                    .and_then(|()| directory.sync_all())
+                let made = Draft::make(folder, &start, room)
+                    .and_then(|draft| draft.name(folder, 1))
+                    .and_then(|_| directory.sync_all())
                     .and_then(|()| Tail::find(folder));
                 made.map_err(failed)?.ok_or_else(|| failed(ErrorKind::NotFound.into()))?
             }
         };
-        let mut log = Self { lock, folder: directory, shape, tail, room: 0, buffer: Vec::new() };
+        ahead::clear(folder).map_err(failed)?;
+        let ahead = Ahead::new(folder, &uuid(random)?);
+        let (room, buffer) = (0, Vec::new());
+        let mut log = Self { lock, folder: directory, shape, tail, ahead, room, buffer };
         log.settle(Some(0)).map_err(|fault| match fault {
             Fault::Full(error) | Fault::Read(error) | Fault::Lost(error) => failed(error),
         })?;
@@ -181,6 +186,10 @@ impl Log {
         }
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_BYTES);
+        // what has few records needs no other soon
+        if self.tail.end > self.shape.step_bytes && full.is_none() {
+            self.ahead.begin(self.shape.segment_bytes);
+        }
         Ok(Written { before, last, full })
     }
 
@@ -217,15 +226,18 @@ impl Log {
         if suffices(self) {
             return Ok(());
         }
-        let long = self.shape.segment_bytes;
-        let grown = if self.tail.end < long {
-            self.grow(bytes)
-        } else {
-            match self.turn_over(bytes, self.tail.last.saturating_add(1)) {
+        let (long, next) = (self.shape.segment_bytes, self.tail.last.saturating_add(1));
+        let blank = self.ahead.take();
+        let grown = if blank.is_some() || self.tail.end >= long {
+            match self.turn_over(bytes, next, blank) {
+                Ok(()) if suffices(self) => Ok(()),
+                Ok(()) => self.grow(bytes),
                 // where no other can be begun, this one becomes twice as long
                 Err(Fault::Full(_)) if self.tail.end < long.saturating_mul(2) => self.grow(bytes),
-                turned => turned,
+                failed => failed,
             }
+        } else {
+            self.grow(bytes)
         };
         match grown {
             Err(Fault::Full(_)) if suffices(self) => Ok(()),
@@ -244,29 +256,34 @@ impl Log {
         zeroed.map_err(Fault::Full)
     }
 
-    /// Begins the next segment, whose first record has this number.
-    fn turn_over(&mut self, bytes: u64, first: u64) -> Result<(), Fault> {
+    /// Begins the next segment, whose first record has this number, in one that was made ahead where there is one.
+    fn turn_over(&mut self, bytes: u64, first: u64, blank: Option<Draft>) -> Result<(), Fault> {
         let Shape { step_bytes, reserve_bytes, .. } = self.shape;
+        let folder = &self.tail.folder;
         let mut start = Vec::new();
         frame::header(&mut start, &self.tail.name, first);
         for (target, seq) in &self.tail.cursors {
             frame::cursor(&mut start, target, *seq);
         }
-        let room = bytes.saturating_add(step_bytes).saturating_add(reserve_bytes);
         let number = self.tail.number.saturating_add(1);
-        let file = segment::draft(&self.tail.folder, &start, room).map_err(Fault::Full)?;
-        segment::name(&self.tail.folder, number).map_err(Fault::Full)?;
+        let room = bytes.saturating_add(step_bytes).saturating_add(reserve_bytes);
+        let draft = match blank {
+            Some(blank) => blank.begin(&start),
+            None => Draft::make(folder, &start, room),
+        };
+        let file = draft.and_then(|draft| draft.name(folder, number)).map_err(Fault::Full)?;
         self.folder.sync_all().map_err(Fault::Lost)?;
         if !self.tail.damaged {
             // what it has no more use for
             let _kept = self.tail.file.set_len(self.tail.end);
         }
-        self.room = length(start.len()).saturating_add(room);
+        self.room = file.metadata().map_err(Fault::Read)?.len();
         self.tail.file = file;
         self.tail.number = number;
         self.tail.end = length(start.len());
         self.tail.last = first.saturating_sub(1);
         self.tail.damaged = false;
+        self.ahead.retry();
         Ok(())
     }
 
@@ -290,7 +307,7 @@ impl Log {
             tracing::error!(%folder, segment, after = self.tail.last, unreadable, "the audit journal is damaged");
         }
         // no number is given twice, and what cannot be read may still be evidence
-        match self.turn_over(0, last.saturating_add(1)) {
+        match self.turn_over(0, last.saturating_add(1), None) {
             Err(Fault::Full(_)) if unreadable == 0 => {
                 let room = self.room.saturating_sub(self.tail.end);
                 segment::zero(&self.tail.file, self.tail.end, room).map_err(Fault::written)?;

@@ -3,9 +3,11 @@
 //! Beside a running gateway another process may record too (`glassgate load`): each commit takes the log's lock and
 //! numbers its records inside it.
 
+mod ahead;
 mod committer;
 mod frame;
 mod log;
+mod queue;
 mod reader;
 mod receipt;
 mod segment;
@@ -18,13 +20,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
-use super::delivery::syslog::Draft;
+use super::delivery::syslog::{Author, Draft};
 use super::{Error, Event, Source};
 use crate::clock::{Random, Timestamp};
 use committer::{Order, Progress};
 use log::Log;
+use queue::Queue;
 use reader::Reader;
 
 pub(super) use reader::READ_BYTES;
@@ -110,14 +113,15 @@ impl Journal {
         let progress = Arc::new(Progress::new(tail.last, tail.cursors.clone()));
         // bounded by what goes on: a request's record, which stays when its sender goes, and that of its broken
         // transfer; a target's cursor; whoever asks for /readyz; handshakes that failed, of which few are recorded
-        let (orders, received) = mpsc::unbounded_channel();
-        let seen = Arc::clone(&progress);
+        let orders = Arc::new(Queue::new(Arc::clone(&progress.announced), queue::WAIT));
+        let (received, seen) = (Arc::clone(&orders), Arc::clone(&progress));
         let committer = std::thread::Builder::new()
             .name("audit-committer".to_owned())
-            .spawn(move || committer::run(log, received, &seen))
+            .spawn(move || committer::run(log, &received, &seen))
             .map_err(|error| Error::Thread(Arc::new(error)))?;
-        let (orders, committer, reader) = (Some(orders), Some(committer), Mutex::new(reader));
-        Ok(Self { shared: Arc::new(Shared { source, name, orders, committer, reader, progress }) })
+        let author = Author::new(source, name);
+        let (committer, reader) = (Some(committer), Mutex::new(reader));
+        Ok(Self { shared: Arc::new(Shared { author, orders, committer, reader, progress }) })
     }
 
     /// Says that a request is under way which will soon record; a commit waits a moment for many such.
@@ -159,13 +163,13 @@ impl Journal {
             return done(Err(Error::Nothing));
         }
         let shared = &self.shared;
-        let draft = |event| Draft::new(now, event, &shared.source, &shared.name);
-        let drafts: Vec<Draft> = events.iter().map(draft).collect();
+        let drafts: Vec<Draft> =
+            events.iter().map(|event| shared.author.draft(now, event)).collect();
         if drafts.iter().map(Draft::bytes).sum::<usize>() > ORDER_BYTES {
             return done(Err(Error::TooMuch));
         }
         let order = Order::Record { at: now, drafts, room, done: Box::new(done) };
-        if let Err(Order::Record { done, .. }) = shared.order(order) {
+        if let Err(Order::Record { done, .. }) = shared.orders.push(order) {
             done(Err(Error::Closed));
         }
     }
@@ -176,7 +180,7 @@ impl Journal {
         let ((done, receipt), at) = (oneshot::channel(), Timestamp::from_micros(0));
         let (drafts, done) = (vec![Draft::of(text)], Box::new(|told| drop(done.send(told))));
         let order = Order::Record { at, drafts, room: Room::Ordinary, done };
-        assert!(self.shared.order(order).is_ok());
+        assert!(self.shared.orders.push(order).is_ok());
         let _receipt = receipt.await.unwrap().unwrap();
     }
 
@@ -196,7 +200,7 @@ impl Journal {
     /// The number of the last durable record, whichever process wrote it; 0 where there is none. Blocks shortly.
     pub fn last(&self) -> Result<u64, Error> {
         let (done, seen) = std::sync::mpsc::sync_channel(1);
-        self.shared.order(Order::Look { done }).map_err(|_| Error::Closed)?;
+        self.shared.orders.push(Order::Look { done }).map_err(|_| Error::Closed)?;
         seen.recv().map_err(|_| Error::Closed)?
     }
 
@@ -215,7 +219,7 @@ impl Journal {
     /// Finds out by a write whether any record could be written now, for `/readyz`: a full disk shows in no other way.
     pub async fn writable(&self) -> Result<(), Error> {
         let (done, written) = oneshot::channel();
-        self.shared.order(Order::Try { done }).map_err(|_| Error::Closed)?;
+        self.shared.orders.push(Order::Try { done }).map_err(|_| Error::Closed)?;
         written.await.map_err(|_| Error::Closed)?
     }
 
@@ -235,14 +239,16 @@ impl Journal {
     pub(super) async fn save_cursor(&self, target: &str, seq: u64) -> Result<(), Error> {
         let (done, saved) = oneshot::channel();
         let order = Order::Cursor { target: target.to_owned(), seq, done };
-        self.shared.order(order).map_err(|_| Error::Closed)?;
+        self.shared.orders.push(order).map_err(|_| Error::Closed)?;
         saved.await.map_err(|_| Error::Closed)?
     }
 }
 
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal").field("name", &self.shared.name).finish_non_exhaustive()
+        f.debug_struct("Journal")
+            .field("name", &self.shared.author.journal())
+            .finish_non_exhaustive()
     }
 }
 
@@ -254,23 +260,14 @@ impl fmt::Debug for Record {
 }
 
 struct Shared {
-    source: Source,
-    name: String,
-    orders: Option<mpsc::UnboundedSender<Order>>,
+    author: Author,
+    orders: Arc<Queue<Order>>,
     committer: Option<JoinHandle<()>>,
     reader: Mutex<Reader>,
     progress: Arc<Progress>,
 }
 
 impl Shared {
-    /// Gives back what no committer takes.
-    fn order(&self, order: Order) -> Result<(), Order> {
-        match &self.orders {
-            Some(orders) => orders.send(order).map_err(|returned| returned.0),
-            None => Err(order),
-        }
-    }
-
     fn read<T>(&self, look: impl FnOnce(&mut Reader) -> io::Result<T>) -> Result<T, Error> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         look(&mut reader).map_err(|error| Error::Read(Arc::new(error)))
@@ -280,7 +277,7 @@ impl Shared {
 /// Waits until every order is on disk.
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.orders = None;
+        self.orders.close();
         if let Some(committer) = self.committer.take() {
             let _panicked = committer.join();
         }

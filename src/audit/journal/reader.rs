@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Record;
-use super::frame::Frame;
+use super::frame::{Frame, Records};
 use super::segment::{self, Frames};
 
 /// Bytes of records read at once: a few TLS writes' worth.
@@ -20,6 +20,7 @@ pub(super) struct Reader {
     /// The first record of each segment, as far as they are known.
     firsts: Vec<(u64, u64)>,
     places: Vec<Place>,
+    buffer: Vec<u8>,
 }
 
 /// Where the record after `after` stands, or will stand.
@@ -34,7 +35,12 @@ struct Place {
 impl Reader {
     /// A reader of a log that was opened.
     pub(super) fn open(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), firsts: Vec::new(), places: Vec::new() }
+        Self {
+            folder: folder.to_owned(),
+            firsts: Vec::new(),
+            places: Vec::new(),
+            buffer: Vec::new(),
+        }
     }
 
     /// The number of the oldest record that is kept, or of the first to come.
@@ -45,28 +51,30 @@ impl Reader {
 
     /// The records that follow `seq` up to `last`, in order, at least one where there is one.
     pub(super) fn after(&mut self, seq: u64, last: u64, limit: usize) -> io::Result<Vec<Record>> {
-        let mut records = Vec::new();
+        let mut batch = Batch { records: Vec::new(), bytes: 0, last, limit };
         if last <= seq || limit == 0 {
-            return Ok(records);
+            return Ok(batch.records);
         }
         let mut place = match self.places.iter().position(|place| place.after == seq) {
             Some(known) => self.places.swap_remove(known),
             None => self.locate(seq)?,
         };
-        let mut bytes = 0_usize;
         loop {
             let next = place.segment.saturating_add(1);
             // looked at first: a segment with another behind it gets no more records
             let is_final = segment::path(&self.folder, next).try_exists()?;
-            let full = read(&mut place, last, limit, &mut bytes, &mut records, is_final)?;
-            if full || !is_final {
+            let Place { after, file, at, .. } = &mut place;
+            let mut frames = Frames::within(file, *at, std::mem::take(&mut self.buffer));
+            let read = batch.read(&mut frames, after, at, is_final);
+            self.buffer = frames.into_buffer();
+            if read? || !is_final {
                 break;
             }
             place = self.begin(next, place.after)?;
         }
         self.places.truncate(PLACES - 1);
         self.places.insert(0, place);
-        Ok(records)
+        Ok(batch.records)
     }
 
     /// The segment that holds the record after `seq`, read from its beginning.
@@ -96,52 +104,66 @@ impl Reader {
     }
 }
 
-/// Reads on from a place, within its segment; says whether enough was read.
-fn read(
-    place: &mut Place,
+/// What is read at once.
+struct Batch {
+    records: Vec<Record>,
+    bytes: usize,
+    /// The last record that is durable.
     last: u64,
     limit: usize,
-    bytes: &mut usize,
-    records: &mut Vec<Record>,
-    is_final: bool,
-) -> io::Result<bool> {
-    let mut frames = Frames::from(&place.file, place.at);
-    loop {
-        let more = match frames.next()? {
-            Ok(Frame::Records(found)) => {
-                // of what is being written just now nothing is durable
-                if found.first > last {
-                    return Ok(true);
-                }
-                for (message, seq) in found.messages().zip(found.first..) {
-                    if seq <= place.after {
-                        continue;
-                    }
-                    if records.len() >= limit || *bytes >= READ_BYTES {
+}
+
+impl Batch {
+    fn is_full(&self) -> bool {
+        self.records.len() >= self.limit || self.bytes >= READ_BYTES
+    }
+
+    /// Reads on behind the record `after`, within a segment; says whether enough was read. Then `at` is where to go on.
+    fn read(
+        &mut self,
+        frames: &mut Frames<'_>,
+        after: &mut u64,
+        at: &mut u64,
+        is_final: bool,
+    ) -> io::Result<bool> {
+        loop {
+            let more = match frames.next()? {
+                Ok(Frame::Records(found)) => {
+                    // of what is being written just now nothing is durable
+                    if found.first > self.last || !self.take(&found, after) {
                         return Ok(true);
                     }
-                    let missing = seq.saturating_sub(place.after).saturating_sub(1);
-                    if missing > 0 {
-                        tracing::error!(
-                            after = place.after,
-                            missing,
-                            "audit records cannot be read"
-                        );
-                    }
-                    *bytes = bytes.saturating_add(message.len());
-                    records.push(Record { seq, at: found.at, message: message.to_owned() });
-                    place.after = seq;
+                    true
                 }
-                true
+                Ok(Frame::Header { .. } | Frame::Cursor { .. }) => true,
+                Err(_) => false,
+            };
+            // behind a damaged place there may be more
+            let goes_on = more || is_final && frames.find_after(*after)?;
+            if !goes_on {
+                return Ok(self.is_full());
             }
-            Ok(Frame::Header { .. } | Frame::Cursor { .. }) => true,
-            Err(_) => false,
-        };
-        // behind a damaged place there may be more
-        let goes_on = more || is_final && frames.find_after(place.after)?;
-        if !goes_on {
-            return Ok(records.len() >= limit || *bytes >= READ_BYTES);
+            *at = frames.at();
         }
-        place.at = frames.at();
+    }
+
+    /// Takes of these what follows `after`; `false` where they are not all taken.
+    fn take(&mut self, found: &Records<'_>, after: &mut u64) -> bool {
+        for (message, seq) in found.messages().zip(found.first..) {
+            if seq <= *after {
+                continue;
+            }
+            if self.is_full() {
+                return false;
+            }
+            let missing = seq.saturating_sub(*after).saturating_sub(1);
+            if missing > 0 {
+                tracing::error!(after = *after, missing, "audit records cannot be read");
+            }
+            self.bytes = self.bytes.saturating_add(message.len());
+            self.records.push(Record { seq, at: found.at, message: message.to_owned() });
+            *after = seq;
+        }
+        true
     }
 }

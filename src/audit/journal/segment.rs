@@ -1,7 +1,7 @@
 //! One file of the log: made whole or not at all, zeroed ahead of what is written.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -30,28 +30,52 @@ pub(super) fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
 /// The name of a segment that is being made; whatever has it is no segment yet.
 const DRAFT: &str = "next";
 
-/// Writes a segment that begins with these frames and has room after them; it is durable, and nobody's yet.
-pub(super) fn draft(folder: &Path, start: &[u8], room: u64) -> io::Result<File> {
-    let draft = folder.join(DRAFT);
-    let mut options = OpenOptions::new();
-    // records name patients, so nobody but the owner may read them
-    let options = options.read(true).write(true).create(true).truncate(true).mode(0o600);
-    let made = options.open(&draft).and_then(|mut file| {
-        file.write_all(start)?;
-        zero(&file, length(start.len()), room)?;
-        file.sync_all()?;
-        Ok(file)
-    });
-    if made.is_err() {
-        // what could not be made whole takes no room
-        let _gone = std::fs::remove_file(&draft);
-    }
-    made
+/// A segment that is durable, and nobody's yet.
+#[derive(Debug)]
+pub(super) struct Draft {
+    file: File,
+    path: PathBuf,
 }
 
-/// Gives a draft its number; durable once the folder is synced.
-pub(super) fn name(folder: &Path, number: u64) -> io::Result<()> {
-    std::fs::rename(folder.join(DRAFT), path(folder, number))
+impl Draft {
+    /// Makes a segment that begins with these frames and has room after them; for holders of the lock.
+    pub(super) fn make(folder: &Path, start: &[u8], room: u64) -> io::Result<Self> {
+        let draft = Self::create(folder.join(DRAFT))?;
+        draft.whole(|file| {
+            file.write_all_at(start, 0)?;
+            zero(file, length(start.len()), room)?;
+            file.sync_all()
+        })
+    }
+
+    pub(super) fn create(path: PathBuf) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        // records name patients, so nobody but the owner may read them
+        let options = options.read(true).write(true).create(true).truncate(true).mode(0o600);
+        Ok(Self { file: options.open(&path)?, path })
+    }
+
+    /// What could not be made whole takes no room.
+    pub(super) fn whole(self, make: impl FnOnce(&File) -> io::Result<()>) -> io::Result<Self> {
+        match make(&self.file) {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                let _gone = std::fs::remove_file(&self.path);
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes the first frames over its zeros.
+    pub(super) fn begin(self, start: &[u8]) -> io::Result<Self> {
+        self.whole(|file| file.write_all_at(start, 0).and_then(|()| file.sync_data()))
+    }
+
+    /// Gives it its number; durable once the folder is synced.
+    pub(super) fn name(self, folder: &Path, number: u64) -> io::Result<File> {
+        std::fs::rename(self.path, path(folder, number))?;
+        Ok(self.file)
+    }
 }
 
 /// Writes zeros, so that a later write needs no new room.
@@ -105,11 +129,25 @@ pub(super) struct Frames<'f> {
     buffer: Vec<u8>,
     /// Where in the buffer it begins.
     taken: usize,
+    /// How much of the buffer was read.
+    filled: usize,
 }
 
 impl<'f> Frames<'f> {
     pub(super) fn from(file: &'f File, at: u64) -> Self {
-        Self { file, at, buffer: Vec::new(), taken: 0 }
+        Self::within(file, at, Vec::new())
+    }
+
+    /// Reads into a buffer that was used before.
+    pub(super) fn within(file: &'f File, at: u64, buffer: Vec<u8>) -> Self {
+        Self { file, at, buffer, taken: 0, filled: 0 }
+    }
+
+    /// The buffer, to be used again.
+    pub(super) fn into_buffer(mut self) -> Vec<u8> {
+        self.buffer.truncate(CHUNK_BYTES);
+        self.buffer.shrink_to(CHUNK_BYTES);
+        self.buffer
     }
 
     /// Where the next frame begins, or what stands in its place.
@@ -169,22 +207,25 @@ impl<'f> Frames<'f> {
     }
 
     fn ready(&self) -> &[u8] {
-        self.buffer.get(self.taken..).unwrap_or_default()
+        self.buffer.get(self.taken..self.filled).unwrap_or_default()
     }
 
     /// Reads on until so many bytes lie ready; `false` where the file has no more.
     fn fill(&mut self, bytes: usize) -> io::Result<bool> {
-        self.buffer.drain(..self.taken);
+        self.buffer.copy_within(self.taken..self.filled, 0);
+        self.filled = self.filled.saturating_sub(self.taken);
         self.taken = 0;
-        while self.buffer.len() < bytes {
-            let have = self.buffer.len();
-            self.buffer.resize(have.saturating_add(CHUNK_BYTES.max(bytes)), 0);
-            let place = self.buffer.get_mut(have..).unwrap_or_default();
-            let read = self.file.read_at(place, self.at.saturating_add(length(have)))?;
-            self.buffer.truncate(have.saturating_add(read));
+        if self.buffer.len() < bytes.max(CHUNK_BYTES) {
+            self.buffer.resize(bytes.max(CHUNK_BYTES), 0);
+        }
+        while self.filled < bytes {
+            let at = self.at.saturating_add(length(self.filled));
+            let read =
+                self.file.read_at(self.buffer.get_mut(self.filled..).unwrap_or_default(), at)?;
             if read == 0 {
                 return Ok(false);
             }
+            self.filled = self.filled.saturating_add(read);
         }
         Ok(true)
     }

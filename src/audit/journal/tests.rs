@@ -88,7 +88,7 @@ fn messages_are_final_and_end_in_an_id_that_counts() {
     let head = "<85>1 2026-09-21T14:13:20.000000Z gateway.lakeside.example glassgate 4242 \
                 IHE+RFC-3881 - <?xml version=\"1.0\" encoding=\"UTF-8\"?><AuditMessage>";
     assert!(texts[0].starts_with(head), "{}", texts[0]);
-    let name = &journal.shared.name;
+    let name = journal.shared.author.journal();
     assert!(texts[0].contains(&format!(">record-id {name}/1<")), "{}", texts[0]);
     assert_eq!(texts[0].replace(&format!("{name}/1<"), &format!("{name}/2<")), texts[1]);
     assert_eq!(journal.after(1, 10).unwrap(), records[1..]);
@@ -131,7 +131,7 @@ fn what_was_handed_over_is_durable_once_the_journal_closed() {
 fn two_processes_share_one_count() {
     let folder = tempfile::tempdir().unwrap();
     let (gateway, load) = (open(&folder).unwrap(), open(&folder).unwrap());
-    assert_eq!(gateway.shared.name, load.shared.name);
+    assert_eq!(gateway.shared.author.journal(), load.shared.author.journal());
     for turn in 0..3 {
         let first = gateway.record_blocking(NOW, &[event()]).unwrap();
         let second = load.record_blocking(NOW, &[event(), event()]).unwrap();
@@ -320,6 +320,32 @@ async fn segments_follow_one_another_with_all_that_is_known() {
     assert_eq!(again.record_blocking(NOW, &[event()]).unwrap().records(), last + 1..=last + 1);
     assert_eq!(journal.record_blocking(NOW, &[event()]).unwrap().records(), last + 2..=last + 2);
     assert_eq!(journal.after(last, 9).unwrap().len(), 2);
+}
+
+#[test]
+fn the_next_segment_is_made_while_records_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape { segment_bytes: 256 << 10, step_bytes: 16 << 10, reserve_bytes: 0 };
+    let journal = open_with(&folder, shape).unwrap();
+    let audit = folder.path().join("audit");
+    let (mut last, mut made) = (0, 0);
+    while made < 2 {
+        last = *journal.record_blocking(NOW, &[event()]).unwrap().records().end();
+        let newest = segments(&folder) as u64;
+        // one that a commit had to zero itself is shorter
+        let whole = std::fs::metadata(segment::path(&audit, newest)).unwrap().len() == 256 << 10;
+        made += u64::from(whole && end(&segment::path(&audit, newest)) < 2_000);
+    }
+    let records = journal.after(0, usize::MAX).unwrap();
+    let mut seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
+    while let Some(seq) = seqs.last().copied().filter(|seq| *seq < last) {
+        seqs.extend(journal.after(seq, usize::MAX).unwrap().iter().map(|record| record.seq));
+    }
+    assert!(seqs.into_iter().eq(1..=last));
+    drop(journal);
+    let names = std::fs::read_dir(&audit).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.into_iter().all(|name| !name.to_str().unwrap().starts_with("blank")));
+    assert_eq!(open_with(&folder, shape).unwrap().last().unwrap(), last);
 }
 
 /// Where a segment's frames end.
