@@ -1,12 +1,13 @@
 //! What settings demand of a partner's messages and of an issuer's certificates: read, refused or warned of.
 
+mod lakeside;
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use glassgate::clock::{Clock, SystemClock};
 use glassgate::config::{self, Config};
-use glassgate::demo::pki;
 use glassgate::saml::{ConfirmationMethod, Keys};
 use openssl::asn1::{Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::hash::MessageDigest;
@@ -15,30 +16,8 @@ use openssl::x509::{X509, X509CrlBuilder, X509Extension, X509RevokedBuilder};
 
 /// Settings with those keys of `[[issuer]]` and `[[partner]]`, in a folder with the tests' PKI and two lists.
 fn read(issuer: &str, partner: &str) -> Result<Config, String> {
-    let directory = tempfile::tempdir().unwrap();
-    let pki = directory.path().join("pki");
-    pki::copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("certs"), &pki).unwrap();
-    fs::write(directory.path().join("none.crl"), list(&pki, None)).unwrap();
-    fs::write(directory.path().join("saml.crl"), list(&pki, Some("partners/riverside/saml")))
-        .unwrap();
-    fs::write(directory.path().join("sts.xml"), metadata(&pki)).unwrap();
-    let toml = format!(
+    let entries = format!(
         r#"
-[community]
-name = "Lakeside"
-home_community_id = "2.999.1"
-repository_id = "2.999.1.2"
-patient_authority = "2.999.1.3"
-[server]
-listen = "127.0.0.1:8443"
-certificate = "pki/gateway/tls.crt"
-key = "pki/gateway/tls.key"
-client_ca = "pki/ca.crt"
-[repository]
-directory = "store"
-[audit]
-journal = "journal"
-source_id = "lakeside"
 [[issuer]]
 name = "urn:sts"
 certificates = ["pki/partners/riverside/saml.crt"]
@@ -52,9 +31,13 @@ etreat = "treatment"
 {partner}
 "#
     );
-    let path = directory.path().join("glassgate.toml");
-    fs::write(&path, toml).unwrap();
-    config::read(&path).map_err(|problems| problems.to_string())
+    let directory = lakeside::settings("2.999.1", &entries);
+    let pki = directory.path().join("pki");
+    let write = |name: &str, bytes: Vec<u8>| fs::write(directory.path().join(name), bytes).unwrap();
+    write("none.crl", list(&pki, None));
+    write("saml.crl", list(&pki, Some("partners/riverside/saml")));
+    write("sts.xml", metadata(&pki).into_bytes());
+    config::read(&lakeside::file(&directory)).map_err(|problems| problems.to_string())
 }
 
 /// Metadata of the issuer with another certificate of it.

@@ -91,6 +91,7 @@ impl Example {
         };
         let problem = self.read(&toml).expect_err("zzz is no key");
         let (_, expected) = problem.split_once("unknown field `zzz`, expected ").expect(&problem);
+        let expected = expected.lines().next().unwrap();
         expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     }
 }
@@ -192,6 +193,73 @@ fn every_code_is_documented() {
         assert!(gone.is_empty(), "only in docs/errors.md, {source}: {gone:?}");
     }
     assert_eq!(documented.len(), 16, "a section without a source: {:?}", documented.keys());
+}
+
+/// The last quoted text of each call of a macro.
+fn told_by(source: &str, call: &str) -> Vec<String> {
+    let code = source.split("#[cfg(test)]").next().unwrap();
+    let last = |arguments: &str| {
+        let (mut depth, mut found, mut quoted) = (0, String::new(), None::<String>);
+        for c in arguments.chars() {
+            match (&mut quoted, c) {
+                (Some(_), '"') => found = quoted.take().unwrap(),
+                (Some(text), c) => text.push(c),
+                (None, '"') => quoted = Some(String::new()),
+                (None, '(') => depth += 1,
+                (None, ')') if depth == 0 => return found,
+                (None, ')') => depth -= 1,
+                (None, _) => {}
+            }
+        }
+        panic!("{call} has no end in {arguments}")
+    };
+    code.split(call).skip(1).map(last).collect()
+}
+
+/// Every source below a folder of `src`.
+fn sources(folder: &str) -> Vec<String> {
+    let (mut open, mut found) = (vec![root().join(folder)], Vec::new());
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(fs::read_to_string(path).unwrap());
+        }
+    }
+    found
+}
+
+#[test]
+fn every_warning_is_explained() {
+    let documented = text("docs/errors.md");
+    let rows = |heading: &str| -> Vec<String> {
+        let (_, section) = documented.split_once(&format!("\n## {heading}\n")).expect(heading);
+        let section = section.split("\n## ").next().unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| "));
+        rows.skip(1).map(|row| row.split(" |").next().unwrap().to_owned()).collect()
+    };
+    let everywhere = sources("src").join("\n");
+    for heading in ["What check warns of", "What load warns of"] {
+        let rows = rows(heading);
+        assert!(rows.len() > 5, "{rows:?}");
+        for row in rows {
+            assert!(everywhere.contains(&row), "only in docs/errors.md: {row}");
+        }
+    }
+    let explained = rows("What the log warns of");
+    let mut told = BTreeSet::new();
+    for source in sources("src") {
+        told.extend(["warn!(", "error!("].iter().flat_map(|call| told_by(&source, call)));
+    }
+    assert!(told.len() > 30, "{told:?}");
+    let demo = ["the demo receiver lost a connection", "{refused}"];
+    for line in told.iter().filter(|line| *line != "{warning}" && !demo.contains(&line.as_str())) {
+        let line = line.split(":\\n").next().unwrap();
+        assert!(explained.iter().any(|row| row == line), "not in docs/errors.md: {line}");
+    }
+    for row in explained {
+        assert!(told.iter().any(|line| line.starts_with(&row)), "only in docs/errors.md: {row}");
+    }
 }
 
 #[test]

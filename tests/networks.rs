@@ -1,6 +1,8 @@
 //! Profiles of national networks, each tried with messages of that shape: the foreign ones with a key of ours, as
 //! their issuers' keys are not to be had.
 
+mod lakeside;
+
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,6 @@ use std::time::Duration;
 use glassgate::client::{Ask, Query};
 use glassgate::clock::Timestamp;
 use glassgate::config;
-use glassgate::demo::pki;
 use glassgate::dsig::{SigningKey, canonicalize, sign};
 use glassgate::gateway::{Arrival, Rehearsal, ResourceId, Transaction, rehearse};
 use glassgate::policy::BreakGlass;
@@ -32,26 +33,8 @@ struct Network {
 impl Network {
     /// `keys` says how the issuer is trusted, `partner` what the profile does not know.
     fn new(home: &str, profile: &str, issuer: &str, keys: &str, partner: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("certs");
-        pki::copy(&certs, &directory.path().join("pki")).unwrap();
-        let toml = format!(
+        let entries = format!(
             r#"
-[community]
-name = "Lakeside"
-home_community_id = "{home}"
-repository_id = "2.999.1.2"
-patient_authority = "2.999.1.3"
-[server]
-listen = "127.0.0.1:8443"
-certificate = "pki/gateway/tls.crt"
-key = "pki/gateway/tls.key"
-client_ca = "pki/ca.crt"
-[repository]
-directory = "store"
-[audit]
-journal = "journal.db"
-source_id = "lakeside"
 [[issuer]]
 name = "{issuer}"
 {keys}
@@ -63,8 +46,7 @@ issuers = ["{issuer}"]
 {partner}
 "#
         );
-        fs::write(directory.path().join("glassgate.toml"), toml).unwrap();
-        Self { directory }
+        Self { directory: lakeside::settings(home, &entries) }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -72,7 +54,8 @@ issuers = ["{issuer}"]
     }
 
     fn config(&self) -> config::Config {
-        config::read(&self.path("glassgate.toml")).unwrap_or_else(|problems| panic!("{problems}"))
+        config::read(&lakeside::file(&self.directory))
+            .unwrap_or_else(|problems| panic!("{problems}"))
     }
 
     /// What would become of an ITI-38 message at that moment.

@@ -19,8 +19,10 @@ pub struct Told {
     pub kind: String,
     /// EventOutcomeIndicator: 0, 4, 8 or 12.
     pub outcome: String,
-    /// UserID of who asked.
+    /// UserID of the person who asked; of the node that did where nobody is vouched for.
     pub requestor: String,
+    /// UserID of the node that asked; empty where a person did so here.
+    pub node: String,
     /// The patients it names.
     pub patients: Vec<String>,
     /// EventOutcomeDescription.
@@ -40,7 +42,12 @@ impl Told {
         };
         let event = first("EventIdentification")?;
         let asks = |node: &Node<'_, '_>| attribute(*node, "UserIsRequestor") == Some("true");
-        let user = |node| attribute(node, "UserID").map(str::to_owned);
+        let user = |node: &Node<'_, '_>| attribute(*node, "UserID").map(str::to_owned);
+        // of those who ask, a person alone has no place in the network
+        let is_node = |node: &Node<'_, '_>| attribute(*node, "NetworkAccessPointID").is_some();
+        let asking: Vec<_> = named(root, "ActiveParticipant").filter(asks).collect();
+        let node = asking.iter().find(|one| is_node(one)).and_then(user);
+        let person = asking.iter().find(|one| !is_node(one)).and_then(user);
         // a person and a patient are what they are by type and role (DICOM PS3.15 A.5.1)
         let is_patient = |node: &Node<'_, '_>| {
             attribute(*node, "ParticipantObjectTypeCode") == Some("1")
@@ -53,10 +60,8 @@ impl Told {
             id: code("EventID"),
             kind: code("EventTypeCode"),
             outcome: attribute(event, "EventOutcomeIndicator").unwrap_or_default().to_owned(),
-            requestor: named(root, "ActiveParticipant")
-                .find(asks)
-                .and_then(user)
-                .unwrap_or_default(),
+            requestor: person.or_else(|| node.clone()).unwrap_or_default(),
+            node: node.unwrap_or_default(),
             patients: named(root, "ParticipantObjectIdentification")
                 .filter(is_patient)
                 .filter_map(patient)
@@ -96,7 +101,7 @@ impl fmt::Debug for Told {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{Endpoint, Event, Source};
+    use crate::audit::{Endpoint, Event, Outcome, Peer, Query, Requestor, Source, Transaction};
 
     #[test]
     fn a_record_tells_what_was_recorded() {
@@ -117,5 +122,24 @@ mod tests {
         assert_eq!((told.outcome.as_str(), told.description.as_str()), ("0", "all < is well"));
         assert!(told.patients.is_empty());
         assert_eq!(Told::read(&Record { seq: 1, at, message: b"<85>1 no xml".to_vec() }), None);
+
+        let mut transaction = Transaction {
+            at,
+            requestor: Some(Requestor { user_id: "dr.x".to_owned(), ..Requestor::default() }),
+            peer: Peer { id: "CN=riverside".to_owned(), address: "192.0.2.1".parse().unwrap() },
+            endpoint: gateway,
+            purposes: Vec::new(),
+            message_id: None,
+            notes: Vec::new(),
+        };
+        let who = |transaction: &Transaction| {
+            let event = Event::query(transaction, &Query::default(), Outcome::success());
+            let message = format!("<85>1 - {}", event.to_dicom(&source)).into_bytes();
+            let told = Told::read(&Record { seq: 7, at, message }).unwrap();
+            (told.requestor, told.node)
+        };
+        assert_eq!(who(&transaction), ("dr.x".to_owned(), "CN=riverside".to_owned()));
+        transaction.requestor = None;
+        assert_eq!(who(&transaction), ("CN=riverside".to_owned(), "CN=riverside".to_owned()));
     }
 }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use openssl::pkey::PKey;
+use openssl::x509::X509;
 
 use super::Failed;
-use crate::client::{self, Ask, Client, Query, Signer, coded};
+use crate::client::{self, Ask, Client, Query, Signer, Trouble, TroubleKind, coded};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::demo::{Layout, world};
 use crate::ids::{HomeCommunityId, PatientId};
@@ -113,8 +115,10 @@ impl Who {
     }
 
     fn signer(&self) -> Result<Signer, Failed> {
-        let key = read(&self.file(&self.saml_key, "saml.key", "--saml-key")?)?;
-        let cert = read(&self.file(&self.saml_cert, "saml.crt", "--saml-cert")?)?;
+        let key = self.file(&self.saml_key, "saml.key", "--saml-key")?;
+        let cert = self.file(&self.saml_cert, "saml.crt", "--saml-cert")?;
+        let key = own_key(&key, &cert, "--saml-key")?;
+        let cert = certificate(&cert, "--saml-cert")?;
         Ok(Signer::from_pem(&key, &cert, Arc::new(SystemClock), Arc::new(SystemRandom))?)
     }
 
@@ -175,30 +179,131 @@ impl Gateway {
 
     /// A client for the gateway.
     pub(super) fn client(&self, who: &Who) -> Result<Client, Failed> {
-        let ca = match (&self.ca, &who.demo) {
-            (Some(path), _) => path.clone(),
-            (None, Some(demo)) => Layout::new(demo).pki().join("ca.crt"),
-            (None, None) => {
-                return Err("name the gateway's authority with --ca, or use --demo".into());
-            }
-        };
         let url = match (&self.url, &who.demo) {
             (Some(url), _) => url.clone(),
             (None, Some(demo)) => demo_url(demo)?,
             (None, None) => return Err("say which gateway with --url, or use --demo".into()),
         };
-        let certificate = read(&who.file(&self.cert, "tls.crt", "--cert")?)?;
-        let key = read(&who.file(&self.key, "tls.key", "--key")?)?;
-        Ok(Client::new(&client::Settings::at(&url, read(&ca)?, certificate, key))?)
+        let host = url.strip_prefix("https://").filter(|rest| !rest.starts_with(['/', ':']));
+        if host.is_none_or(str::is_empty) || url.contains("/xca/") {
+            return Err(format!("--url is https://host:port, and not `{url}`").into());
+        }
+        let authority = certificate(&self.authority(who)?, "--ca")?;
+        let (own, key) = (self.certificate(who)?, who.file(&self.key, "tls.key", "--key")?);
+        let key = own_key(&key, &own, "--key")?;
+        let settings = client::Settings::at(&url, authority, certificate(&own, "--cert")?, key);
+        Ok(Client::new(&settings)?)
     }
+
+    /// Why there is no answer, and what to do about it.
+    pub(super) fn advise(&self, who: &Who, error: &client::Error) -> Failed {
+        let Some(Trouble { kind, .. }) = error.trouble() else { return error.to_string().into() };
+        let path = |path: Result<PathBuf, Failed>| path.unwrap_or_default().display().to_string();
+        let what = match kind {
+            TroubleKind::NoSuchHost | TroubleKind::Unreachable => {
+                "look at the address, --url".into()
+            }
+            TroubleKind::Refused if self.url.is_none() => {
+                let demo = who.demo.as_deref().unwrap_or(Path::new("DIR")).display();
+                format!("the demo is down: start it with `glassgate demo --dir {demo}`")
+            }
+            TroubleKind::Refused | TroubleKind::NoTls => {
+                "start the gateway there, or name the port of its partners with --url".into()
+            }
+            TroubleKind::NotTrusted(why) if why.contains("expired") => {
+                "have its operator renew it, or look at the clock of this machine".into()
+            }
+            TroubleKind::NotTrusted(_) => {
+                let authority = path(self.authority(who));
+                format!(
+                    "believed are the authorities in {authority}: name the one of its certificate with --ca"
+                )
+            }
+            TroubleKind::AnotherName(_) => {
+                "ask it by a name that stands in its certificate, with --url".into()
+            }
+            TroubleKind::TurnedAway(_) => {
+                let own = path(self.certificate(who));
+                format!(
+                    "it was shown {own}: name another one with --cert, or have its operator look at the log, at \
+                     `server.client_ca` and at the dates of the certificate"
+                )
+            }
+            TroubleKind::BrokenOff => {
+                let own = path(self.certificate(who));
+                format!(
+                    "it may not believe our certificate, {own}: its log and audit trail have the reason"
+                )
+            }
+            TroubleKind::TimedOut | TroubleKind::Other(_) => {
+                "the gateway's log may have the reason".to_owned()
+            }
+        };
+        format!("{error}; {what}").into()
+    }
+
+    fn authority(&self, who: &Who) -> Result<PathBuf, Failed> {
+        match (&self.ca, &who.demo) {
+            (Some(path), _) => Ok(path.clone()),
+            (None, Some(demo)) => Ok(Layout::new(demo).pki().join("ca.crt")),
+            (None, None) => Err("name the gateway's authority with --ca, or use --demo".into()),
+        }
+    }
+
+    fn certificate(&self, who: &Who) -> Result<PathBuf, Failed> {
+        who.file(&self.cert, "tls.crt", "--cert")
+    }
+}
+
+/// What a person tells the gateway's operator of a request that was refused.
+pub(super) fn reference(ask: &Ask) -> String {
+    let id = &ask.message_id;
+    format!(
+        "message-id urn:uuid:{id}: the gateway's operator finds the true reason by it, with `glassgate audit --text {id}`"
+    )
 }
 
 /// Where the demo's gateway is, as it says itself.
 fn demo_url(demo: &Path) -> Result<String, Failed> {
     let path = Layout::new(demo).ready();
-    let ready: serde_json::Value = serde_json::from_slice(&read(&path)?)?;
+    let hint = format!("start it with `glassgate demo --dir {}`", demo.display());
+    let text = read(&path).map_err(|error| format!("no demo is up: {error}; {hint}"))?;
+    let ready: serde_json::Value = serde_json::from_slice(&text)?;
     let url = ready.get("url").and_then(serde_json::Value::as_str);
-    Ok(url.ok_or("ready.json names no url; start `glassgate demo`")?.to_owned())
+    Ok(url.ok_or_else(|| format!("{} names no url; {hint}", path.display()))?.to_owned())
+}
+
+/// PEM with a certificate or more.
+fn certificate(path: &Path, flag: &str) -> Result<Vec<u8>, Failed> {
+    let pem = read(path)?;
+    match X509::stack_from_pem(&pem) {
+        Ok(found) if !found.is_empty() => Ok(pem),
+        _ => {
+            Err(format!("{} holds no certificate; name a PEM file with {flag}", path.display())
+                .into())
+        }
+    }
+}
+
+/// PEM with the private key of that certificate.
+fn own_key(path: &Path, certificate: &Path, flag: &str) -> Result<Vec<u8>, Failed> {
+    let pem = read(path)?;
+    // without a callback OpenSSL would ask the terminal for a passphrase
+    let Ok(key) = PKey::private_key_from_pem_callback(&pem, |_| Ok(0)) else {
+        let path = path.display();
+        return Err(format!(
+            "{path} holds no private key without a passphrase; name a PEM file with {flag}"
+        )
+        .into());
+    };
+    let first = X509::from_pem(&read(certificate)?).and_then(|first| first.public_key());
+    if first.is_ok_and(|public| !public.public_eq(&key)) {
+        let (path, certificate) = (path.display(), certificate.display());
+        return Err(
+            format!("{path} is not the key of {certificate}; name its key with {flag}").into()
+        );
+    }
+    Ok(pem)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failed> {

@@ -4,15 +4,16 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::{ConfigFile, Failed, say, shown};
+use super::{ConfigFile, Failed, complain, say, shown};
 use crate::audit::{Record, Told, xml_of};
 use crate::config::Sought;
 use crate::ids::PatientId;
 
 /// Shows the audit trail as the journal has it, the last records or those of a patient, a message, a user.
 ///
-/// Whoever runs it must be an [[operator]] of the configuration; that he looks is on record before anything is printed.
-/// It works beside a running gateway.
+/// A line a record: its number, when, which event, how it ended, who asked, for which patient, and what happened. Whoever
+/// runs it must be an [[operator]] of the configuration; that he looks is on record before anything is printed. It works
+/// beside a running gateway.
 ///
 /// Try: glassgate audit --config ./glassgate-demo/glassgate.toml --patient P-1002
 #[derive(Debug, Args)]
@@ -54,6 +55,10 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
         text: options.text.clone(),
     };
     let records = config.trail(&operator, &sought)?;
+    if !options.xml && !options.json {
+        let what = ["RECORD", "AT", "EVENT", "OUTCOME", "USER", "PATIENT", "DESCRIPTION"];
+        say(&columns(what));
+    }
     for record in &records {
         let line = if options.xml {
             xml_of(record).map(|xml| shown::xml(xml, false).into_owned())
@@ -61,6 +66,9 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
             Told::read(record).map(|told| if options.json { object(&told) } else { line(&told) })
         };
         say(&line.unwrap_or_else(|| unreadable(record)));
+    }
+    if records.is_empty() {
+        complain("no record is like that");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -73,6 +81,7 @@ fn object(told: &Told) -> String {
         "kind": told.kind,
         "outcome": told.outcome,
         "user": told.requestor,
+        "node": told.node,
         "patients": told.patients,
         "description": told.description,
     })
@@ -81,16 +90,28 @@ fn object(told: &Told) -> String {
 
 fn line(told: &Told) -> String {
     let kind = if told.kind.is_empty() { &told.id } else { &told.kind };
-    format!(
-        "{:>8}  {}  {:<10} {:>2}  {}  {}  {}",
-        told.seq,
-        told.at,
-        kind,
-        told.outcome,
-        told.requestor,
-        told.patients.join(" "),
-        told.description
-    )
+    let (seq, at, patients) = (told.seq.to_string(), told.at.to_string(), told.patients.join(" "));
+    let outcome = outcome(&told.outcome);
+    columns([&seq, &at, kind, outcome, &told.requestor, &patients, &told.description])
+}
+
+/// EventOutcomeIndicator in the standard's words (DICOM PS3.15 A.5.1).
+fn outcome(indicator: &str) -> &str {
+    match indicator {
+        "0" => "success",
+        "4" => "minor",
+        "8" => "serious",
+        "12" => "major",
+        other => other,
+    }
+}
+
+fn columns(cells: [&str; 7]) -> String {
+    let [seq, at, kind, outcome, user, patient, what] = cells.map(|cell| match cell {
+        "" => "-",
+        cell => cell,
+    });
+    format!("{seq:>8}  {at:<27}  {kind:<14}  {outcome:<7}  {user:<24}  {patient:<24}  {what}")
 }
 
 fn unreadable(record: &Record) -> String {

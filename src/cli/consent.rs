@@ -25,6 +25,8 @@ enum Command {
 /// Reads JSON, NDJSON, Bundles and directories of these, as `load` does; stores nothing, needs no configuration, and
 /// shows no more of a consent than its id and the place of what is wrong. A consent that cannot be enforced denies
 /// everything for its patient once it is loaded; the exit code is then 1.
+///
+/// Try: glassgate consent check ./glassgate-demo/data
 #[derive(Debug, Args)]
 struct Check {
     /// Files and directories.

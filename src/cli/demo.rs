@@ -12,6 +12,8 @@ use crate::demo::{self, Stage};
 ///
 /// The world has certificates, a configuration, five patients with consents and documents, and a syslog receiver over
 /// TLS. An existing one is reused. Afterwards the gateway stays up, with commands to try.
+///
+/// Try: glassgate demo --dir ./glassgate-demo
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Where the world is made.

@@ -15,6 +15,8 @@ use crate::ingest::{Progress, Report};
 /// relative to the resource's file, inside the loaded folder. Sizes and hashes are computed, and refused where they
 /// disagree with what is stated. What was refused is told with the reason; the exit code is then 1. Whoever runs it must
 /// be an [[operator]] of the configuration.
+///
+/// Try: glassgate load --config ./glassgate-demo/glassgate.toml ./glassgate-demo/data
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]
@@ -35,6 +37,12 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
         })?;
     bar.finish_and_clear();
     tell(&report);
+    if report.is_empty() {
+        return Err(
+            "no FHIR resource in these files: name .json or .ndjson files, or folders with such"
+                .into(),
+        );
+    }
     Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -29,11 +29,14 @@ use crate::config::{self, Config};
 ///
 /// Start with `glassgate demo`: it makes a small world and shows what the gateway does.
 #[derive(Debug, Parser)]
-#[command(name = "glassgate", version, max_term_width = 100)]
+#[command(name = "glassgate", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_CODES: &str = "The exit code is 0 when all went well, 1 when something was refused or failed, 2 when the \
+                          command line cannot be read.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

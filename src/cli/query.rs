@@ -3,9 +3,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::asking::{Gateway, Who};
+use super::asking::{Gateway, Who, reference};
 use super::{Failed, complain, runtime, say, say_xml, shown};
-use crate::client::{Outcome, Query};
+use crate::client::{Ask, Outcome, Query};
 use crate::xds::{QueryAnswer, Status};
 
 /// Asks a gateway for a patient's documents (ITI-38) and prints a table.
@@ -41,14 +41,15 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
         }
         None => Query::get_documents(&options.gateway.home(&options.who)?, &options.document),
     };
-    let answer = runtime()?.block_on(client.query(&ask, &query))?;
+    let answer = runtime()?.block_on(client.query(&ask, &query));
+    let answer = answer.map_err(|error| options.gateway.advise(&options.who, &error))?;
     if options.raw {
         say_xml(&answer.xml);
     }
     match answer.outcome {
         Outcome::Fault(fault) => {
             let told = format!("SOAP fault {}: {}", fault.code, fault.reason);
-            Err(shown::line(&told).into())
+            Err(format!("{}\n{}", shown::line(&told), reference(&ask)).into())
         }
         Outcome::Answered(answer) => {
             if options.json {
@@ -56,7 +57,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
             } else if !options.raw && answer.status != Status::Failure {
                 table(&answer);
             }
-            Ok(report(&answer))
+            Ok(report(&ask, &answer))
         }
     }
 }
@@ -102,12 +103,15 @@ fn table(answer: &QueryAnswer) {
 }
 
 /// Errors and warnings go to stderr; a Failure fails the command.
-fn report(answer: &QueryAnswer) -> ExitCode {
+fn report(ask: &Ask, answer: &QueryAnswer) -> ExitCode {
     for error in &answer.errors {
         complain(&format!("{}: {}", error.code, error.context));
     }
     match answer.status {
         Status::Success | Status::PartialSuccess => ExitCode::SUCCESS,
-        Status::Failure => ExitCode::FAILURE,
+        Status::Failure => {
+            complain(&reference(ask));
+            ExitCode::FAILURE
+        }
     }
 }

@@ -4,15 +4,15 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::asking::{Gateway, Who};
+use super::asking::{Gateway, Who, reference};
 use super::{Failed, complain, runtime, say, say_xml, shown};
-use crate::client::{Directory, Outcome, Retrieved};
+use crate::client::{Ask, Directory, Outcome, Retrieved};
 use crate::demo::world;
 use crate::xds::{DocumentRequest, Status};
 
 /// Retrieves documents from a gateway (ITI-39) into files.
 ///
-/// Try: glassgate retrieve --demo ./glassgate-demo 2.999.1.4.1001.1
+/// Try: glassgate retrieve --demo ./glassgate-demo --out ./received 2.999.1.4.1001.1
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Unique ids, as `glassgate query` prints them.
@@ -50,21 +50,24 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
             document: document.clone(),
         })
         .collect();
-    let mut directory = Directory::open(&options.out)?;
-    let answer = runtime()?.block_on(client.retrieve(&ask, &requests, &mut directory))?;
+    let mut directory = Directory::open(&options.out).map_err(|error| {
+        format!("cannot make {}: {error}; name another folder with --out", options.out.display())
+    })?;
+    let answer = runtime()?.block_on(client.retrieve(&ask, &requests, &mut directory));
+    let answer = answer.map_err(|error| options.gateway.advise(&options.who, &error))?;
     if options.raw {
         say_xml(&answer.xml);
     }
     match answer.outcome {
         Outcome::Fault(fault) => {
             let told = format!("SOAP fault {}: {}", fault.code, fault.reason);
-            Err(shown::line(&told).into())
+            Err(format!("{}\n{}", shown::line(&told), reference(&ask)).into())
         }
         Outcome::Answered(answer) => {
             if !options.raw {
                 tell(options, &answer, &directory);
             }
-            Ok(report(&answer))
+            Ok(report(&ask, &answer))
         }
     }
 }
@@ -93,12 +96,15 @@ fn tell(options: &Options, answer: &Retrieved, directory: &Directory) {
 }
 
 /// Errors and warnings go to stderr; whatever was not delivered fails the command.
-fn report(answer: &Retrieved) -> ExitCode {
+fn report(ask: &Ask, answer: &Retrieved) -> ExitCode {
     for error in &answer.errors {
         complain(&format!("{}: {}", error.code, error.context));
     }
     match answer.status {
         Status::Success => ExitCode::SUCCESS,
-        Status::PartialSuccess | Status::Failure => ExitCode::FAILURE,
+        Status::PartialSuccess | Status::Failure => {
+            complain(&reference(ask));
+            ExitCode::FAILURE
+        }
     }
 }

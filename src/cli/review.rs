@@ -28,6 +28,8 @@ pub(super) struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Lists the items that wait for a verdict, the oldest first.
+    ///
+    /// Try: glassgate review --config ./glassgate-demo/glassgate.toml list --patient P-1002
     List(ListOptions),
     /// Shows one item: who, whose documents, why, what was overridden, and what was made of it.
     Show {
@@ -38,6 +40,8 @@ enum Command {
         json: bool,
     },
     /// Judges one item.
+    ///
+    /// Try: glassgate review --config ./glassgate-demo/glassgate.toml close 1 --verdict justified --rationale "unconscious"
     Close(CloseOptions),
 }
 

@@ -11,7 +11,9 @@ use crate::server::{self, Server};
 ///
 /// Settings are read anew on SIGHUP, and when their file or one that it names changes: partners, issuers, agreements,
 /// consent policy and the listener's certificates; a file that does not pass `glassgate check` changes nothing.
-/// Try `glassgate check` first; health and metrics are on the management address.
+/// Health and metrics are on the management address. The log goes to stderr.
+///
+/// Try: glassgate check --config ./glassgate.toml && glassgate serve --config ./glassgate.toml
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]
@@ -21,6 +23,8 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let config = options.file.read()?;
     runtime()?.block_on(async {
+        // first, so that a second gateway leaves the journal of the one that is up alone
+        let server = Server::bind(config.server.clone()).await?;
         let opened = config.open()?;
         let (open_files, connections) = (server::raise_open_files(), opened.server.connections);
         if !server::suffices(open_files, connections) {
@@ -31,7 +35,6 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
             );
         }
         let _until_the_end = opened.relabelling;
-        let server = Server::bind(opened.server).await?;
         tracing::info!(
             address = %server.address(),
             management = %server.management_address(),

@@ -171,11 +171,17 @@ pub(super) fn content_type(response: &Response) -> String {
     value.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
+/// The next piece of the body.
+pub(super) async fn chunk(response: &mut Response) -> Result<Option<Bytes>, Error> {
+    let url = response.url().clone();
+    response.chunk().await.map_err(|error| Error::Exchange(error.with_url(url)))
+}
+
 /// Reads a body to its end, or to the ceiling.
 pub(super) async fn whole(mut response: Response) -> Result<Raw, Error> {
     let (status, content_type) = (response.status().as_u16(), content_type(&response));
     let mut body = BytesMut::new();
-    while let Some(piece) = response.chunk().await.map_err(Error::Exchange)? {
+    while let Some(piece) = chunk(&mut response).await? {
         if body.len().saturating_add(piece.len()) > ENVELOPE_BYTES {
             return Err(Error::TooLarge { limit: ENVELOPE_BYTES });
         }
@@ -194,6 +200,7 @@ mod tests {
     use tokio_openssl::SslStream;
 
     use super::*;
+    use crate::client::TroubleKind;
 
     const CERTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/certs");
 
@@ -252,9 +259,50 @@ mod tests {
     async fn nothing_but_the_settings_is_trusted() {
         // run with SSL_CERT_FILE=certs/ca.crt as well: it must not matter
         let error = fetch("stranger/ca.crt", "partners/hilltop/tls").await.unwrap_err();
-        assert!(matches!(&error, Error::Exchange(_)), "{error}");
-        assert!(error.to_string().contains("certificate verify failed"), "{error}");
+        let kind = error.trouble().unwrap().kind;
+        assert!(
+            matches!(&kind, TroubleKind::NotTrusted(why) if why.contains("certificate")),
+            "{kind:?}"
+        );
+        let told = error.to_string();
+        assert!(told.starts_with("no answer from 127.0.0.1:"), "{told}");
+        assert!(told.contains(": its certificate is not trusted ("), "{told}");
         let error = fetch("ca.crt", "stranger/tls").await.unwrap_err();
-        assert!(matches!(&error, Error::Exchange(_)), "{error}");
+        // what was under way when the other side closed may reach us before its alert does
+        let kind = error.trouble().unwrap().kind;
+        let refused = TroubleKind::TurnedAway("unknown ca".to_owned());
+        assert!(kind == refused || kind == TroubleKind::BrokenOff, "{kind:?}");
+    }
+
+    #[tokio::test]
+    async fn why_nobody_answers_is_told_with_the_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let read = |name: &str| std::fs::read(format!("{CERTS}/{name}")).unwrap();
+        let client = |base: &str| {
+            let (cert, key) = (read("partners/hilltop/tls.crt"), read("partners/hilltop/tls.key"));
+            Client::new(&Settings::at(base, read("ca.crt"), cert, key)).unwrap()
+        };
+        let trouble = async |base: &str| {
+            let client = client(base);
+            client.fetch(client.query_url()).await.unwrap_err().trouble().unwrap()
+        };
+        let base = format!("https://{address}");
+        let plain = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            let mut rest = Vec::new();
+            let _read = stream.read_to_end(&mut rest).await;
+            listener
+        });
+        assert_eq!(trouble(&base).await.kind, TroubleKind::NoTls);
+        let listener = plain.await.unwrap();
+        let rude = tokio::spawn(async move { drop(listener.accept().await.unwrap()) });
+        assert_eq!(trouble(&base).await.kind, TroubleKind::BrokenOff);
+        rude.await.unwrap();
+        let refused = trouble(&base).await;
+        assert_eq!(refused.kind, TroubleKind::Refused);
+        let told = format!("no answer from {address}: nobody listens there (connection refused)");
+        assert_eq!(refused.to_string(), told);
     }
 }

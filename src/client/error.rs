@@ -1,13 +1,15 @@
 use std::io;
 
+use super::trouble::Trouble;
+
 /// Why there is no request or no answer; a SOAP fault is an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A certificate, key or address in the settings cannot be used.
-    #[error("the client's settings cannot be used: {0}")]
+    #[error("the client's settings cannot be used: {}", innermost(.0))]
     Settings(#[source] reqwest::Error),
     /// No connection, a broken one, or a time-out.
-    #[error("no answer: {}", innermost(.0))]
+    #[error("{}", Trouble::of(.0))]
     Exchange(#[source] reqwest::Error),
     /// The answer is no SOAP at all.
     #[error("HTTP status {status} with `{content_type}`, which is no SOAP answer")]
@@ -73,7 +75,18 @@ pub enum Error {
     Sink(#[from] io::Error),
 }
 
-/// The cause at the bottom says more than `error sending request`.
+impl Error {
+    /// What happened on the way to an answer, where that is why there is none.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Exchange(error) => Some(Trouble::of(error)),
+            _ => None,
+        }
+    }
+}
+
+/// The cause at the bottom says more than `builder error`.
 fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {

@@ -10,6 +10,7 @@ mod query;
 mod retrieve;
 mod signer;
 mod sink;
+mod trouble;
 
 pub use answer::{Answer, Outcome};
 pub use ask::{Ask, Entity};
@@ -20,6 +21,7 @@ pub use query::Query;
 pub use retrieve::{Retrieved, Transfer};
 pub use signer::{Signer, coded};
 pub use sink::{Directory, Discard, Memory, Received, Sink};
+pub use trouble::{Kind as TroubleKind, Trouble};
 
 /// Bytes of an envelope that the client reads: 10,000 entries of 8 KB each, and room for a document in base64.
 pub const ENVELOPE_BYTES: usize = 128 * 1024 * 1024;

@@ -10,7 +10,7 @@ use reqwest::Response;
 
 use super::ENVELOPE_BYTES;
 use super::answer::{Answer, Outcome, read_envelope};
-use super::connection::{Raw, content_type, whole};
+use super::connection::{Raw, chunk, content_type, whole};
 use super::error::Error;
 use super::multipart::{Event, PartHead, Reader};
 use super::sink::{Received, Sink};
@@ -42,7 +42,7 @@ pub(super) async fn read(
         return Ok(Answer { status, content_type: kind, xml, outcome });
     }
     let mut transfer = Transfer::new(&kind, sink)?;
-    while let Some(piece) = response.chunk().await.map_err(Error::Exchange)? {
+    while let Some(piece) = chunk(&mut response).await? {
         transfer.take(&piece)?;
     }
     let (xml, outcome) = transfer.finish()?;

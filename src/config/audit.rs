@@ -93,6 +93,24 @@ pub(super) fn read(raw: &mut Raw, home: &str, host: &str, check: &mut Check<'_>)
     let shape = Shape { reserve_bytes, ..Shape::default() };
     let mut names = BTreeSet::new();
     for (at, target) in raw.target.iter().enumerate() {
+        for (name, text) in [("name", &target.name), ("host", &target.host)] {
+            if text.trim().is_empty() {
+                let mend = match name {
+                    "name" => "write a short name: the journal remembers by it what was sent",
+                    _ => "write where the receiver listens, a name or an IP address",
+                };
+                check.problem(&format!("audit.target[{at}].{name}"), "is empty", mend);
+            }
+        }
+        let is_address = target.host.parse::<std::net::IpAddr>().is_ok();
+        if !is_address && target.host.contains([':', '/', '[', ' ']) {
+            let mend = "write a name or an IP address alone; the port stands in `port`";
+            check.problem(&format!("audit.target[{at}].host"), "is no host", mend);
+        }
+        if target.port == 0 {
+            let mend = "write the receiver's port, 6514 for syslog over TLS";
+            check.problem(&format!("audit.target[{at}].port"), "is 0", mend);
+        }
         if !names.insert(&target.name) {
             let key = format!("audit.target[{at}].name");
             check.problem(&key, "is taken by another target", "each name has a cursor of its own");
@@ -121,8 +139,9 @@ fn target(raw: &RawTarget, at: usize, check: &mut Check<'_>) -> Option<Target> {
     let identity = match (&raw.certificate, &raw.key) {
         (None, None) => None,
         (Some(certificate), Some(private)) => {
-            check.certificates(&key("certificate"), certificate)?;
-            check.private_key(&key("key"), private)?;
+            let chain = check.certificates(&key("certificate"), certificate)?;
+            let own = check.private_key(&key("key"), private)?;
+            check.pair(&key("certificate"), &chain, &own);
             let certificate = check.bytes(&key("certificate"), certificate)?;
             Some((certificate, check.bytes(&key("key"), private)?))
         }

@@ -1,6 +1,6 @@
 use std::fmt::Display;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use openssl::pkey::{PKey, Private};
@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::problem::Problem;
 use super::seen::Seen;
 use crate::clock::{Clock, SystemClock};
-use crate::ids::{HomeCommunityId, Oid, RepositoryId};
+use crate::ids::{Coded, HomeCommunityId, Oid, RepositoryId};
 use crate::saml::certificates::Watched;
 
 /// What the sections share while they are read: the file's place, its lines, and what was found wrong.
@@ -109,6 +109,48 @@ impl<'t> Check<'t> {
         self.parsed(key, RepositoryId::parse(text), "write an OID, as in 2.999.1.2")
     }
 
+    /// Whether codes of others can be compared by this code system: their systems are OIDs and URIs, never names.
+    pub(super) fn code_system(&mut self, key: &str, text: &str) {
+        let bare = Coded::new("", text).system;
+        if Oid::parse(&bare).is_err() && !is_uri(&bare) && !is_uuid(&bare) {
+            let mend = "write the code system's OID or URI, as in 2.16.840.1.113883.6.96 or http://snomed.info/sct";
+            self.problem(key, format!("`{text}` is neither an OID nor a URI"), mend);
+        }
+    }
+
+    /// Whether a key is that of the certificate which comes first.
+    pub(super) fn pair(&mut self, key: &str, chain: &[X509], private: &PKey<Private>) {
+        let public = chain.first().and_then(|first| first.public_key().ok());
+        if !public.is_some_and(|public| public.public_eq(private)) {
+            let its =
+                key.rsplit_once('.').map_or(String::new(), |(section, _)| format!("{section}.key"));
+            let mend = format!("check that `{its}` belongs to the first certificate of `{key}`");
+            self.problem(key, "is another's than the key", &mend);
+        }
+    }
+
+    /// Refuses the store's folder for what must outlive it: who clears or restores the one must not touch the other.
+    pub(super) fn apart(&mut self, (key, path): (&str, &Path), (its_key, store): (&str, &Path)) {
+        for (key, path) in [(key, path), (its_key, store)] {
+            if path.as_os_str().is_empty() {
+                return self.problem(
+                    key,
+                    "is empty",
+                    "name a folder; it is made when it is not there",
+                );
+            }
+        }
+        let (one, other) = (found(&self.path(path)), found(&self.path(store)));
+        if one.starts_with(&other) || other.starts_with(&one) {
+            let what = format!(
+                "{} and the store, {}, lie in one another",
+                path.display(),
+                store.display()
+            );
+            self.problem(key, what, "give each a folder of its own, such as journal and store");
+        }
+    }
+
     /// The value, or a problem with what to do.
     pub(super) fn parsed<T, E: Display>(
         &mut self,
@@ -128,6 +170,36 @@ impl<'t> Check<'t> {
         self.problem(key, format!("{value} is out of range"), &mend);
         None
     }
+}
+
+/// A UUID, which HL7 takes for a code system's id too; eHDSI's purposes have one.
+fn is_uuid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+}
+
+/// A scheme, a colon and something without spaces.
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(plain)
+        && !rest.is_empty()
+        && !rest.contains(char::is_whitespace)
+}
+
+/// A path without links and dots, as far as it exists.
+fn found(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut found = PathBuf::new();
+    for part in whole.components() {
+        found = match part {
+            Component::ParentDir => found.parent().map(Path::to_path_buf).unwrap_or_default(),
+            part => found.join(part),
+        };
+        found = fs::canonicalize(&found).unwrap_or(found);
+    }
+    found
 }
 
 /// The line of `a.b[1].c`, or of the nearest parent that is written; 0 where none is.
@@ -159,7 +231,46 @@ fn line_of(text: &str, key: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::line_of;
+    use super::*;
+
+    #[test]
+    fn a_code_system_is_an_oid_or_a_uri() {
+        let mut check = Check::new(Path::new("glassgate.toml"), "");
+        for good in ["2.16.840.1.113883.6.96", "urn:oid:2.999.1", "http://snomed.info/sct", "urn:x"]
+        {
+            check.code_system("k", good);
+        }
+        assert!(check.problems.is_empty(), "{:?}", check.problems);
+        for bad in ["SNOMED", "SNOMED CT", "snomed:", "http://a b", "2.16.x", ""] {
+            check.code_system("k", bad);
+            assert!(check.problems.pop().is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn neither_of_two_folders_lies_in_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("store")).unwrap();
+        std::os::unix::fs::symlink("store", folder.path().join("link")).unwrap();
+        let mut check = Check::new(&folder.path().join("glassgate.toml"), "");
+        for (journal, store) in [("journal", "store"), ("store-journal", "store"), ("a/b", "a/c")] {
+            check.apart(("k", Path::new(journal)), ("s", Path::new(store)));
+        }
+        assert!(check.problems.is_empty(), "{:?}", check.problems);
+        for (journal, store) in [
+            ("", "store"),
+            ("journal", ""),
+            ("store", "store"),
+            ("store/journal", "store"),
+            ("./x/../store/j", "store"),
+            ("link/j", "store"),
+            ("data", "data/store"),
+            ("journal", "."),
+        ] {
+            check.apart(("k", Path::new(journal)), ("s", Path::new(store)));
+            assert!(check.problems.pop().is_some(), "{journal} {store}");
+        }
+    }
 
     #[test]
     fn keys_are_found_on_their_lines() {

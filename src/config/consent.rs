@@ -149,6 +149,9 @@ fn parties(raw: &[RawParty], check: &mut Check<'_>) -> Vec<Party> {
             let mend = "write each value in full, and roles with code and system";
             check.problem(&key("reference"), "has an empty value", mend);
         }
+        for role in party.roles.iter().filter(|role| !role.system.trim().is_empty()) {
+            check.code_system(&key("roles"), &role.system);
+        }
         let trimmed = |values: &[String]| values.iter().map(|v| v.trim().to_owned()).collect();
         parties.push(Party {
             reference: reference.to_owned(),

@@ -61,6 +61,9 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<Labeller> {
             "write both, as in { code = \"185347001\", system = \"http://snomed.info/sct\" }";
         check.problem("labels.exclude", "has a code without code or system", mend);
     }
+    for code in raw.exclude.iter().filter(|code| !code.system.trim().is_empty()) {
+        check.code_system("labels.exclude", &code.system);
+    }
     if raw.hidden.iter().any(|code| Confidentiality::from_code(code).is_some()) {
         let mend = "list labels such as MASK; who gets a document may know how confidential it is";
         check.problem("labels.hidden", "has a confidentiality", mend);
@@ -74,7 +77,15 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<Labeller> {
         uncoded_is_normal: raw.uncoded == RawUncoded::Normal,
     };
     let compiled = Labeller::compile(&settings);
-    check.parsed("labels.value_sets", compiled, "mend the value set, or take it out of the folder")
+    let mend = "mend the value set, or take it out of the folder";
+    let labeller = check.parsed("labels.value_sets", compiled, mend)?;
+    for Coded { code, system, .. } in labeller.unknown() {
+        check.warnings.push(format!(
+            "`labels.value_sets`: `{code}` of {system} is no sensitivity that is known here: documents with it count as R, \
+             and only consents that name just this code are about it; if it is a slip, mend the set's `focus`"
+        ));
+    }
+    Some(labeller)
 }
 
 /// The `.json` files of the folder by name, so that their order is always the same.
@@ -147,6 +158,24 @@ mod tests {
             both,
             version("value_sets = 'sets'\nbuilt_in = false", &[("a.json", SET)]).unwrap()
         );
+    }
+
+    #[test]
+    fn a_focus_that_nothing_else_knows_is_told() {
+        let told = |set: &str| {
+            let directory = tempfile::tempdir().unwrap();
+            fs::write(directory.path().join("a.json"), set).unwrap();
+            let mut check = Check::new(&directory.path().join("glassgate.toml"), "");
+            read(&toml::from_str("value_sets = '.'").unwrap(), &mut check).unwrap();
+            check.warnings
+        };
+        let warnings = told(SET);
+        assert!(warnings.len() == 1 && warnings[0].contains("`OWN` of urn:x"), "{warnings:?}");
+        let act_code = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+        let known = SET.replace("urn:x", act_code).replace("OWN", "HIV");
+        assert_eq!(told(&known), Vec::<String>::new());
+        let slip = known.replace("HIV", "HVI");
+        assert!(told(&slip)[0].contains("`HVI` of "));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod log;
 mod metadata;
 mod open;
 mod operator;
+mod parse;
 mod partner;
 mod partner_labels;
 mod problem;
@@ -138,30 +139,13 @@ pub fn read(path: &Path) -> Result<Config, Problems> {
         let unread = Problem { key: String::new(), line: 0, what: error.to_string(), mend };
         fail(vec![unread], files.clone())
     })?;
-    let raw: Raw =
-        toml::from_str(&text).map_err(|error| fail(vec![syntax(&text, &error)], files))?;
+    let raw: Raw = parse::parse(&text).map_err(|problems| fail(problems, files))?;
     let mut check = Check::new(path, &text);
     check.files.push(seen);
     match assemble(raw, path, &mut check) {
         Some(config) if check.problems.is_empty() => Ok(config),
         _ => Err(fail(check.problems, check.files)),
     }
-}
-
-fn syntax(text: &str, error: &toml::de::Error) -> Problem {
-    let at = error.span().map_or(0, |span| span.start);
-    let line = text.bytes().take(at).filter(|b| *b == b'\n').count().saturating_add(1);
-    let mend = "see docs/configuration.md for every key".to_owned();
-    Problem { key: key_at(text, line), line, what: error.message().to_owned(), mend }
-}
-
-/// The key that a line is about: its own with its section's, or the section's.
-fn key_at(text: &str, line: usize) -> String {
-    let above: Vec<&str> = text.lines().take(line).map(str::trim).collect();
-    let section = above.iter().rev().find(|line| line.starts_with('['));
-    let section = section.map_or("", |line| line.trim_matches(['[', ']']));
-    let own = above.last().and_then(|line| line.split_once('=')).map_or("", |(key, _)| key.trim());
-    [section, own].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
 }
 
 fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> {
@@ -209,6 +193,8 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
     if !(1..=64).contains(&raw.repository.readers) {
         check.problem("repository.readers", "is out of range", "write a number from 1 to 64");
     }
+    let store = ("repository.directory", raw.repository.directory.as_path());
+    check.apart(("audit.journal", raw.audit.journal()), store);
 
     check.warn_of_ends();
     let (community, audit) = (community?, audit?);

@@ -61,6 +61,16 @@ pub(super) fn read(raw: &[Raw], check: &mut Check<'_>) -> Vec<String> {
             check.problem(&format!("operator[{at}].account"), "is empty", mend);
         }
     }
+    let passwd = passwd();
+    for account in raw.iter().map(|operator| operator.account.trim()) {
+        let number = account.parse::<u32>().is_ok();
+        if !account.is_empty() && !number && !is_listed(&passwd, account) {
+            check.warnings.push(format!(
+                "operator `{account}` is no account in /etc/passwd, so nobody is meant: write a name that stands there, \
+                 or the number that `id -u` prints for an account of a directory"
+            ));
+        }
+    }
     if raw.is_empty() {
         let none = "no [[operator]]: nobody may load, explain, review or read the audit trail";
         check.warnings.push(none.to_owned());
@@ -76,8 +86,15 @@ pub fn account() -> String {
 
 /// What the machine itself calls an account; one that it does not list, such as a directory's, is its number.
 fn account_of(uid: u32) -> String {
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    named(&passwd, uid).unwrap_or_else(|| uid.to_string())
+    named(&passwd(), uid).unwrap_or_else(|| uid.to_string())
+}
+
+fn passwd() -> String {
+    fs::read_to_string("/etc/passwd").unwrap_or_default()
+}
+
+fn is_listed(passwd: &str, account: &str) -> bool {
+    passwd.lines().any(|line| line.split(':').next() == Some(account))
 }
 
 fn named(passwd: &str, uid: u32) -> Option<String> {
@@ -91,7 +108,7 @@ fn named(passwd: &str, uid: u32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::named;
+    use super::{is_listed, named};
 
     #[test]
     fn an_account_is_what_passwd_calls_its_number() {
@@ -101,5 +118,6 @@ mod tests {
         assert_eq!(named(passwd, 1000).as_deref(), Some("eve"));
         assert_eq!(named(passwd, 100), None);
         assert_eq!(named(passwd, 7), None);
+        assert!(is_listed(passwd, "eve") && !is_listed(passwd, "ev") && !is_listed(passwd, "x"));
     }
 }

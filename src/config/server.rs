@@ -55,12 +55,25 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<server::Settings>
     if !raw.public_url().starts_with("https://") {
         check.problem("server.public_url", "is no https address", "write https:// and the host");
     }
+    if raw.public_url().contains("/xca/") {
+        let mend = "leave /xca/query and /xca/retrieve out: they are added";
+        check.problem("server.public_url", "is the address of a transaction", mend);
+    }
     let listen = address("server.listen", &raw.listen, check);
     let management = address("server.management", &raw.management, check);
     if management.is_some_and(|address| !address.ip().is_loopback()) {
         let what = format!("{} is reachable from outside", raw.management);
         let mend = "choose a loopback address such as 127.0.0.1:9080";
         check.problem("server.management", what, mend);
+    }
+    if let (Some(ours), Some(theirs)) = (management, listen) {
+        let everywhere = theirs.ip().is_unspecified() || ours.ip() == theirs.ip();
+        // port 0 is another one each time
+        if ours.port() == theirs.port() && ours.port() != 0 && everywhere {
+            let what = format!("{} is taken by `listen`, {}", raw.management, raw.listen);
+            let mend = "choose another port, such as 127.0.0.1:9080";
+            check.problem("server.management", what, mend);
+        }
     }
     if raw.connections == 0 || raw.connections > limits::CONNECTIONS {
         let mend = format!("write a number from 1 to {}", limits::CONNECTIONS);
@@ -77,12 +90,15 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<server::Settings>
         minimum_rsa_bits: ("client_minimum_rsa_bits", raw.client_minimum_rsa_bits),
     };
     let clients = certificates::read(rules, Usage::TlsClient, check);
-    let acceptor = server::acceptor_for(&Identity { chain: chain?, key: key? }, clients?);
-    let acceptor = check.parsed(
-        "server.certificate",
-        acceptor,
-        "check that `server.key` belongs to the first certificate of `server.certificate`",
-    );
+    let identity = Identity { chain: chain?, key: key? };
+    check.pair("server.certificate", &identity.chain, &identity.key);
+    let acceptor = server::acceptor_for(&identity, clients?);
+    let mend = "take a certificate with an RSA key from 2048 bits, or on P-256 to P-521";
+    let acceptor = match check.problems.is_empty() {
+        true => check.parsed("server.certificate", acceptor, mend),
+        // it may only follow from what was told
+        false => acceptor.ok(),
+    };
     Some(server::Settings {
         listen: listen?,
         management: management?,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::Error;
+use super::files::{self, Readers};
 use super::judge::{self, event_types};
 use super::report::{Report, Sight};
 use super::stage::Stage;
@@ -15,6 +16,7 @@ use crate::client::{Ask, Client, Discard, Outcome as Answered, Query, Signer};
 use crate::clock::{Clock, SystemClock, SystemRandom};
 use crate::ids::HomeCommunityId;
 use crate::saml::issue::Order;
+use crate::soap::action;
 use crate::xds::{Availability, DocumentRequest, Severity, Status, StoredQuery};
 
 /// How long audit records may take to arrive.
@@ -68,6 +70,11 @@ impl Player<'_> {
     async fn query(&self, ask: Ask) -> Result<(Option<Outcome>, Sight), Error> {
         let patient = self.step.patient;
         let query = Query::find_documents(&world::patient_id(patient));
+        if let Some(name) = self.step.captured() {
+            let message = ask.envelope(action::QUERY, self.client.query_url(), &query.body());
+            let path = self.stage.layout.captured().join(name);
+            files::write(&path, message.as_bytes(), Readers::Owner)?;
+        }
         let answer = self.client.query(&ask, &query).await?;
         let records = self.records(&ask).await;
         let mut sight = Sight { audit: event_types(&records), ..Sight::default() };

@@ -51,6 +51,12 @@ impl Layout {
         self.root.join("audit/received.log")
     }
 
+    /// Messages of the scenario as they were sent, for `glassgate partner test`.
+    #[must_use]
+    pub fn captured(&self) -> PathBuf {
+        self.root.join("captured")
+    }
+
     /// Written once the scenario was played.
     #[must_use]
     pub fn ready(&self) -> PathBuf {

@@ -145,10 +145,12 @@ impl Stage {
              glassgate retrieve --demo {demo} --out /tmp {document}\n  \
              glassgate explain --config {config} --patient P-1002 --purpose BTG --role {physician}\n  \
              glassgate review --config {config} list\n  \
+             glassgate partner test --config {config} {captured}\n  \
              curl --cacert {ca} --cert {cert} --key {key} '{url}/xca/query?wsdl'\n  \
              curl {management}/metrics\n  \
              tail -f {received}\n",
             config = self.layout.config().display(),
+            captured = self.layout.captured().join("tampered.xml").display(),
             physician = world::PHYSICIAN.0,
             document = world::document_id(1001, 1),
             ca = ca.display(),

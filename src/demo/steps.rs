@@ -84,6 +84,19 @@ impl Step {
         self.purpose == "BTG" || (self.purpose == "ETREAT" && self.partner.etreat == "break-glass")
     }
 
+    /// Where its message is kept, for some that are worth a look.
+    pub(super) fn captured(&self) -> Option<&'static str> {
+        match self.act {
+            Act::Untrusted(Flaw::Tampered) => Some("tampered.xml"),
+            Act::Untrusted(Flaw::Unsigned) => Some("unsigned.xml"),
+            Act::Untrusted(Flaw::Stranger) => Some("stranger.xml"),
+            Act::Untrusted(Flaw::Expired) => Some("expired.xml"),
+            Act::Query if self.expected == Outcome::Refused => Some("not-agreed.xml"),
+            Act::Query if self.expected == Outcome::All => Some("admitted.xml"),
+            _ => None,
+        }
+    }
+
     const fn physician(purpose: &'static str, patient: u32, act: Act, expected: Outcome) -> Self {
         Self { partner: RIVERSIDE, purpose, role: PHYSICIAN, patient, act, expected }
     }

@@ -7,7 +7,7 @@ use super::key::Key;
 use super::reject::Reject;
 use super::shape::{allow_attributes, base64, elements, is, take};
 use super::signed_info::{Head, Reference};
-use crate::xml::{Document, Node, attribute, children, escape_attribute, ns, only_child, text};
+use crate::xml::{Document, Node, attribute, children, ns, only_child, text};
 
 /// Where SAML of any version keeps its elements.
 const SAML_FAMILY: &str = "urn:oasis:names:tc:SAML:";
@@ -110,28 +110,6 @@ impl<'d> Gated<'d, '_> {
     /// The ID of the other assertion of a pair, as written.
     pub(super) fn id_beside(&self) -> Option<&'d str> {
         self.beside.and_then(|beside| attribute(beside, "ID"))
-    }
-
-    /// The assertion in a document of its own, within the namespaces that it inherits and nothing else: for oracles.
-    #[must_use]
-    pub fn alone(&self) -> String {
-        let mut document = String::from("<alone");
-        for namespace in self.assertion.parent().iter().flat_map(Node::namespaces) {
-            let (prefix, uri) = (namespace.name().unwrap_or(""), namespace.uri());
-            if prefix == "xml" {
-                continue;
-            }
-            document.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
-            document.push_str(prefix);
-            document.push_str("=\"");
-            escape_attribute(&mut document, uri);
-            document.push('"');
-        }
-        document.push('>');
-        let input = self.assertion.document().input_text();
-        document.push_str(input.get(self.assertion.range()).unwrap_or(""));
-        document.push_str("</alone>");
-        document
     }
 
     /// The keys of the type that the signature asks for.

@@ -4,6 +4,8 @@
 //! wants to know what the assertion says parses those octets, never the message around them.
 
 mod algorithm;
+#[cfg(feature = "alone")]
+mod alone;
 mod c14n;
 mod cache;
 mod gate;

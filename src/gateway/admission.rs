@@ -13,9 +13,8 @@ use crate::saml::{self, Check, Means, Reason, Which, Witness, attributes};
 use crate::soap::{self, Message};
 use crate::xml::{self, Bounds, Document, Node, ns};
 
-/// Steps whose refusals quote what the message says.
+/// The step whose refusals quote what the message says; those of the body name its parameters, never their values.
 const PURPOSE: &str = "purpose of use";
-const BODY: &str = "body";
 /// Assertions of a message at most: a user's, and that of a treatment relationship.
 const ASSERTIONS: usize = 2;
 
@@ -115,7 +114,7 @@ impl Admission<'_> {
         }
         let refused = visit.refused.is_some() && access.answer() == Answer::Failure;
         self.step("break-glass", if refused { Err(Failure::NotHonoured) } else { Ok(()) })?;
-        let body = self.step(BODY, read(request.body))?;
+        let body = self.step("body", read(request.body))?;
         Ok((access, body))
     }
 
@@ -123,8 +122,7 @@ impl Admission<'_> {
     fn step<T>(&mut self, title: &'static str, outcome: Result<T, Failure>) -> Result<T, Failure> {
         if let Some(trace) = self.trace.as_deref_mut() {
             let refused = outcome.as_ref().err().map(|failure| (failure.label(), failure.reason()));
-            // purposes and ids
-            let names_values = matches!(title, PURPOSE | BODY);
+            let names_values = title == PURPOSE;
             let title = title.into();
             trace.push(Finding { title, refused, trust: false, names_values });
         }

@@ -21,7 +21,7 @@ pub struct Finding {
     pub refused: Option<(&'static str, String)>,
     /// Whether it is a check of signature or assertion, whose codes stand in tables of their own.
     pub trust: bool,
-    /// Whether the sentence may quote an attribute of the assertion or the body.
+    /// Whether the sentence may quote an attribute of the assertion.
     pub names_values: bool,
 }
 

@@ -14,10 +14,13 @@ use crate::clock::Clock;
 use crate::ids::PatientId;
 use crate::ingest::{self, Batched, Relabelled};
 use crate::metrics::Metrics;
-use crate::repository::embedded::{self, Store};
+use crate::repository::embedded::{self, Holdings, Store};
 
 /// How long it waits after a failure, such as a full disk, until it tries again.
 const PAUSE: Duration = Duration::from_secs(60);
+
+/// How often a log is told how far it has come.
+const TELLING: Duration = Duration::from_secs(60);
 
 /// What labels documents anew: a thread of its own, which ends when this is dropped.
 pub struct Relabelling {
@@ -81,6 +84,12 @@ impl fmt::Debug for Relabelling {
 
 impl Renewal {
     fn run(&self, goes_on: &dyn Fn() -> bool) {
+        match self.store.holdings() {
+            Ok(Holdings { patients, consents, documents }) => {
+                info!(patients, consents, documents, "the store is open");
+            }
+            Err(error) => warn!(%error, "what is stored cannot be counted"),
+        }
         while goes_on() {
             match self.renew(goes_on) {
                 Ok(done) => return self.tell(done),
@@ -93,9 +102,14 @@ impl Renewal {
     }
 
     fn renew(&self, goes_on: &dyn Fn() -> bool) -> Result<Relabelled, Error> {
+        let mut told = self.clock.now();
         ingest::relabel(&self.store, &self.settings, goes_on, &mut |batch: &Batched<'_>| {
             let left = i64::try_from(batch.left).unwrap_or(i64::MAX);
             self.metrics.unclassified.set(left);
+            if self.clock.now().since(told) >= TELLING {
+                told = self.clock.now();
+                info!(left, "documents are being labelled anew");
+            }
             // before it takes effect, so that nothing changes without a record
             let events = self.events(batch);
             if !events.is_empty() {

@@ -33,7 +33,13 @@ impl Gateway {
             event.outcome = event.outcome.noting(&dangers);
         }
         self.report(&[event]).await;
-        info!(community = self.settings.name, url = self.settings.public_url, "ready");
+        let (partners, issuers) = {
+            let terms = self.terms();
+            let settings = terms.trust.settings();
+            (settings.partners.len(), settings.issuers.len())
+        };
+        let (community, url) = (&self.settings.name, &self.settings.public_url);
+        info!(community, url, partners, issuers, "ready");
     }
 
     /// Records that the gateway stopped, and how many failed handshakes no record told of.

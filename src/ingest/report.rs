@@ -32,6 +32,12 @@ impl Report {
         self.refused.is_empty() && self.stopped.is_none()
     }
 
+    /// Whether there was nothing to load.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_complete() && self.counts.is_empty() && self.ignored.is_empty()
+    }
+
     pub(super) fn absorb(&mut self, other: Self) {
         for (patient, changed) in other.patients {
             let all = self.patients.entry(patient).or_default();

@@ -145,6 +145,11 @@ impl Labeller {
         &self.version
     }
 
+    /// The labels of value sets that are no sensitivities of v3-ActCode, as far as these are known.
+    pub fn unknown(&self) -> impl Iterator<Item = &Coded> {
+        self.rules.all().iter().filter(|label| !is_sensitivity(label))
+    }
+
     /// Takes in a resource: the document's own metadata, or what belongs to it.
     pub fn resource(&self, evidence: &mut Evidence, resource: &Value) {
         evidence.resource(&self.rules, resource);

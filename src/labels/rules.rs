@@ -86,6 +86,11 @@ impl Rules {
         self.labels.iter().enumerate().filter(at).map(|(_, label)| label)
     }
 
+    /// Every label that value sets name.
+    pub(super) fn all(&self) -> &[Coded] {
+        &self.labels
+    }
+
     fn bit(&mut self, label: &Coded) -> Result<Found, TooManyLabels> {
         let same = |known: &Coded| {
             known.code == label.code && canonical(&known.system) == canonical(&label.system)

@@ -136,6 +136,48 @@ fn check_names_key_line_and_what_to_do() {
             "rationale_characters",
             "`partner[0].break_glass.rationale_characters`: is out of range; write a number from 1",
         ),
+        (
+            "system = \"2.16.840.1.113883.6.96\"",
+            "system = \"SNOMED\"",
+            "SNOMED",
+            "`partner[0].break_glass_roles`: `SNOMED` is neither an OID nor a URI; write the code system's",
+        ),
+        (
+            "journal = \"audit/journal\"",
+            "journal = \"store/journal\"",
+            "store/journal",
+            "`audit.journal`: store/journal and the store, store, lie in one another; give each a",
+        ),
+        (
+            "host = \"127.0.0.1\"",
+            "host = \"127.0.0.1:6514\"",
+            "127.0.0.1:6514",
+            "`audit.target[0].host`: is no host; write a name or an IP address alone",
+        ),
+        (
+            "server_name = \"localhost\"\nca = \"pki/ca.crt\"\ncertificate = \"pki/gateway/tls.crt\"",
+            "server_name = \"localhost\"\nca = \"pki/ca.crt\"\ncertificate = \"pki/stranger/tls.crt\"",
+            "pki/stranger/tls.crt",
+            "`audit.target[0].certificate`: is another's than the key; check that `audit.target[0].key` belongs",
+        ),
+        (
+            "public_url = \"https://",
+            "public_url = \"https://gateway.example/xca/query\" # ",
+            "gateway.example",
+            "`server.public_url`: is the address of a transaction; leave /xca/query and",
+        ),
+        (
+            "etreat = \"treatment\"",
+            "etreat = treatment",
+            "etreat = treatment",
+            "write it as TOML: texts in quotes; see docs/configuration.md",
+        ),
+        (
+            "name = \"demo-receiver\"",
+            "name = \" \"",
+            "name = \" \"",
+            "`audit.target[0].name`: is empty; write a short name",
+        ),
     ] {
         let (_directory, config) = configured(&[(from, to)]);
         let told = check(&config).fails();
@@ -154,6 +196,34 @@ fn check_tells_all_problems_at_once_and_what_is_unwise() {
         ("certificate = \"pki/gateway/tls.crt\"", "certificate = \"none\""),
     ]);
     assert_eq!(check(&config).fails().lines().count(), 3);
+
+    // also where some are slips of the pen
+    let (_directory, config) = configured(&[
+        ("clock_skew_s = 60", "clock_skews = 60"),
+        ("directory = \"store\"", "directory = \"store\"\nreeders = 4"),
+    ]);
+    let told = check(&config).fails();
+    for slip in ["unknown field `clock_skews`", "unknown field `reeders`"] {
+        assert!(told.contains(slip), "{slip} is not in {told}");
+    }
+
+    let listen = played().config.lines().find(|line| line.starts_with("listen = ")).unwrap();
+    let management = played().config.lines().find(|line| line.starts_with("management = "));
+    let taken = listen.replace("listen", "management");
+    let account = format!("account = \"{}\"", glassgate::config::account());
+    let (_directory, config) = configured(&[(management.unwrap(), &taken)]);
+    let told = check(&config).fails();
+    assert!(
+        told.contains("`server.management`: ") && told.contains("is taken by `listen`"),
+        "{told}"
+    );
+
+    let (_directory, config) = configured(&[(&account, "account = \"nobody-here\"")]);
+    let run = check(&config);
+    let warning =
+        "warning: operator `nobody-here` is no account in /etc/passwd, so nobody is meant";
+    assert!(run.stderr.contains(warning), "{run:?}");
+    run.succeeds();
     let missing = check("/nowhere/glassgate.toml".as_ref()).fails();
     assert!(missing.contains("/nowhere/glassgate.toml: No such file"), "{missing}");
 
@@ -298,8 +368,8 @@ fn help_is_worth_reading() {
     let about = run(["consent", "check", "--help"]).succeeds();
     assert!(about.contains("whether they can be enforced"), "{about}");
     let commands = [
-        "demo", "serve", "check", "load", "consent", "explain", "review", "audit", "query",
-        "retrieve", "assert",
+        "demo", "serve", "check", "load", "partner", "consent", "explain", "review", "audit",
+        "query", "retrieve", "assert",
     ];
     for command in commands {
         assert!(overview.contains(&format!("  {command}")), "{overview}");
@@ -307,6 +377,9 @@ fn help_is_worth_reading() {
         let (about, _) = help.split_once("Usage: ").unwrap();
         // what it does, and then more of it or an example
         assert!(about.trim().lines().count() >= 3, "{help}");
+        assert!(about.contains("\nTry: glassgate "), "{help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
     }
+    assert!(overview.contains("The exit code is 0 when all went well"), "{overview}");
     assert_eq!(run(["fly"]).code, Some(2));
 }

@@ -219,7 +219,17 @@ fn the_audit_trail_is_read_and_that_is_on_record() {
     );
     assert!(!override_started.is_empty());
     let lines = audit(&["--last", "2"]).succeeds();
-    assert_eq!(lines.lines().count(), 2, "{lines}");
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    let head: Vec<_> = lines.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(head, ["RECORD", "AT", "EVENT", "OUTCOME", "USER", "PATIENT", "DESCRIPTION"]);
+    // the person is shown, whoever connected for him
+    let query = audit(&["--text", "csd-code=\"ITI-38\"", "--patient", "P-1003"]).succeeds();
+    let cells: Vec<_> = query.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(
+        cells[2..6],
+        ["ITI-38", "success", "user-7@riverside.example", "P-1003^^^&2.999.1.3&ISO"],
+        "{query}"
+    );
 }
 
 #[test]

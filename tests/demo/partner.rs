@@ -159,7 +159,47 @@ fn a_message_that_is_refused_is_told_every_rule_it_breaks_and_how_to_mend_it() {
     let nothing = folder.path().join("nothing");
     fs::write(&nothing, "").unwrap();
     let told = partner("test", &config, &[nothing.to_str().unwrap()]).fails();
-    assert!(told.contains("name the TLS client certificate"), "{told}");
+    assert!(told.contains("nothing is no SOAP message: ") && !told.contains("--client"), "{told}");
+    fs::write(&nothing, "<Envelope/>").unwrap();
+    let told = partner("test", &config, &[nothing.to_str().unwrap()]).fails();
+    assert!(told.contains("its first element is no SOAP 1.2 Envelope; name an"), "{told}");
+    let message = fs::read_to_string(captured(folder.path(), "TREAT", "urn:oid:2.999.1")).unwrap();
+    fs::write(&nothing, message.replace(RIVERSIDE.issuer, "https://sts.nobody.example")).unwrap();
+    let told = partner("test", &config, &[nothing.to_str().unwrap()]).fails();
+    assert!(
+        told.contains("no partner may bring assertions of https://sts.nobody.example"),
+        "{told}"
+    );
+    assert!(told.contains("name the TLS client certificate that it came with, --client"), "{told}");
+
+    // a parameter's name is no secret
+    let without = message.replace("$XDSDocumentEntryStatus", "$XDSDocumentEntryStatuz");
+    assert_ne!(without, message);
+    fs::write(&nothing, without).unwrap();
+    let told = partner("test", &config, &[nothing.to_str().unwrap()]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    let named = "$XDSDocumentEntryStatus is required and has no value that is understood";
+    assert!(told.stdout.contains(named), "{}", told.stdout);
+}
+
+#[test]
+fn the_demo_keeps_messages_to_try_it_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = settings(folder.path());
+    for (name, verdict) in [
+        ("admitted", "would be admitted, from riverside"),
+        ("not-agreed", "would be refused, from riverside: outside-agreement"),
+        ("tampered", "would be refused, from riverside: digest-mismatch"),
+        ("unsigned", "would be refused, from riverside: unsigned"),
+        ("stranger", "would be refused, from riverside: signature-mismatch"),
+        ("expired", "would be refused, from riverside: expired"),
+    ] {
+        let message = played().world.join(format!("captured/{name}.xml"));
+        let told = partner("test", &config, &[message.to_str().unwrap()]);
+        assert!(told.stdout.contains(verdict), "{verdict} is not in {told:?}");
+        let as_of_now = told.stdout.contains("--at, with the time when it came");
+        assert_eq!(as_of_now, name == "expired", "{told:?}");
+    }
 }
 
 #[test]
@@ -250,7 +290,13 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
     let lines = "atlantis\nnone\npki/gone.crt\npki/lakeview.crt\npki/stranger/saml.crt\nmaybe\ntreatment\nTREAT; BTG\n309343006\n";
     let declined = typed(&config, &flags, &format!("{lines}n\n"));
     assert_eq!(declined.code, Some(1), "{declined:?}");
-    for asked in ["`atlantis` is no network", "cannot find pki/gone.crt", "`maybe` is neither"] {
+    for asked in [
+        "us, norway, switzerland, ",
+        "none [none]: ",
+        "`atlantis` is no network",
+        "cannot find pki/gone.crt",
+        "`maybe` is neither",
+    ] {
         assert!(declined.stderr.contains(asked), "{asked} is not in {}", declined.stderr);
     }
     assert_eq!(fs::read_to_string(&config).unwrap(), before);
@@ -276,10 +322,20 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
         "pki/partners/riverside/tls.crt",
         "--yes",
     ];
+    // no network, as nothing is asked: then what a network would say is needed
+    let alone: Vec<_> =
+        stolen.iter().copied().filter(|a| !["--profile", "norway"].contains(a)).collect();
+    let told = typed(&config, &alone, "").fails();
+    assert!(
+        told.contains("--etreat is missing, and --yes asks nothing: What it means by"),
+        "{told}"
+    );
+    assert!(!told.contains("Network whose habits"), "{told}");
     let told = typed(&config, &stolen, "").fails();
     assert!(told.contains("a certificate is `riverside`'s too"), "{told}");
     assert_eq!(fs::read_to_string(&config).unwrap(), after);
-    // by flags alone, of a network, with an issuer by CA
+    // by flags alone, of a network, with an issuer by CA; a file below the folder is named as from there
+    let certificate = directory.path().join("pki/stranger/saml.crt");
     let whole = [
         "--name",
         "us-partner",
@@ -288,7 +344,7 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
         "--profile",
         "us",
         "--tls-certificate",
-        "pki/stranger/saml.crt",
+        certificate.to_str().unwrap(),
         "--issuer",
         "https://sts.us.example",
         "--issuer-root",
@@ -297,7 +353,8 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
         "CN=sts.us.example, O=us",
         "--yes",
     ];
-    typed(&config, &whole, "").succeeds();
+    let told = typed(&config, &whole, "").succeeds();
+    assert!(told.contains("tls_certificates = [\"pki/stranger/saml.crt\"]"), "{told}");
     let shown = partner("show", &config, &["us-partner"]).succeeds();
     assert!(shown.contains("trust = \"ca\"") && shown.contains("2.16.840.1.113883.3.18.7.1"));
     // a country of eHDSI, whose contact point signs with the same certificate
@@ -317,8 +374,9 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
         "--yes",
     ];
     let told = typed(&config, &country, "").fails();
-    assert!(told.contains("give --relationship-issuer"), "{told}");
-    typed(&config, &country, "urn:initgw:XX:countryB\n").succeeds();
+    assert!(told.contains("--relationship-issuer is missing"), "{told}");
+    let whole = [&country[..], &["--relationship-issuer", "urn:initgw:XX:countryB"]].concat();
+    typed(&config, &whole, "").succeeds();
     let shown = partner("show", &config, &["country"]).succeeds();
     for text in [
         "name = \"urn:initgw:XX:countryB\"",

@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::program::{glassgate, played, run, tool};
+use crate::program::{all_between, glassgate, played, run, tool};
 
 /// A demo that stays up, in the directory of the one that was played.
 struct Running {
@@ -95,10 +95,42 @@ fn queries(demo: &Running) {
     let raw = demo.ask("query", &hilltop).succeeds();
     assert!(raw.contains("AdhocQueryResponse") && raw.contains("2.999.1.4.1001.2"), "{raw}");
     let refused = demo.ask("query", &["--patient", "P-1001", "--purpose", "HPAYMT"]).fails();
-    assert_eq!(refused, "XDSRegistryError: the request is not permitted\n");
+    let (error, reference) = refused.split_once('\n').unwrap();
+    assert_eq!(error, "XDSRegistryError: the request is not permitted");
+    // whoever runs the gateway finds it by the id that the sender is told
+    let id = all_between(reference, "message-id urn:uuid:", ":")[0];
+    assert!(reference.contains(&format!("glassgate audit --text {id}")), "{reference}");
+    let config = demo.world.join("glassgate.toml");
+    let found = [OsStr::new("audit"), OsStr::new("--config"), config.as_os_str()];
+    let found = run(found.into_iter().chain(["--text", id].map(OsStr::new))).succeeds();
+    assert!(found.contains("purpose of use HPAYMT is outside"), "{found}");
     let late = ["--patient", "P-1001", "--issuer", "https://sts.hilltop.example"];
     let refused = demo.ask("query", &late).fails();
     assert!(refused.contains("SOAP fault Sender: The security token could not"), "{refused}");
+    assert!(refused.contains("\nmessage-id urn:uuid:"), "{refused}");
+
+    // what stands in the way is told with the address, the file, and what to do
+    let pki = played().world.join("pki");
+    let (theirs, own) = (pki.join("stranger/ca.crt"), pki.join("stranger/tls.crt"));
+    let (theirs, own) = (theirs.to_str().unwrap(), own.to_str().unwrap());
+    let key = own.replace(".crt", ".key");
+    let address = demo.url.strip_prefix("https://").unwrap();
+    for (arguments, parts) in [
+        (vec!["--url", "https://127.0.0.1:1"], ["127.0.0.1:1: nobody listens there", "--url"]),
+        (vec!["--ca", theirs], [": its certificate is not trusted (", theirs]),
+        (vec!["--cert", own, "--key", &key], [": it refuses our certificate (unknown ca)", own]),
+        (vec!["--url", "http://127.0.0.1"], ["--url is https://host:port", "http://127.0.0.1"]),
+        (vec!["--ca", &key], ["holds no certificate", "--ca"]),
+        (vec!["--key", own], ["holds no private key without a passphrase", "--key"]),
+    ] {
+        let told = demo.ask("query", &[&["--patient", "P-1001"][..], &arguments].concat()).fails();
+        assert!(parts.iter().all(|part| told.contains(part)), "{parts:?} is not in {told}");
+        assert!(
+            arguments[0] != "--ca" || told.contains(address) || told.contains("holds"),
+            "{told}"
+        );
+        assert!(!told.contains("routines"), "{told}");
+    }
 }
 
 fn retrieves(demo: &Running) {
@@ -116,7 +148,9 @@ fn retrieves(demo: &Running) {
     assert_eq!(told.lines().count(), 2);
     let withheld = demo.ask("retrieve", &["--out", folder, "2.999.1.4.1002.5"]).fails();
     let nowhere = demo.ask("retrieve", &["--out", folder, "2.999.1.4.1002.9"]).fails();
-    assert_eq!(withheld.replace("1002.5", "1002.9"), nowhere);
+    let told = |text: &str| text.lines().next().unwrap().to_owned();
+    assert_eq!(told(&withheld).replace("1002.5", "1002.9"), told(&nowhere));
+    assert!(nowhere.contains("\nmessage-id urn:uuid:"), "{nowhere}");
     assert!(nowhere.contains("XDSDocumentUniqueIdError"), "{nowhere}");
 }
 
@@ -146,6 +180,10 @@ fn refuses_a_second(demo: &Running) {
         let told = format!("cannot listen on 127.0.0.1:{port}: Address already in use");
         assert!(refused.contains(&told), "{refused}");
     }
+    let config = demo.world.join("glassgate.toml");
+    let refused = run(["serve".as_ref(), "--config".as_ref(), config.as_os_str()]).fails();
+    assert!(refused.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{refused}");
+    assert!(!refused.contains("the store is open"), "{refused}");
     assert_eq!((read("ready.json"), read("glassgate.toml")), before);
     demo.ask("query", &["--patient", "P-1001"]).succeeds();
 }

@@ -29,6 +29,15 @@ impl Opener {
         }
     }
 
+    /// Where the target is, as the settings say.
+    pub(super) fn address(&self) -> String {
+        let (host, port) = match self {
+            Self::Tls(connector) => (&connector.host, connector.port),
+            Self::Udp { host, port } => (host, *port),
+        };
+        format!("{host}:{port}")
+    }
+
     /// Opens a link; the caller sets the time limit.
     pub(super) async fn open(&self) -> io::Result<Link> {
         match self {

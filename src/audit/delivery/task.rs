@@ -54,7 +54,8 @@ impl Task {
             failures = if start.elapsed() > self.times.retry_longest { 0 } else { failures };
             let pause = self.pause(failures);
             failures = failures.saturating_add(1);
-            tracing::warn!(receiver = self.name, %broken, ?pause, "audit delivery interrupted");
+            let (receiver, address) = (&self.name, self.opener.address());
+            tracing::warn!(receiver, address, %broken, ?pause, "audit delivery interrupted");
             tokio::select! {
                 () = sleep(pause) => {}
                 _ = self.stop.wait_for(|stop| *stop) => return,

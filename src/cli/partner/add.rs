@@ -1,13 +1,14 @@
-use std::fs::{self, Metadata, OpenOptions};
-use std::io::{self, BufRead, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::fs;
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use openssl::x509::X509;
 
 use super::answers::{Answers, Question};
+use super::draft::Draft;
 use super::entry::Entry;
 use super::issuers;
 use crate::cli::{ConfigFile, Failed, read, say, say_all};
@@ -19,7 +20,10 @@ use crate::purpose::Purpose;
 
 /// Adds a partner: asks for what no flag gives, checks the whole configuration, and only then writes the entry.
 ///
-/// Several answers to one question stand with semicolons between them. A running gateway takes the partner up by itself.
+/// Several answers to one question stand with semicolons between them. Files are written as paths from the
+/// configuration's folder. A running gateway takes the partner up by itself.
+///
+/// Try: glassgate partner add --config ./lakeside/glassgate.toml --name hilltop --home 2.999.3 --etreat break-glass
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]
@@ -27,8 +31,8 @@ pub(super) struct Options {
     /// A short name for log and metrics.
     #[arg(long, value_name = "NAME")]
     name: Vec<String>,
-    /// The network whose habits it has: us, norway, switzerland or ehdsi.
-    #[arg(long, value_name = "NETWORK")]
+    /// The network whose habits it has.
+    #[arg(long, value_name = "NETWORK", value_parser = PossibleValuesParser::new(networks()))]
     profile: Vec<String>,
     /// The community that it speaks for; may be given again.
     #[arg(long, value_name = "OID")]
@@ -66,7 +70,7 @@ pub(super) struct Options {
     /// A role that may break glass: a code of SNOMED CT, or CODE^^SYSTEM; may be given again.
     #[arg(long, value_name = "CODE")]
     break_glass_role: Vec<String>,
-    /// Write without asking.
+    /// Write without asking anything: what is needed and not given is an error.
     #[arg(long)]
     yes: bool,
 }
@@ -75,7 +79,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let path = &options.file.config;
     // what is wrong already is told before any question
     let config = read(path)?;
-    let mut answers = Answers::new(io::stdin().lock());
+    let mut answers = Answers::new((!options.yes).then(|| io::stdin().lock()));
     let entry = gather(options, &config, &mut answers)?;
     let toml = entry.toml();
     let draft = Draft::write(path, &toml)?;
@@ -84,7 +88,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
         return Err(format!("nothing is written:\n{told}").into());
     }
     say_all(toml.trim());
-    if !options.yes && !answers.agrees(&format!("\nWrite this to {}?", path.display()))? {
+    if !answers.agrees(&format!("\nWrite this to {}?", path.display()))? {
         say("nothing is written");
         return Ok(ExitCode::FAILURE);
     }
@@ -98,13 +102,29 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The answer of a partner that belongs to none.
+const NO_NETWORK: &str = "none";
+
+fn networks() -> impl Iterator<Item = &'static str> {
+    config::profile_names().chain([NO_NETWORK])
+}
+
+pub(super) fn question<'t>(
+    flag: &'static str,
+    text: &'t str,
+    default: Option<&'static str>,
+) -> Question<'t> {
+    Question { flag, text, default }
+}
+
 fn gather(
     options: &Options,
     config: &Config,
     answers: &mut Answers<impl BufRead>,
 ) -> Result<Entry, Failed> {
     let folder = options.file.config.parent().unwrap_or(Path::new(""));
-    let question = |flag, text, default| Question { flag, text, default };
+    let profiles: Vec<_> = networks().collect();
+    let profiles = format!("Network whose habits it has, one of {}", profiles.join(", "));
     let settings = config.terms.trust.settings();
     let name = answers.ask(
         &options.name,
@@ -118,13 +138,9 @@ fn gather(
     )?;
     let profile = answers.ask(
         &options.profile,
-        question(
-            "--profile",
-            "Network whose habits it has: us, norway, switzerland, ehdsi or none",
-            Some("none"),
-        ),
+        question("--profile", &profiles, Some(NO_NETWORK)),
         |typed| match one(typed)?.as_str() {
-            "none" => Ok(None),
+            NO_NETWORK => Ok(None),
             known if config::profile_names().any(|name| name == known) => {
                 Ok(Some(known.to_owned()))
             }
@@ -242,67 +258,27 @@ pub(super) fn certificate(folder: &Path, file: &str) -> Result<String, String> {
     }
 }
 
-/// A file by its path from the configuration's folder, or by its whole path where it was meant from here.
+/// A file by its path from the configuration's folder, where it is below that, or by its whole path.
 pub(super) fn located(folder: &Path, file: &str) -> Result<String, String> {
-    if folder.join(file).is_file() {
+    if folder.join(file).is_file() && Path::new(file).is_relative() {
         return Ok(file.to_owned());
     }
-    let whole = fs::canonicalize(file).map_err(|error| format!("cannot find {file}: {error}"))?;
-    Ok(whole.display().to_string())
+    let fail = |error| format!("cannot find {file}: {error}");
+    if !Path::new(file).is_file() {
+        return Err(fail(io::ErrorKind::NotFound.into()));
+    }
+    // a link is kept: it may lead to another file once the certificate is renewed
+    let whole = absolute(file).map_err(fail)?;
+    let below = absolute(folder.join(".")).map_err(fail)?;
+    Ok(whole.strip_prefix(below).unwrap_or(&whole).display().to_string())
 }
 
-/// The configuration with the entry, beside the one that is in force, so that relative paths mean the same; it is only
-/// checked, and gone again.
-struct Draft {
-    path: PathBuf,
-    text: String,
-}
-
-impl Draft {
-    fn write(config: &Path, entry: &str) -> Result<Self, Failed> {
-        let mut text = fs::read_to_string(config)?;
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
-        text.push_str(entry);
-        let draft = Self { path: beside(config), text };
-        put(&draft.path, &draft.text, &fs::metadata(config)?)?;
-        Ok(draft)
+/// The path from the root, of a folder without links.
+fn absolute(path: impl AsRef<Path>) -> io::Result<PathBuf> {
+    let whole = std::path::absolute(path)?;
+    if whole.is_dir() {
+        return fs::canonicalize(whole);
     }
-
-    /// Takes the configuration's place: owner, group and mode stay as they were, and a link goes on leading to it.
-    fn replace(self, config: &Path) -> io::Result<()> {
-        let config = fs::canonicalize(config)?;
-        let new = Self { path: beside(&config), text: self.text.clone() };
-        put(&new.path, &new.text, &fs::metadata(&config)?)?;
-        fs::rename(&new.path, config)
-    }
-}
-
-fn beside(config: &Path) -> PathBuf {
-    let name = config.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    config.with_file_name(format!(".{name}.new"))
-}
-
-/// A file that whoever could read the former can read, and nobody else.
-fn put(path: &Path, text: &str, former: &Metadata) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let own = file.metadata()?;
-    if (own.uid(), own.gid()) != (former.uid(), former.gid()) {
-        fchown(&file, Some(former.uid()), Some(former.gid()))?;
-    }
-    // after the owner: a change of owner takes bits away
-    file.set_permissions(former.permissions())?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        let _replaced = fs::remove_file(&self.path);
-    }
+    let folder = fs::canonicalize(whole.parent().unwrap_or(&whole))?;
+    Ok(folder.join(whole.file_name().unwrap_or_default()))
 }

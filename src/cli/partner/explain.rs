@@ -25,6 +25,8 @@ use crate::xml::{self, Bounds, ns};
 /// The message is an envelope, an MTOM multipart, or a whole HTTP request, as a proxy or a log kept it. The checks are
 /// those of the running gateway; nothing is answered, remembered or released. What the assertion says stays masked
 /// unless --show asks for it. Either way the audit journal has a record of it.
+///
+/// Try: glassgate partner test --config ./glassgate-demo/glassgate.toml ./glassgate-demo/captured/tampered.xml
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]
@@ -73,7 +75,16 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
         }
         None => SystemClock.now(),
     };
-    let claims = claims(&captured);
+    let claims = match claims(&captured) {
+        Ok(claims) => claims,
+        Err(error) => {
+            let file = options.message.display();
+            return Err(format!(
+                "{file} is no SOAP message: {error}; name an envelope, a multipart, or an HTTP request with its body"
+            )
+            .into());
+        }
+    };
     let (peer, guessed) = options.peer(&config, &claims)?;
     let Captured { transaction, content_type, body } = captured;
     let arrival = Arrival { peer, content_type, body };
@@ -111,6 +122,13 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     }
     say("");
     say(&verdict(&rehearsal));
+    let late =
+        |finding: &Finding| finding.refused.as_ref().is_some_and(|(c, _)| TIMELY.contains(c));
+    if options.at.is_none() && rehearsal.findings.iter().any(late) {
+        say(
+            "it was judged as if it came now; --at, with the time when it came, judges it as of then",
+        );
+    }
     Ok(if rehearsal.access.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -139,22 +157,46 @@ impl Options {
                 let peer = Peer { fingerprint, key_fingerprint, address, subject };
                 Ok((peer, Some(partner.name.clone())))
             }
-            _ => Err("name the TLS client certificate that it came with, --client: \
-                      not exactly one partner may bring its issuer"
-                .into()),
+            (found, _) => {
+                let issuers: Vec<_> = claims.iter().map(|one| one.issuer.as_str()).collect();
+                let issuers = issuers.join(" and ");
+                let why = match (claims, found) {
+                    ([], _) => "it has no assertion that can be read".to_owned(),
+                    (_, Some(_)) => format!("several partners may bring assertions of {issuers}"),
+                    (_, None) => format!("no partner may bring assertions of {issuers}"),
+                };
+                Err(format!(
+                    "{why}, so who sent it cannot be told: name the TLS client certificate that it came with, --client"
+                )
+                .into())
+            }
         }
     }
 }
 
-/// What the assertions of a message say, one or two of them, whether or not they are to be believed.
-fn claims(captured: &Captured) -> Vec<Claims> {
-    let message = Message::unpack(captured.content_type.as_deref(), captured.body.clone());
-    let Ok(message) = message else { return Vec::new() };
-    let Ok(document) = xml::parse(message.xml(), Bounds::REQUEST) else { return Vec::new() };
+/// What the assertions of a message say, one or two of them, whether or not they are to be believed; none where it has
+/// none.
+fn claims(captured: &Captured) -> Result<Vec<Claims>, Failed> {
+    let message = Message::unpack(captured.content_type.as_deref(), captured.body.clone())?;
+    let document = xml::parse(message.xml(), Bounds::REQUEST)?;
+    if !document.root().has_tag_name((ns::SOAP, "Envelope")) {
+        return Err("its first element is no SOAP 1.2 Envelope".into());
+    }
     let assertions = document.root().descendants();
     let assertions = assertions.filter(|node| node.has_tag_name((ns::SAML, "Assertion"))).take(2);
-    assertions.filter_map(|node| Some(Assertion::read(node).ok()?.claims().clone())).collect()
+    let read = assertions.filter_map(|node| Assertion::read(node).ok());
+    Ok(read.map(|read| read.claims().clone()).collect())
 }
+
+/// Codes of refusals that time brings.
+const TIMELY: [&str; 6] = [
+    "expired",
+    "not-yet-valid",
+    "issued-in-future",
+    "session-ended",
+    "confirmation-expired",
+    "timestamp-expired",
+];
 
 /// One check, and how to mend what failed.
 fn tell(finding: &Finding, show: bool) {
@@ -165,7 +207,10 @@ fn tell(finding: &Finding, show: bool) {
     let (meaning, what) = mend::of(code, finding.trust).unwrap_or_default();
     // what attributes say stands in the sentence of these alone
     let sentence = if finding.names_values && !show { meaning } else { reason };
-    say(&format!("REFUSED  {}: {sentence} ({code})", finding.title));
+    // some say themselves what they are about
+    let title = format!("{}: ", finding.title);
+    let sentence = sentence.strip_prefix(&title).unwrap_or(sentence);
+    say(&format!("REFUSED  {title}{sentence} ({code})"));
     if !what.is_empty() {
         say(&format!("         to mend it: {what}"));
     }

@@ -3,8 +3,8 @@
 use std::io::BufRead;
 use std::path::Path;
 
-use super::add::{Options, certificate, each, located, one};
-use super::answers::{Answers, Question};
+use super::add::{Options, certificate, each, located, one, question};
+use super::answers::Answers;
 use super::entry::{Second, Trust};
 use crate::cli::Failed;
 use crate::saml::Subject;
@@ -15,7 +15,6 @@ pub(super) fn first(
     folder: &Path,
     answers: &mut Answers<impl BufRead>,
 ) -> Result<Trust, Failed> {
-    let question = |flag, text| Question { flag, text, default: None };
     if let [file] = options.issuer_metadata.as_slice() {
         return Ok(Trust::Metadata { file: located(folder, file)? });
     }
@@ -26,6 +25,7 @@ pub(super) fn first(
             question(
                 "--issuer-subject",
                 "Subject of its certificate, as CN=sts.example, O=Example",
+                None,
             ),
             |typed| {
                 each(typed, |text| {
@@ -39,7 +39,7 @@ pub(super) fn first(
     let text = "Files of the certificates that the issuer signs with";
     let certificates = answers.ask(
         &options.issuer_certificate,
-        question("--issuer-certificate", text),
+        question("--issuer-certificate", text, None),
         |typed| each(typed, |file| certificate(folder, file)),
     )?;
     Ok(Trust::Pinned { certificates })
@@ -53,17 +53,19 @@ pub(super) fn second(
     known: impl Fn(&str) -> bool,
     answers: &mut Answers<impl BufRead>,
 ) -> Result<Second, Failed> {
-    let question = |flag, text| Question { flag, text, default: None };
     let text = "Exact Issuer of its second assertions, on treatment relationships";
-    let issuer =
-        answers.ask(&options.relationship_issuer, question("--relationship-issuer", text), one)?;
+    let issuer = answers.ask(
+        &options.relationship_issuer,
+        question("--relationship-issuer", text, None),
+        one,
+    )?;
     let given = options.relationship_certificate.as_slice();
     let trust = match first {
         _ if known(&issuer) => None,
         Some(same) if given.is_empty() => Some(same.clone()),
         _ => {
             let text = "Files of the certificates that this issuer signs with";
-            let question = question("--relationship-certificate", text);
+            let question = question("--relationship-certificate", text, None);
             let read = |typed: &[String]| each(typed, |file| certificate(folder, file));
             Some(Trust::Pinned { certificates: answers.ask(given, question, read)? })
         }

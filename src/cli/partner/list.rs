@@ -7,6 +7,8 @@ use crate::policy::Etreat;
 use crate::purpose::Purpose;
 
 /// Lists the partners: their communities, issuers and agreed purposes.
+///
+/// Try: glassgate partner list --config ./glassgate-demo/glassgate.toml
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]

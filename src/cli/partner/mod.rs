@@ -3,6 +3,7 @@
 mod add;
 mod answers;
 mod captured;
+mod draft;
 mod entry;
 mod explain;
 mod issuers;
@@ -17,6 +18,8 @@ use clap::{Args, Subcommand};
 use super::Failed;
 
 /// Adds, lists and shows partners, and explains what would become of a captured message.
+///
+/// Try: glassgate partner list --config ./glassgate-demo/glassgate.toml
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(subcommand)]

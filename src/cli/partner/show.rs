@@ -9,6 +9,8 @@ use toml::{Table, Value};
 use crate::cli::{ConfigFile, Failed, read, say, say_all};
 
 /// Shows a partner with its issuers, its defaults and profile filled in, and every certificate.
+///
+/// Try: glassgate partner show --config ./glassgate-demo/glassgate.toml riverside
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]

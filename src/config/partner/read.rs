@@ -177,6 +177,12 @@ impl Section<'_, '_> {
                 }
             }
         }
+        if purposes.is_empty() {
+            self.check.warnings.push(format!(
+                "partner `{name}` may ask for no purpose, so all that it asks is refused: see `{}`",
+                self.key("purposes")
+            ));
+        }
         let roles = raw.break_glass_roles.get_or_insert_default();
         let break_glass_roles: Vec<Coded> =
             roles.iter().map(|role| Coded::new(&role.code, &role.system)).collect();
@@ -184,6 +190,10 @@ impl Section<'_, '_> {
             let mend =
                 "write both, as in { code = \"309343006\", system = \"2.16.840.1.113883.6.96\" }";
             self.problem("break_glass_roles", "has a role without code or system", mend);
+        }
+        let key = self.key("break_glass_roles");
+        for role in roles.iter().filter(|role| !role.system.trim().is_empty()) {
+            self.check.code_system(&key, &role.system);
         }
         let glass = raw.break_glass.get_or_insert_default();
         if purposes.contains(&Purpose::BTG) && break_glass_roles.is_empty() && glass.no_members() {
@@ -193,6 +203,8 @@ impl Section<'_, '_> {
             ));
         }
         let code_systems = raw.code_systems.get_or_insert_default();
+        let key = self.key("code_systems");
+        code_systems.iter().for_each(|system| self.check.code_system(&key, system));
         let code_systems = code_systems.iter().map(|system| bare(system)).collect();
         let break_glass = break_glass::read(glass, break_glass_roles, self.at, self.check);
         Some(Agreement { partner: name, purposes, code_systems, break_glass, etreat: etreat? })

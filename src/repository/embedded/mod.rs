@@ -85,6 +85,16 @@ impl Store {
         Batch::begin(self.writer.lock().map_err(|_| Error::Poisoned)?, &self.blobs)
     }
 
+    /// How much is stored; it looks at every row of an index.
+    pub fn holdings(&self) -> Result<Holdings, Error> {
+        let count = "SELECT (SELECT count(*) FROM patient), (SELECT count(*) FROM consent), \
+                     (SELECT count(*) FROM document WHERE status <> 'hidden')";
+        let holdings = |row: &rusqlite::Row<'_>| {
+            Ok(Holdings { patients: row.get(0)?, consents: row.get(1)?, documents: row.get(2)? })
+        };
+        self.readers.read(|connection| Ok(connection.query_row(count, [], holdings)?))
+    }
+
     /// Writes and removes a file, as only that shows that the folder takes one.
     fn probe(&self) -> Result<(), Error> {
         let path = self.directory.join("probe");
@@ -94,6 +104,17 @@ impl Store {
             result => result.map_err(|source| Error::File { path, source }),
         }
     }
+}
+
+/// What a store has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holdings {
+    /// Patients.
+    pub patients: i64,
+    /// Consents, whatever their status.
+    pub consents: i64,
+    /// Documents that are not entered in error.
+    pub documents: i64,
 }
 
 impl Repository for Store {
