@@ -18,6 +18,8 @@ pub struct Claims {
     pub partner: String,
     /// The assertion's id, which joins all records of one visit.
     pub assertion_id: String,
+    /// The treatment relationship that a second assertion confirms, where the partner brings two.
+    pub relationship: Option<Relationship>,
     /// Who vouches.
     pub issuer: String,
     /// The subject's name as the issuer knows it.
@@ -52,6 +54,15 @@ pub struct Claims {
     pub others: Vec<(String, String)>,
 }
 
+/// What confirms that the user treats the patient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relationship {
+    /// The id of the assertion that says so.
+    pub assertion_id: String,
+    /// Who vouches for it.
+    pub issuer: String,
+}
+
 impl Principal {
     /// Asserts that a trusted signature covers these claims; `saml` alone may say so (`tests/layers.rs`).
     #[must_use]
@@ -84,6 +95,13 @@ impl Claims {
     pub fn user_name(&self) -> String {
         let alias = self.alias.as_deref().unwrap_or("");
         format!("{alias}<{}@{}>", self.subject, self.issuer)
+    }
+
+    /// The assertion that a declaration of break-glass counts by: of two the second, which is made for one patient.
+    #[must_use]
+    pub fn declaration_id(&self) -> &str {
+        let second = self.relationship.as_ref().map(|relationship| &relationship.assertion_id);
+        second.unwrap_or(&self.assertion_id)
     }
 
     /// The values of an attribute that only an agreement knows.

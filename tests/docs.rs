@@ -169,6 +169,7 @@ fn every_code_is_documented() {
     for source in [
         "src/dsig/reject.rs",
         "src/saml/untrusted.rs",
+        "src/saml/relationship.rs",
         "src/saml/authorities.rs",
         "src/saml/certificates/ocsp/answer.rs",
         "src/saml/replay/mod.rs",

@@ -6,6 +6,7 @@ mod lakeside;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use glassgate::client::{Ask, Query};
 use glassgate::clock::Timestamp;
@@ -358,6 +359,51 @@ fn the_united_states_purposes_come_with_a_certificate_of_the_network() {
     assert_eq!(refused(&swiss, ours), ["code-system"]);
     let payment = US.replace("\"TREATMENT\"", "\"PAYMENT\"");
     assert_eq!(refused(&payment, ours), ["outside-agreement"]);
+}
+
+#[test]
+fn a_country_of_ehdsi_confirms_treatment_relationships() {
+    // `tests/gateway/ehdsi` asks the running gateway with such messages
+    let gateway = "urn:initgw:XX:countryB";
+    let second = format!("\n[[issuer]]\nname = \"{gateway}\"\n{PINNED}\n");
+    let partner = |own: &str| {
+        let own = format!("home_community_ids = [\"2.999.2\"]\n{own}{second}");
+        Network::new("2.999.1", "ehdsi", "urn:idp:XX:countryB", PINNED, &own)
+    };
+    let listed = format!("relationship_issuers = [\"{gateway}\"]\n");
+    let terms = partner(&listed).config().terms;
+    let settings = &terms.trust.settings().partners[0];
+    let relationship = settings.relationship.as_ref().unwrap();
+    assert_eq!(relationship.issuers, [gateway]);
+    assert_eq!(relationship.qualifier.as_deref(), Some("urn:ehdsi:assertions:trc"));
+    let hours = |lifetime: Duration| lifetime.as_secs() / 3600;
+    assert_eq!(hours(relationship.longest_lifetime), 2);
+    assert_eq!(hours(settings.longest_lifetime), 4);
+    assert_eq!(terms.manners["partner"].resource_id, ResourceId::Require);
+    // what the partner writes itself goes before
+    let own = format!("{listed}relationship_lifetime_s = 3600\nresource_id = \"compare\"\n");
+    let terms = partner(&own).config().terms;
+    let settings = &terms.trust.settings().partners[0];
+    assert_eq!(hours(settings.relationship.as_ref().unwrap().longest_lifetime), 1);
+    assert_eq!(terms.manners["partner"].resource_id, ResourceId::Compare);
+
+    let problems = |own: &str| {
+        let network = partner(own);
+        config::read(&network.path("glassgate.toml")).unwrap_err().to_string()
+    };
+    for (own, told) in [
+        ("", "`partner[0].relationship_issuers`: names no issuer"),
+        ("relationship_issuers = [\"urn:x\"]\n", "`urn:x` is the name of no [[issuer]]"),
+        (&format!("{listed}relationship_lifetime_s = 90000\n"), "relationship_lifetime_s"),
+        (&format!("{listed}relationship_qualifier = \" \"\n"), "relationship_qualifier`: is empty"),
+        (
+            &format!("{listed}treatment_relationship = \"none\"\n"),
+            "`partner[0].relationship_issuers`: has no meaning without treatment_relationship",
+        ),
+    ] {
+        let problems = problems(own);
+        assert!(problems.contains(told), "{told} is not in {problems}");
+    }
 }
 
 #[test]

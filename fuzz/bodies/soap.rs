@@ -1,6 +1,6 @@
 //! Requests: entity, envelope and addressing headers.
 
-use glassgate::dsig::{Algorithms, canonicalize, gate};
+use glassgate::dsig::{Algorithms, canonicalize, gate, gate_pair};
 use glassgate::soap::{Asking, Error, Message, Packaging, Request, message_id};
 use glassgate::xml::{self, Bounds, Document, Node, ns, parse};
 
@@ -17,7 +17,9 @@ pub fn check(bytes: &[u8]) {
     let Ok(document) = parse(message.xml(), Bounds::REQUEST) else { return };
     let id = message_id(&document);
     // structure alone: no key is asked
-    let _ = gate(&document, Algorithms::default());
+    let alone = gate(&document, Algorithms::default()).is_ok();
+    let pair = gate_pair(&document, Algorithms::default()).is_ok();
+    assert!(!(alone && pair), "one assertion and two");
     let request = match Request::read(&document) {
         Ok(request) => request,
         Err(error) => return refused(&error, id.as_deref()),

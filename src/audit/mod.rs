@@ -25,7 +25,7 @@ pub use events::{
 };
 pub use journal::{Announced, Journal, Receipt, Record, Room, Settings, Shape};
 pub use object::{Document, Object};
-pub use participant::{Endpoint, Participant, Peer, Requestor};
+pub use participant::{Endpoint, Participant, Peer, Relationship, Requestor};
 pub use told::{Told, xml_of};
 
 /// Why a record could not be made durable, read or sent.

@@ -43,9 +43,33 @@ pub struct Requestor {
     pub roles: Vec<Coded>,
     /// The assertion's id.
     pub assertion_id: String,
+    /// What confirms that the user treats the patient, where a second assertion does.
+    pub relationship: Option<Relationship>,
+}
+
+/// A second assertion, which confirms a treatment relationship; never fill it from an unverified claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relationship {
+    /// Its id.
+    pub assertion_id: String,
+    /// Who vouches for it.
+    pub issuer: String,
 }
 
 impl Requestor {
+    /// What joins records, under its name: the assertions' ids, and who vouches for the second.
+    pub(super) fn ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let second = self.relationship.as_ref().map(|relationship| {
+            [
+                ("relationship-id", relationship.assertion_id.as_str()),
+                ("relationship-issuer", relationship.issuer.as_str()),
+            ]
+        });
+        [("assertion-id", self.assertion_id.as_str())]
+            .into_iter()
+            .chain(second.into_iter().flatten())
+    }
+
     pub(super) fn participant(&self) -> Participant {
         Participant {
             user_id: self.user_id.clone(),

@@ -44,6 +44,9 @@ pub(super) struct Who {
     /// The patient that the assertion speaks of, id^^^&OID&ISO.
     #[arg(long, value_name = "CX")]
     resource_id: Option<String>,
+    /// Confirm the treatment relationship of the user whose assertion has this ID (eHDSI), as the second of two.
+    #[arg(long, value_name = "ID")]
+    confirms: Option<String>,
     /// The assertion's Issuer.
     #[arg(long, value_name = "NAME")]
     issuer: Option<String>,
@@ -132,6 +135,7 @@ impl Who {
             purposes: self.purpose.iter().map(|code| coded(code, world::ACT_REASON)).collect(),
             roles: self.role.iter().map(|code| coded(code, world::SNOMED_CT)).collect(),
             organization: self.organization.clone(),
+            confirms: self.confirms.clone(),
             home_community: home.map(|home| HomeCommunityId::parse(&home)).transpose()?,
             resource_id: self.resource_id.as_deref().map(PatientId::parse).transpose()?,
             ..Order::default()

@@ -126,7 +126,7 @@ impl<'t> Check<'t> {
     /// Whether codes of others can be compared by this code system: their systems are OIDs and URIs, never names.
     pub(super) fn code_system(&mut self, key: &str, text: &str) {
         let bare = Coded::new("", text).system;
-        if Oid::parse(&bare).is_err() && !is_uri(&bare) {
+        if Oid::parse(&bare).is_err() && !is_uri(&bare) && !is_uuid(&bare) {
             let mend = "write the code system's OID or URI, as in 2.16.840.1.113883.6.96 or http://snomed.info/sct";
             self.problem(key, format!("`{text}` is neither an OID nor a URI"), mend);
         }
@@ -184,6 +184,12 @@ impl<'t> Check<'t> {
         self.problem(key, format!("{value} is out of range"), &mend);
         None
     }
+}
+
+/// A UUID, which HL7 takes for a code system's id too; eHDSI's purposes have one.
+fn is_uuid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
 }
 
 /// A scheme, a colon and something without spaces.

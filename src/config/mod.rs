@@ -48,7 +48,7 @@ pub use log::{Format, Level, LogSettings};
 pub use open::{OpenError, Opened};
 pub use operator::{NotAnOperator, Operator, account};
 pub use problem::{Problem, Problems};
-pub use profile::names as profile_names;
+pub use profile::{names as profile_names, requires_relationship as profile_requires_relationship};
 pub use reload::Reload;
 pub use review::{Dossier, ReviewError};
 pub use seen::Seen;

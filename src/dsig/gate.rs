@@ -7,7 +7,7 @@ use super::key::Key;
 use super::reject::Reject;
 use super::shape::{allow_attributes, base64, elements, is, take};
 use super::signed_info::{Head, Reference};
-use crate::xml::{Document, Node, attribute, ns, only_child, text};
+use crate::xml::{Document, Node, attribute, children, ns, only_child, text};
 
 /// Where SAML of any version keeps its elements.
 const SAML_FAMILY: &str = "urn:oasis:names:tc:SAML:";
@@ -21,6 +21,8 @@ pub struct Gated<'d, 'i> {
     /// Every value of the message that could serve as an id.
     pub(super) ids: Vec<&'d str>,
     pub(super) signature: Node<'d, 'i>,
+    /// The other assertion of a pair.
+    pub(super) beside: Option<Node<'d, 'i>>,
     id: &'d str,
 }
 
@@ -29,7 +31,34 @@ pub fn gate<'d, 'i>(
     document: &'d Document<'i>,
     algorithms: Algorithms,
 ) -> Result<Gated<'d, 'i>, Reject> {
-    let (assertion, ids) = find_assertion(document.root())?;
+    let (assertions, ids) = find_assertions(document.root())?;
+    let assertion = only(&assertions, Reject::NoAssertion, Reject::SeveralAssertions)?;
+    gate_one(assertion, None, ids, algorithms)
+}
+
+/// The same for a message of two assertions, in the order in which they stand.
+pub fn gate_pair<'d, 'i>(
+    document: &'d Document<'i>,
+    algorithms: Algorithms,
+) -> Result<[Gated<'d, 'i>; 2], Reject> {
+    let (assertions, ids) = find_assertions(document.root())?;
+    match assertions.as_slice() {
+        [] => Err(Reject::NoAssertion),
+        [_] => Err(Reject::SingleAssertion),
+        [first, second] => Ok([
+            gate_one(*first, Some(*second), ids.clone(), algorithms)?,
+            gate_one(*second, Some(*first), ids, algorithms)?,
+        ]),
+        _ => Err(Reject::SeveralAssertions),
+    }
+}
+
+fn gate_one<'d, 'i>(
+    assertion: Node<'d, 'i>,
+    beside: Option<Node<'d, 'i>>,
+    ids: Vec<&'d str>,
+    algorithms: Algorithms,
+) -> Result<Gated<'d, 'i>, Reject> {
     let id = attribute(assertion, "ID").filter(|id| !id.trim().is_empty()).ok_or(Reject::NoId)?;
     if ids.iter().filter(|other| other.trim() == id.trim()).count() != 1 {
         return Err(Reject::DuplicateId);
@@ -48,7 +77,7 @@ pub fn gate<'d, 'i>(
         _ => return Err(Reject::UnexpectedContent { inside: "Signature" }),
     }
     let signature_value = base64(value, "SignatureValue")?;
-    Ok(Gated { assertion, head, reference, signature_value, ids, signature, id })
+    Ok(Gated { assertion, head, reference, signature_value, ids, signature, beside, id })
 }
 
 impl<'d> Gated<'d, '_> {
@@ -70,6 +99,17 @@ impl<'d> Gated<'d, '_> {
     #[must_use]
     pub fn claimed_id(&self) -> &'d str {
         self.id
+    }
+
+    /// The IDs that the assertion's Advice names as written, unverified: only to tell two assertions apart.
+    pub fn claimed_references(&self) -> impl Iterator<Item = Cow<'d, str>> {
+        let advice = children(self.assertion, ns::SAML, "Advice");
+        advice.flat_map(|advice| children(advice, ns::SAML, "AssertionIDRef")).map(text)
+    }
+
+    /// The ID of the other assertion of a pair, as written.
+    pub(super) fn id_beside(&self) -> Option<&'d str> {
+        self.beside.and_then(|beside| attribute(beside, "ID"))
     }
 
     /// The keys of the type that the signature asks for.
@@ -96,8 +136,11 @@ impl fmt::Debug for Gated<'_, '_> {
     }
 }
 
-/// Finds the one assertion in its one place, and every value of the message that could serve as an id.
-fn find_assertion<'d, 'i>(root: Node<'d, 'i>) -> Result<(Node<'d, 'i>, Vec<&'d str>), Reject> {
+/// The assertions of a message, and its ids.
+type Found<'d, 'i> = (Vec<Node<'d, 'i>>, Vec<&'d str>);
+
+/// Finds the assertions, all in their one place, and every value of the message that could serve as an id.
+fn find_assertions<'d, 'i>(root: Node<'d, 'i>) -> Result<Found<'d, 'i>, Reject> {
     if !is(root, ns::SOAP, "Envelope") {
         return Err(Reject::NotEnvelope);
     }
@@ -137,7 +180,7 @@ fn find_assertion<'d, 'i>(root: Node<'d, 'i>) -> Result<(Node<'d, 'i>, Vec<&'d s
             return Err(Reject::MisplacedAssertion);
         }
     }
-    Ok((only(&assertions, Reject::NoAssertion, Reject::SeveralAssertions)?, ids))
+    Ok((assertions, ids))
 }
 
 fn find_signature<'d, 'i>(assertion: Node<'d, 'i>) -> Result<Node<'d, 'i>, Reject> {

@@ -35,7 +35,7 @@ mod wrapping;
 pub use algorithm::Algorithms;
 pub use c14n::canonicalize;
 pub use cache::Cache;
-pub use gate::{Gated, gate};
+pub use gate::{Gated, gate, gate_pair};
 pub use key::{Key, KeyError};
 pub use key_info::{KeyInfoError, key_in};
 pub use message::{MessageSignature, SignedMessage, Signer, message_signatures};

@@ -25,9 +25,12 @@ pub enum Reject {
     /// No assertion.
     #[error("the message has no saml:Assertion")]
     NoAssertion,
-    /// More than one in the security header.
-    #[error("the message has several saml:Assertion elements")]
+    /// More in the security header than agreed: one, or a pair.
+    #[error("the message has more saml:Assertion elements than agreed")]
     SeveralAssertions,
+    /// One where two were agreed.
+    #[error("the message has one saml:Assertion where two are agreed")]
+    SingleAssertion,
     /// An assertion within an assertion or its signature.
     #[error("a saml:Assertion lies inside another one")]
     NestedAssertion,
@@ -169,6 +172,7 @@ impl Reject {
             Self::MisplacedSecurity => "misplaced-security",
             Self::NoAssertion => "no-assertion",
             Self::SeveralAssertions => "several-assertions",
+            Self::SingleAssertion => "single-assertion",
             Self::NestedAssertion => "nested-assertion",
             Self::MisplacedAssertion => "misplaced-assertion",
             Self::EncryptedAssertion => "encrypted-assertion",

@@ -9,12 +9,14 @@ use crate::dsig;
 use crate::metrics::{PackagingLabels, PartnerLabels};
 use crate::policy::{self, Access, Answer, BreakGlass};
 use crate::principal::Claims;
-use crate::saml::{self, Check, Means, Reason, Witness, attributes};
+use crate::saml::{self, Check, Means, Reason, Which, Witness, attributes};
 use crate::soap::{self, Message};
 use crate::xml::{self, Bounds, Document, Node, ns};
 
 /// The step whose refusals quote what the message says; those of the body name its parameters, never their values.
 const PURPOSE: &str = "purpose of use";
+/// Assertions of a message at most: a user's, and that of a treatment relationship.
+const ASSERTIONS: usize = 2;
 
 /// What a request is admitted with; in a rehearsal nothing is remembered or counted, and each step is told.
 pub(super) struct Admission<'a> {
@@ -121,6 +123,7 @@ impl Admission<'_> {
         if let Some(trace) = self.trace.as_deref_mut() {
             let refused = outcome.as_ref().err().map(|failure| (failure.label(), failure.reason()));
             let names_values = title == PURPOSE;
+            let title = title.into();
             trace.push(Finding { title, refused, trust: false, names_values });
         }
         outcome
@@ -144,11 +147,11 @@ impl Admission<'_> {
 struct Told<'a>(Option<&'a mut Vec<Finding>>);
 
 impl Witness for Told<'_> {
-    fn saw(&mut self, check: Check, outcome: Result<(), &Reason>) {
+    fn saw(&mut self, which: Which, check: Check, outcome: Result<(), &Reason>) {
         if let Some(trace) = self.0.as_deref_mut() {
             let refused = outcome.err().map(|reason| (reason.code(), reason.to_string()));
             let names_values = check == Check::HomeCommunity;
-            let title = check.title();
+            let title = format!("{}{}", which.heading(), check.title()).into();
             trace.push(Finding { title, refused, trust: true, names_values });
         }
     }
@@ -183,11 +186,13 @@ fn claims_break_glass(
     // whoever is no partner will not be believed
     let Some(partner) = partner else { return false };
     let is_assertion = |node: &Node<'_, '_>| node.has_tag_name((ns::SAML, "Assertion"));
-    let assertion = document.root().descendants().find(is_assertion);
-    let purposes = assertion.and_then(|found| attributes::claimed_purposes(found).ok());
-    purposes.is_some_and(|purposes| {
-        let claims = Claims { purposes, ..Claims::default() };
-        policy::declares(&claims, partner, settings)
+    // of a pair, either may state the purpose
+    let mut assertions = document.root().descendants().filter(is_assertion).take(ASSERTIONS);
+    assertions.any(|found| {
+        attributes::claimed_purposes(found).is_ok_and(|purposes| {
+            let claims = Claims { purposes, ..Claims::default() };
+            policy::declares(&claims, partner, settings)
+        })
     })
 }
 

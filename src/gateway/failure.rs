@@ -2,7 +2,7 @@
 
 use crate::policy::Refusal;
 use crate::repository;
-use crate::saml::{Reason, Replayed, Untrusted};
+use crate::saml::Untrusted;
 use crate::soap::{self, Fault, FaultKind};
 use crate::xds::{self, ErrorCode, RegistryError};
 use crate::xml;
@@ -124,7 +124,7 @@ impl Failure {
     pub(super) fn is_the_senders(&self) -> bool {
         match self {
             // whoever else filled the memory
-            Self::Untrusted(untrusted) => untrusted.reason != Reason::Replay(Replayed::Full),
+            Self::Untrusted(untrusted) => !untrusted.reason.is_full(),
             Self::Http(_) | Self::Soap(_) | Self::Refused(_) => true,
             _ => false,
         }
@@ -223,6 +223,7 @@ impl Transaction {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::saml::{Reason, Replayed};
 
     #[test]
     fn a_full_memory_is_not_counted_against_who_finds_it_full() {
@@ -233,5 +234,8 @@ mod tests {
         assert!(untrusted(Reason::Replay(Replayed::Again)).is_the_senders());
         assert!(untrusted(Reason::NoAudience).is_the_senders());
         assert!(!untrusted(Reason::Replay(Replayed::Full)).is_the_senders());
+        let second = |replayed| Reason::Relationship(Box::new(Reason::Replay(replayed)));
+        assert!(!untrusted(second(Replayed::Full)).is_the_senders());
+        assert!(untrusted(second(Replayed::Again)).is_the_senders());
     }
 }

@@ -161,7 +161,8 @@ impl Gateway {
 
 /// Waits until what must not be used again is remembered; blocks.
 pub(super) fn is_remembered(visit: &mut Visit) -> bool {
-    let Some(Err(error)) = visit.pending.take().map(Pending::wait) else { return true };
+    let pending = std::mem::take(&mut visit.pending);
+    let Err(error) = pending.into_iter().try_for_each(Pending::wait) else { return true };
     error!(%error, "an assertion for one time is not remembered, so no answer");
     false
 }

@@ -1,5 +1,6 @@
 //! What would become of a captured message, step by step: the way in of every request, and nothing is answered.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::admission::Admission;
@@ -15,7 +16,7 @@ use crate::soap::Multipart;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// What is checked, as people say it.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// Code and sentence of a refusal.
     pub refused: Option<(&'static str, String)>,
     /// Whether it is a check of signature or assertion, whose codes stand in tables of their own.

@@ -62,7 +62,7 @@ impl Gateway {
                 at: visit.at,
                 transaction: visit.transaction.name().to_owned(),
                 message_id: visit.message_id.clone(),
-                assertion_id: claims.assertion_id.clone(),
+                assertion_id: claims.declaration_id().to_owned(),
                 documents: released.iter().map(document).collect(),
                 in_vain,
             },

@@ -49,7 +49,7 @@ pub(super) struct Visit {
     /// Boundary and content ids of an answer in MTOM.
     pub(super) mime: Multipart,
     /// What an answer has to wait for, beside its record.
-    pub(super) pending: Option<Pending>,
+    pub(super) pending: Vec<Pending>,
     /// Keeps a commit waiting for this request's record.
     announced: Option<Announced>,
     requestor: Option<audit::Requestor>,
@@ -113,7 +113,7 @@ impl Visit {
             peer: audit::Peer { id: peer.subject.clone(), address: peer.address },
             endpoint: settings.endpoint(transaction),
             mime,
-            pending: None,
+            pending: Vec::new(),
             announced: None,
         }
     }
@@ -127,6 +127,10 @@ impl Visit {
             user_name: principal.user_name(),
             roles: claims.roles.clone(),
             assertion_id: claims.assertion_id.clone(),
+            relationship: claims.relationship.as_ref().map(|confirmed| audit::Relationship {
+                assertion_id: confirmed.assertion_id.clone(),
+                issuer: confirmed.issuer.clone(),
+            }),
         });
     }
 
@@ -189,7 +193,8 @@ impl Visit {
                 user_id: user.subject.clone(),
                 user_name: user.user_name.clone(),
                 roles: Vec::new(),
-                assertion_id: claimed_id(untrusted),
+                assertion_id: user.assertion_id.clone(),
+                relationship: None,
             }),
             claimed: untrusted.claimed.as_ref().map(|claimed| audit::Claimed {
                 issuer: claimed.issuer.clone(),
@@ -238,9 +243,4 @@ impl Visit {
     pub(super) fn partner_label(&self) -> String {
         self.partner.clone().unwrap_or_else(|| "-".to_owned())
     }
-}
-
-/// Where the signature verified, the claimed id is the signed one.
-fn claimed_id(untrusted: &Untrusted) -> String {
-    untrusted.claimed.as_ref().map(|claimed| claimed.id.clone()).unwrap_or_default()
 }

@@ -70,7 +70,7 @@ pub struct Declaration {
     pub subject: String,
     /// His organization, where stated.
     pub organization: Option<String>,
-    /// The assertion that declares: it counts once, whatever it is sent with.
+    /// The assertion that declares, of two the second: it counts once, whatever it is sent with.
     pub assertion_id: String,
 }
 
@@ -83,7 +83,7 @@ impl Declaration {
             issuer: claims.issuer.clone(),
             subject: claims.subject.clone(),
             organization: claims.organization_ids.first().or(claims.organization.as_ref()).cloned(),
-            assertion_id: claims.assertion_id.clone(),
+            assertion_id: claims.declaration_id().to_owned(),
         }
     }
 
@@ -177,6 +177,7 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::principal::Relationship;
 
     fn by(subject: &str, assertion: usize) -> Declaration {
         Declaration::of(&Claims {
@@ -216,6 +217,18 @@ mod tests {
         assert!(rates.count(by("b", 8), at(4)).is_empty());
         // a day later all is forgotten
         assert!(rates.count(by("a", 9), at(30)).is_empty());
+    }
+
+    #[test]
+    fn one_identity_for_many_patients_is_as_many_declarations() {
+        let mut rates = Rates::new(Limits::default());
+        let seen = [0, 1, 2, 2, 3].map(|patient| {
+            let (assertion_id, issuer) = (format!("_p{patient}"), "urn:initgw".to_owned());
+            let relationship = Some(Relationship { assertion_id, issuer });
+            let claims = Claims { subject: "a".into(), relationship, ..Claims::default() };
+            told(&rates.count(Declaration::of(&claims), at(1)))
+        });
+        assert_eq!(seen, [vec![], vec![], vec![], vec![], vec![("user", 4)]]);
     }
 
     #[test]

@@ -3,7 +3,7 @@ use crate::dsig::Key;
 use crate::principal::Claims;
 use crate::xml::{self, Node, ns};
 
-use super::attributes;
+use super::attributes::{self, Naming};
 use super::conditions::Conditions;
 use super::confirmation::Confirmation;
 use super::element::{Malformed, only, stated, time};
@@ -19,16 +19,27 @@ pub struct Assertion {
     pub(super) sessions: Vec<Option<Timestamp>>,
     /// Every homeCommunityId as written.
     pub(super) homes: Vec<String>,
+    /// What kind of assertion its issuer says that it is (eHDSI).
+    pub(super) qualifier: Option<String>,
+    /// The IDs of the assertions that its Advice names.
+    pub(super) references: Vec<String>,
     pub(super) claims: Claims,
 }
 
 impl Assertion {
     /// Reads a `saml:Assertion`; no rule is checked but that everything readable occurs as often as it may.
     pub fn read(node: Node<'_, '_>) -> Result<Self, Malformed> {
+        Self::read_naming(node, Naming::User)
+    }
+
+    /// The same, where subject-id names that one.
+    pub(super) fn read_naming(node: Node<'_, '_>, naming: Naming) -> Result<Self, Malformed> {
         if !node.has_tag_name((ns::SAML, "Assertion")) {
             return Err(Malformed::NotAssertion);
         }
-        let issuer = only(node, "Issuer")?
+        let issuer = only(node, "Issuer")?;
+        let qualifier = issuer.and_then(|issuer| stated(issuer, "NameQualifier"));
+        let issuer = issuer
             .map(|issuer| xml::text(issuer).into_owned())
             .filter(|issuer| !issuer.is_empty())
             .ok_or(Malformed::Missing("Issuer"))?;
@@ -44,7 +55,7 @@ impl Assertion {
             sessions.push(time(statement, "SessionNotOnOrAfter")?);
             claims.authn_context = claims.authn_context.or_else(|| authn_context(statement));
         }
-        let homes = attributes::read(node, &mut claims)?;
+        let homes = attributes::read(node, naming, &mut claims)?;
         Ok(Self {
             version: stated(node, "Version").unwrap_or_default().to_owned(),
             issued: time(node, "IssueInstant")?.ok_or(Malformed::Missing("IssueInstant"))?,
@@ -55,6 +66,11 @@ impl Assertion {
             confirmations: Confirmation::read_all(subject)?,
             sessions,
             homes,
+            qualifier: qualifier.map(str::to_owned),
+            references: xml::children(node, ns::SAML, "Advice")
+                .flat_map(|advice| xml::children(advice, ns::SAML, "AssertionIDRef"))
+                .map(|reference| xml::text(reference).into_owned())
+                .collect(),
             claims,
         })
     }

@@ -5,7 +5,7 @@ use super::untrusted::Reason;
 pub enum Check {
     /// The TLS client certificate names a partner.
     Client,
-    /// The message has one assertion in its place, signed in the one shape that is allowed.
+    /// The message has one assertion in its place, or two as agreed, signed in the one shape that is allowed.
     Structure,
     /// The partner may bring assertions of the issuer.
     Issuer,
@@ -15,6 +15,8 @@ pub enum Check {
     Signature,
     /// The signed octets are an assertion of that issuer.
     Reading,
+    /// Of two assertions the second names the first, and both agree.
+    Relationship,
     /// Signatures over the message, and its Timestamp.
     Message,
     /// Version.
@@ -47,11 +49,12 @@ impl Check {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Client => "TLS client certificate names a partner",
-            Self::Structure => "one assertion, signed in the allowed shape",
+            Self::Structure => "as many assertions as agreed, signed in the allowed shape",
             Self::Issuer => "issuer listed for the partner",
             Self::Key => "key of the issuer",
             Self::Signature => "signature",
             Self::Reading => "signed octets are the issuer's assertion",
+            Self::Relationship => "names the identity assertion and agrees with it",
             Self::Message => "message signature and Timestamp",
             Self::Version => "SAML version",
             Self::Issued => "IssueInstant",
@@ -68,10 +71,33 @@ impl Check {
     }
 }
 
+/// What of a message is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The message, or its only assertion.
+    Message,
+    /// Of two assertions that of the user.
+    Identity,
+    /// Of two assertions that of the treatment relationship.
+    Relationship,
+}
+
+impl Which {
+    /// What a check's title begins with.
+    #[must_use]
+    pub const fn heading(self) -> &'static str {
+        match self {
+            Self::Message => "",
+            Self::Identity => "identity: ",
+            Self::Relationship => "treatment relationship: ",
+        }
+    }
+}
+
 /// Sees each check and what came of it; it changes nothing.
 pub trait Witness {
     /// A check was made.
-    fn saw(&mut self, check: Check, outcome: Result<(), &Reason>);
+    fn saw(&mut self, which: Which, check: Check, outcome: Result<(), &Reason>);
 
     /// Whether rules that do not depend on each other are all checked, though one is broken.
     fn wants_all(&self) -> bool {
@@ -81,5 +107,5 @@ pub trait Witness {
 
 /// Nobody looks: what a request in earnest is checked with.
 impl Witness for () {
-    fn saw(&mut self, _: Check, _: Result<(), &Reason>) {}
+    fn saw(&mut self, _: Which, _: Check, _: Result<(), &Reason>) {}
 }

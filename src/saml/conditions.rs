@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 use crate::limits;
 use crate::xml::{self, Node, ns};
@@ -48,8 +50,8 @@ impl Conditions {
     }
 
     /// When an assertion issued then is no longer valid; without an end it lives as long as agreed.
-    pub(super) fn end(&self, issued: Timestamp, partner: &Partner) -> Timestamp {
-        self.not_on_or_after.unwrap_or(issued.plus(partner.longest_lifetime))
+    fn end(&self, issued: Timestamp, longest: Duration) -> Timestamp {
+        self.not_on_or_after.unwrap_or(issued.plus(longest))
     }
 
     /// From when on nobody believes it, whichever partner brings it and whatever a reload allows.
@@ -60,12 +62,12 @@ impl Conditions {
 
     pub(super) fn hold_now(&self, held: &Held<'_>) -> Result<(), Reason> {
         let (issued, partner, now) = (held.assertion.issued, held.partner, held.now);
-        let (longest, skew) = (partner.longest_lifetime, partner.clock_skew);
+        let (longest, skew) = (held.longest_lifetime(), partner.clock_skew);
         let from = self.not_before.unwrap_or(issued);
         if from > now.plus(skew) {
             return Err(Reason::NotYetValid { from, now });
         }
-        let until = self.end(issued, partner);
+        let until = self.end(issued, longest);
         if now >= until.plus(skew) {
             return Err(Reason::Expired { until, now });
         }

@@ -36,6 +36,8 @@ pub struct Order {
     pub organization_id: Option<String>,
     /// The subject's community.
     pub home_community: Option<HomeCommunityId>,
+    /// The ID of an identity assertion, where this one confirms its user's treatment relationship (eHDSI).
+    pub confirms: Option<String>,
     /// The patient it speaks of.
     pub resource_id: Option<PatientId>,
     /// The subject's name as people know it.
@@ -101,7 +103,13 @@ pub fn assertion(
     attribute(&mut xml, "NotOnOrAfter", &until.to_string());
     xml.push_str("><saml2:AudienceRestriction>");
     element(&mut xml, "Audience", &order.audience);
-    xml.push_str("</saml2:AudienceRestriction></saml2:Conditions><saml2:AuthnStatement");
+    xml.push_str("</saml2:AudienceRestriction></saml2:Conditions>");
+    if let Some(identity) = &order.confirms {
+        xml.push_str("<saml2:Advice>");
+        element(&mut xml, "AssertionIDRef", identity);
+        xml.push_str("</saml2:Advice>");
+    }
+    xml.push_str("<saml2:AuthnStatement");
     attribute(&mut xml, "AuthnInstant", &now.to_string());
     attribute(&mut xml, "SessionNotOnOrAfter", &until.to_string());
     xml.push_str("><saml2:AuthnContext>");
@@ -210,6 +218,7 @@ mod tests {
     use super::*;
     use crate::clock::SystemRandom;
     use crate::saml::assertion::Assertion;
+    use crate::saml::check::Which;
     use crate::saml::message::Proofs;
     use crate::saml::{fixture, rules};
     use crate::xml::{self, Bounds};
@@ -231,6 +240,7 @@ mod tests {
             subject_name: Some("Ada".into()),
             npi: Some("1234567893".into()),
             authn_context: Some("urn:x".into()),
+            confirms: Some("_<1>".into()),
             ..Order::default()
         }
     }
@@ -249,8 +259,8 @@ mod tests {
         let (order, settings) = (full(), fixture::settings());
         let read = reread(&order, now);
         let (partner, proofs) = (&settings.partners[0], &Proofs::none());
-        let held = rules::Held { assertion: &read, partner, proofs, now };
-        assert_eq!(rules::hold(&held, &mut ()), Ok(()));
+        let held = rules::Held { assertion: &read, partner, relationship: None, proofs, now };
+        assert_eq!(rules::hold(&held, Which::Message, &mut ()), Ok(()));
         let claims = &read.claims;
         assert_eq!((&claims.issuer, &claims.subject), (&order.issuer, &order.subject));
         assert_eq!((&claims.alias, &claims.name), (&order.alias, &order.subject_name));
@@ -268,6 +278,7 @@ mod tests {
             (&["2.999.2.5".to_owned()][..], &["1234567893".to_owned()][..])
         );
         assert!(claims.purposes.plain.is_empty());
+        assert_eq!(read.references, ["_<1>"]);
         assert!(!format!("{order:?}").contains("neil"));
     }
 

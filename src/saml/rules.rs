@@ -1,19 +1,30 @@
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 use crate::ids::HomeCommunityId;
 
 use super::assertion::Assertion;
-use super::check::{Check, Witness};
+use super::check::{Check, Which, Witness};
 use super::confirmation::Confirmation;
 use super::message::Proofs;
-use super::trust::Partner;
+use super::trust::{Partner, Relationship};
 use super::untrusted::{Reason, quote};
 
 /// A signed assertion, and what it is held to.
 pub(super) struct Held<'a> {
     pub(super) assertion: &'a Assertion,
     pub(super) partner: &'a Partner,
+    /// What is agreed of this one, where it is a second assertion, that of a treatment relationship.
+    pub(super) relationship: Option<&'a Relationship>,
     pub(super) proofs: &'a Proofs,
     pub(super) now: Timestamp,
+}
+
+impl Held<'_> {
+    /// The longest time from NotBefore to NotOnOrAfter.
+    pub(super) fn longest_lifetime(&self) -> Duration {
+        self.relationship.map_or(self.partner.longest_lifetime, |agreed| agreed.longest_lifetime)
+    }
 }
 
 type Rule = fn(&Held<'_>) -> Result<(), Reason>;
@@ -33,11 +44,11 @@ const RULES: [(Check, Rule); 10] = [
 ];
 
 /// Checks every rule anew, up to the first that is broken, or all of them where the witness wants to see all.
-pub(super) fn hold(held: &Held<'_>, witness: &mut dyn Witness) -> Result<(), Reason> {
+pub(super) fn hold(held: &Held<'_>, which: Which, witness: &mut dyn Witness) -> Result<(), Reason> {
     let mut broken = None;
     for (check, rule) in RULES {
         let outcome = rule(held);
-        witness.saw(check, outcome.as_ref().copied());
+        witness.saw(which, check, outcome.as_ref().copied());
         if let Err(reason) = outcome {
             broken.get_or_insert(reason);
             if !witness.wants_all() {
@@ -70,8 +81,12 @@ fn authn_statement_holds(held: &Held<'_>) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Where ways of authentication are agreed, one of them is stated.
+/// Where ways of authentication are agreed, one of them is stated; by the identity, as a relationship has no way of
+/// its own but the session that it was made in.
 fn authn_context_holds(held: &Held<'_>) -> Result<(), Reason> {
+    if held.relationship.is_some() {
+        return Ok(());
+    }
     let agreed = &held.partner.authn_contexts;
     let stated = held.assertion.claims.authn_context.as_deref();
     if agreed.is_empty() || stated.is_some_and(|stated| agreed.iter().any(|one| one == stated)) {
@@ -91,7 +106,7 @@ fn session_holds(held: &Held<'_>) -> Result<(), Reason> {
 }
 
 fn confirmation_holds(held: &Held<'_>) -> Result<(), Reason> {
-    let Held { assertion, partner, proofs, now } = *held;
+    let Held { assertion, partner, proofs, now, .. } = *held;
     Ok(Confirmation::any_holds(&assertion.confirmations, partner, proofs, now)?)
 }
 
@@ -124,7 +139,9 @@ mod tests {
         let document = xml::parse(text, Bounds::REQUEST).unwrap();
         let assertion = Assertion::read(document.root())?;
         let (partner, now) = (&settings.partners[0], Timestamp::parse(now).unwrap());
-        hold(&Held { assertion: &assertion, partner, proofs: &Proofs::none(), now }, &mut ())
+        let (relationship, proofs) = (None, &Proofs::none());
+        let held = Held { assertion: &assertion, partner, relationship, proofs, now };
+        hold(&held, Which::Message, &mut ())
     }
 
     fn check(text: &str, now: &str) -> Result<(), Reason> {
@@ -147,8 +164,8 @@ mod tests {
             let settings = fixture::settings();
             let far = Timestamp::parse("2026-11-23T12:00:00Z").unwrap();
             let (partner, proofs) = (&settings.partners[0], &Proofs::none());
-            let held = Held { assertion: &assertion, partner, proofs, now: far };
-            prop_assert!(hold(&held, &mut ()).is_err());
+            let held = Held { assertion: &assertion, partner, relationship: None, proofs, now: far };
+            prop_assert!(hold(&held, Which::Message, &mut ()).is_err());
         }
     }
 

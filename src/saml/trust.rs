@@ -53,6 +53,19 @@ pub struct Partner {
     pub unique_ids: bool,
     /// What its messages must show beside the issuer's signature.
     pub demands: Demands,
+    /// What a second assertion in each message must meet; none where one comes alone.
+    pub relationship: Option<Relationship>,
+}
+
+/// A second assertion that confirms the treatment relationship of the first one's user to a patient (eHDSI).
+#[derive(Debug, Clone)]
+pub struct Relationship {
+    /// The names of the issuers that may confirm it.
+    pub issuers: Vec<String>,
+    /// The NameQualifier that its Issuer must have, where one issuer signs assertions of several kinds.
+    pub qualifier: Option<String>,
+    /// The longest time from NotBefore to NotOnOrAfter.
+    pub longest_lifetime: Duration,
 }
 
 /// Who signs assertions.
@@ -147,7 +160,33 @@ pub struct Trust {
     issuers: HashMap<String, usize>,
 }
 
+/// How many assertions a partner brings in a message.
+pub(super) enum Brings<'a> {
+    /// One.
+    One(Alone<'a>),
+    /// Another one, too, which must meet that.
+    Two(&'a Relationship),
+}
+
+/// A partner whose assertions come alone; only [`Partner::brings`] makes one.
+pub(super) struct Alone<'a>(&'a Partner);
+
+impl Alone<'_> {
+    /// The partner's name.
+    pub(super) fn name(&self) -> &str {
+        &self.0.name
+    }
+}
+
 impl Partner {
+    /// What is agreed of the number of its assertions.
+    pub(super) fn brings(&self) -> Brings<'_> {
+        match &self.relationship {
+            None => Brings::One(Alone(self)),
+            Some(agreed) => Brings::Two(agreed),
+        }
+    }
+
     /// A partner of that name with nothing that it may do: no certificate, no issuer, no audience.
     #[must_use]
     pub fn named(name: &str) -> Self {
@@ -165,6 +204,7 @@ impl Partner {
             one_time: false,
             unique_ids: false,
             demands: Demands::default(),
+            relationship: None,
         }
     }
 }
@@ -205,9 +245,9 @@ impl Trust {
         self.settings.partners.get(*at)
     }
 
-    /// The issuer of that name, where the partner may bring its assertions.
-    pub(super) fn issuer(&self, partner: &Partner, name: &str) -> Option<&Issuer> {
-        if !partner.issuers.iter().any(|listed| listed == name) {
+    /// The issuer of that name, where it is listed for what is brought.
+    pub(super) fn issuer(&self, listed: &[String], name: &str) -> Option<&Issuer> {
+        if !listed.iter().any(|listed| listed == name) {
             return None;
         }
         self.settings.issuers.get(*self.issuers.get(name)?)
@@ -242,10 +282,10 @@ mod tests {
         settings.partners.push(other("Hilltop", vec![issuer.clone()]));
         settings.partners.push(Partner { tls_fingerprints: vec![], ..other("Plain", vec![]) });
         let trust = Trust::new(settings);
-        let listed = |at: usize| trust.issuer(&trust.settings.partners[at], &issuer).is_some();
+        let listed =
+            |at: usize| trust.issuer(&trust.settings.partners[at].issuers, &issuer).is_some();
         assert!(listed(0) && listed(1) && !listed(2));
         // a name that no [[issuer]] has names nobody
-        let stray = Partner { issuers: vec!["urn:x".into()], ..Partner::named("Stray") };
-        assert!(trust.issuer(&stray, "urn:x").is_none());
+        assert!(trust.issuer(&["urn:x".into()], "urn:x").is_none());
     }
 }

@@ -10,6 +10,7 @@ use super::authorities::Unchained;
 use super::confirmation::Unconfirmed;
 use super::element::Malformed;
 use super::message::Unproven;
+use super::relationship::Unrelated;
 use super::replay::Replayed;
 
 /// Why a message is not believed, and what can be said of its sender.
@@ -122,6 +123,12 @@ pub enum Reason {
     /// Used before, where it is good for one time.
     #[error("{0}")]
     Replay(#[from] Replayed),
+    /// Two assertions that do not belong together.
+    #[error("treatment relationship: {0}")]
+    Unrelated(#[from] Unrelated),
+    /// What the second of two assertions is not believed for.
+    #[error("treatment relationship: {0}")]
+    Relationship(Box<Self>),
 }
 
 impl Reason {
@@ -152,6 +159,18 @@ impl Reason {
             Self::HomeCommunities => "home-communities-differ",
             Self::Certificate(unchained) => unchained.code(),
             Self::Replay(replayed) => replayed.code(),
+            Self::Unrelated(unrelated) => unrelated.code(),
+            Self::Relationship(reason) => reason.code(),
+        }
+    }
+
+    /// Whether there was no room to remember an assertion, whoever filled it.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Replay(Replayed::Full) => true,
+            Self::Relationship(reason) => reason.is_full(),
+            _ => false,
         }
     }
 }
@@ -197,6 +216,8 @@ pub struct VerifiedSubject {
     pub user_name: String,
     /// Text of NameID.
     pub subject: String,
+    /// The ID of the assertion that names him.
+    pub assertion_id: String,
 }
 
 /// Subjects stay out of logs.

@@ -1,16 +1,19 @@
 use crate::clock::Timestamp;
 use crate::dsig;
-use crate::principal::Principal;
+use crate::principal::{Claims, Principal};
 use crate::xml::{self, Bounds, Document};
 
 use super::assertion::Assertion;
+use super::attributes::Naming;
 use super::authorities::{Authorities, Unchained};
-use super::check::{Check, Witness};
+use super::check::{Check, Which, Witness};
 use super::element::Malformed;
-use super::message::{Moment, Proofs};
+use super::message::{Confirmed, Moment, Proofs};
+use super::pair;
+use super::relationship;
 use super::replay::{Mark, Pending, Remembered, Replay, Rule};
 use super::rules::{self, Held};
-use super::trust::{Keys, Peer, Trust};
+use super::trust::{Alone, Brings, Issuer, Keys, Partner, Peer, Trust};
 use super::untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
 
 /// A principal for whom a trusted issuer vouches, here and now; only [`verify`] makes one.
@@ -18,7 +21,8 @@ use super::untrusted::{Claimed, Reason, Untrusted, VerifiedSubject};
 pub struct Verified {
     principal: Principal,
     notes: Vec<String>,
-    remembered: Remembered,
+    repeated_id: bool,
+    pending: Vec<Pending>,
 }
 
 /// What assertions are verified with.
@@ -53,15 +57,44 @@ impl Verified {
         &self.notes
     }
 
-    /// Whether the assertion's ID stood over other octets before.
+    /// Whether an assertion's ID stood over other octets before.
     #[must_use]
     pub fn repeated_id(&self) -> bool {
-        self.remembered.repeated_id
+        self.repeated_id
     }
 
-    /// What an answer has to wait for: that an assertion which is good for one time is remembered on disk.
-    pub fn pending(&mut self) -> Option<Pending> {
-        self.remembered.pending.take()
+    /// What an answer has to wait for: that assertions which are good for one time are remembered on disk.
+    pub fn pending(&mut self) -> Vec<Pending> {
+        std::mem::take(&mut self.pending)
+    }
+
+    /// What one assertion says, once nothing more can refuse it.
+    fn of_one(alone: &Alone<'_>, claims: Claims, proofs: &Proofs, remembered: Remembered) -> Self {
+        Self::of(Claims { partner: alone.name().to_owned(), ..claims }, proofs, [remembered])
+    }
+
+    /// What two say together.
+    pub(super) fn of_two(
+        confirmed: relationship::Confirmed,
+        proofs: &Proofs,
+        remembered: [Remembered; 2],
+    ) -> Self {
+        Self::of(confirmed.claims(), proofs, remembered)
+    }
+
+    fn of(
+        claims: Claims,
+        proofs: &Proofs,
+        remembered: impl IntoIterator<Item = Remembered>,
+    ) -> Self {
+        let principal = Principal::assertion(claims);
+        let notes = proofs.notes().collect();
+        let mut verified = Self { principal, notes, repeated_id: false, pending: Vec::new() };
+        for Remembered { repeated_id, pending } in remembered {
+            verified.repeated_id |= repeated_id;
+            verified.pending.extend(pending);
+        }
+        verified
     }
 }
 
@@ -83,9 +116,20 @@ pub fn verify(
 
 /// What is certain of the sender so far.
 #[derive(Default)]
-struct Known {
+pub(super) struct Known {
     partner: Option<String>,
     subject: Option<VerifiedSubject>,
+}
+
+impl Known {
+    /// A trusted key signed who asks.
+    pub(super) fn user(&mut self, claims: &Claims) {
+        self.subject = Some(VerifiedSubject {
+            user_name: claims.user_name(),
+            subject: claims.subject.clone(),
+            assertion_id: claims.assertion_id.clone(),
+        });
+    }
 }
 
 fn believe(
@@ -95,65 +139,134 @@ fn believe(
     witness: &mut dyn Witness,
     known: &mut Known,
 ) -> Result<Verified, Reason> {
-    let Means { trust, now, .. } = *means;
-    let partner = trust.partner(&peer.fingerprint).ok_or(Reason::UnknownPeer);
-    let partner = seen(witness, Check::Client, partner)?;
+    let partner = means.trust.partner(&peer.fingerprint).ok_or(Reason::UnknownPeer);
+    witness.saw(Which::Message, Check::Client, partner.as_ref().map(|_| ()));
+    let partner = partner?;
     known.partner = Some(partner.name.clone());
-    let gated = dsig::gate(document, partner.demands.algorithms).map_err(Reason::from);
-    let gated = seen(witness, Check::Structure, gated)?;
-    let issuer = trust.issuer(partner, gated.claimed_issuer().trim());
-    let issuer = seen(witness, Check::Issuer, issuer.ok_or(Reason::IssuerNotListed))?;
-    let offered;
-    let keys = match &issuer.keys {
-        Keys::Authorities(authorities) => {
-            offered = seen(witness, Check::Key, offered_key(authorities, &gated, now))?;
-            std::slice::from_ref(&offered)
-        }
-        pinned => pinned.pinned().unwrap_or_default(),
-    };
-    let generation = trust.settings().generation;
-    let signed = dsig::verify(&gated, keys, means.signatures, generation, now);
-    let signed = seen(witness, Check::Signature, signed.map_err(Reason::from))?;
-    // each time anew, also where the signature was remembered: a responder may have answered since
-    issuer.keys.unrevoked(signed.key_fingerprint()).map_err(Unchained::from)?;
-
-    // from here on the message is out of sight: only what was digested is read
-    let octets = xml::parse(signed.octets(), Bounds::REQUEST).map_err(Malformed::from)?;
-    let assertion = seen(witness, Check::Reading, read(&octets, &issuer.name))?;
-    let mut claims = assertion.claims.clone();
-    claims.partner.clone_from(&partner.name);
-    known.subject =
-        Some(VerifiedSubject { user_name: claims.user_name(), subject: claims.subject.clone() });
-    let moment = Moment { skew: partner.clock_skew, now };
-    let confirmed: Vec<_> = assertion.holder_keys().collect();
-    let proofs = Proofs::examine(&gated, &confirmed, peer, &partner.demands, moment);
-    let proofs = seen(witness, Check::Message, proofs.map_err(Reason::from))?;
-    rules::hold(&Held { assertion: &assertion, partner, proofs: &proofs, now }, witness)?;
-
-    // last, since what any rule refuses was not used
-    let remembered = match means.replay {
-        Some(replay) => {
-            let mark = Mark::of(&claims.issuer, &claims.assertion_id, signed.octets());
-            let one_time = partner.one_time || assertion.conditions.one_time_use();
-            let rule = Rule { one_time, unique_id: partner.unique_ids };
-            let until = assertion.conditions.over_for_all(assertion.issued);
-            let remembered = replay.remember(mark, rule, until, now).map_err(Reason::from);
-            seen(witness, Check::Replay, remembered)?
-        }
-        None => Remembered::default(),
-    };
-    let notes = proofs.notes().collect();
-    Ok(Verified { principal: Principal::assertion(claims), notes, remembered })
+    let mut course = Course { partner, peer, means, witness };
+    match partner.brings() {
+        Brings::One(alone) => one(document, &alone, &mut course, known),
+        Brings::Two(agreed) => pair::believe(document, agreed, &mut course, known),
+    }
 }
 
-/// Lets the witness see what came of a check.
-fn seen<T>(
-    witness: &mut dyn Witness,
-    check: Check,
-    outcome: Result<T, Reason>,
-) -> Result<T, Reason> {
-    witness.saw(check, outcome.as_ref().map(|_| ()));
-    outcome
+/// Believes an assertion that comes alone.
+fn one(
+    document: &Document<'_>,
+    alone: &Alone<'_>,
+    course: &mut Course<'_, '_>,
+    known: &mut Known,
+) -> Result<Verified, Reason> {
+    let (which, partner, now) = (Which::Message, course.partner, course.means.now);
+    let gated = dsig::gate(document, partner.demands.algorithms).map_err(Reason::from);
+    let gated = course.seen(which, Check::Structure, gated)?;
+    let issuer = course.listed(&partner.issuers, &gated).ok_or(Reason::IssuerNotListed);
+    let issuer = course.seen(which, Check::Issuer, issuer)?;
+    let signed = course.signed(which, &gated, issuer)?;
+    let assertion = course.read(which, &signed, issuer, Naming::User)?;
+    known.user(&assertion.claims);
+    let own: Vec<_> = assertion.holder_keys().collect();
+    let proofs = course.proofs(&gated, Confirmed { own: &own, beside: &[] })?;
+    let held = Held { assertion: &assertion, partner, relationship: None, proofs: &proofs, now };
+    rules::hold(&held, which, course.witness)?;
+    // last, since what any rule refuses was not used
+    let remembered = course.remember(which, &assertion, &signed)?;
+    Ok(Verified::of_one(alone, assertion.claims.clone(), &proofs, remembered))
+}
+
+/// The checks of one message, in the order in which they are made.
+pub(super) struct Course<'a, 'w> {
+    pub(super) partner: &'a Partner,
+    pub(super) peer: &'a Peer,
+    pub(super) means: &'a Means<'a>,
+    pub(super) witness: &'w mut dyn Witness,
+}
+
+impl<'a> Course<'a, '_> {
+    /// Lets the witness see what came of a check.
+    pub(super) fn seen<T>(
+        &mut self,
+        which: Which,
+        check: Check,
+        outcome: Result<T, Reason>,
+    ) -> Result<T, Reason> {
+        self.witness.saw(which, check, outcome.as_ref().map(|_| ()));
+        outcome
+    }
+
+    /// The issuer that an assertion claims, where it is listed.
+    pub(super) fn listed(
+        &self,
+        listed: &[String],
+        gated: &dsig::Gated<'_, '_>,
+    ) -> Option<&'a Issuer> {
+        self.means.trust.issuer(listed, gated.claimed_issuer().trim())
+    }
+
+    /// The octets that a key of the issuer signed.
+    pub(super) fn signed(
+        &mut self,
+        which: Which,
+        gated: &dsig::Gated<'_, '_>,
+        issuer: &Issuer,
+    ) -> Result<dsig::Signed, Reason> {
+        let Means { trust, signatures, now, .. } = *self.means;
+        let offered;
+        let keys = match &issuer.keys {
+            Keys::Authorities(authorities) => {
+                let key = offered_key(authorities, gated, now);
+                offered = self.seen(which, Check::Key, key)?;
+                std::slice::from_ref(&offered)
+            }
+            pinned => pinned.pinned().unwrap_or_default(),
+        };
+        let generation = trust.settings().generation;
+        let signed = dsig::verify(gated, keys, signatures, generation, now);
+        let signed = self.seen(which, Check::Signature, signed.map_err(Reason::from))?;
+        // each time anew, also where the signature was remembered: a responder may have answered since
+        issuer.keys.unrevoked(signed.key_fingerprint()).map_err(Unchained::from)?;
+        Ok(signed)
+    }
+
+    /// The assertion that was digested: from here on the message is out of sight.
+    pub(super) fn read(
+        &mut self,
+        which: Which,
+        signed: &dsig::Signed,
+        issuer: &Issuer,
+        naming: Naming,
+    ) -> Result<Assertion, Reason> {
+        let octets = xml::parse(signed.octets(), Bounds::REQUEST).map_err(Malformed::from)?;
+        self.seen(which, Check::Reading, read(&octets, &issuer.name, naming))
+    }
+
+    /// What the message itself proves, where assertions name those keys.
+    pub(super) fn proofs(
+        &mut self,
+        gated: &dsig::Gated<'_, '_>,
+        confirmed: Confirmed<'_>,
+    ) -> Result<Proofs, Reason> {
+        let moment = Moment { skew: self.partner.clock_skew, now: self.means.now };
+        let proofs = Proofs::examine(gated, confirmed, self.peer, &self.partner.demands, moment);
+        self.seen(Which::Message, Check::Message, proofs.map_err(Reason::from))
+    }
+
+    /// Remembers an assertion that is believed, in earnest.
+    pub(super) fn remember(
+        &mut self,
+        which: Which,
+        assertion: &Assertion,
+        signed: &dsig::Signed,
+    ) -> Result<Remembered, Reason> {
+        let Some(replay) = self.means.replay else { return Ok(Remembered::default()) };
+        let claims = &assertion.claims;
+        let mark = Mark::of(&claims.issuer, &claims.assertion_id, signed.octets());
+        let one_time = self.partner.one_time || assertion.conditions.one_time_use();
+        let rule = Rule { one_time, unique_id: self.partner.unique_ids };
+        let until = assertion.conditions.over_for_all(assertion.issued);
+        let remembered = replay.remember(mark, rule, until, self.means.now);
+        self.seen(which, Check::Replay, remembered.map_err(Reason::from))
+    }
 }
 
 /// The key of a certificate that the message offers, once it chains to the issuer's roots.
@@ -166,8 +279,8 @@ fn offered_key(
 }
 
 /// The assertion that was digested, which is the issuer's whose key verified.
-fn read(octets: &Document<'_>, issuer: &str) -> Result<Assertion, Reason> {
-    let assertion = Assertion::read(octets.root())?;
+fn read(octets: &Document<'_>, issuer: &str, naming: Naming) -> Result<Assertion, Reason> {
+    let assertion = Assertion::read_naming(octets.root(), naming)?;
     if assertion.claims.issuer == issuer { Ok(assertion) } else { Err(Reason::IssuerDiffers) }
 }
 

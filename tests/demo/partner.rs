@@ -44,6 +44,28 @@ fn captured(folder: &Path, purpose: &str, audience: &str) -> String {
     path.display().to_string()
 }
 
+/// A captured ITI-38 request of Riverside with two assertions, the second of which confirms the first one's user.
+fn captured_pair(folder: &Path, patient: &str) -> String {
+    let assert = |arguments: &[&str]| {
+        let mut assert = glassgate(["assert", "--demo"]);
+        let made = assert.arg(&played().world).args(arguments).output().unwrap();
+        Run::of(made).succeeds().trim().to_owned()
+    };
+    let identity = assert(&[]);
+    let id = identity.split(" ID=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let second = assert(&["--confirms", id, "--resource-id", patient]);
+    let body = glassgate::client::Query::find_documents("P-1001^^^&2.999.1.3&ISO").body();
+    let ask = glassgate::client::Ask {
+        assertion: format!("{second}{identity}"),
+        message_id: "8bb1ef3c-4a86-4a2d-9a0c-6f0e3c1d2b11".to_owned(),
+        to: None,
+    };
+    let path = folder.join("captured.xml");
+    let action = glassgate::soap::action::QUERY;
+    fs::write(&path, ask.envelope(action, "https://gateway.example/xca/query", &body)).unwrap();
+    path.display().to_string()
+}
+
 /// Settings that know the demo's own keys, with a journal of their own.
 fn settings(folder: &Path) -> std::path::PathBuf {
     let world = fs::canonicalize(&played().world).unwrap();
@@ -181,6 +203,54 @@ fn the_demo_keeps_messages_to_try_it_with() {
 }
 
 #[test]
+fn both_of_two_assertions_are_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = settings(folder.path());
+    let message = captured_pair(folder.path(), "P-1001^^^&2.999.1.3&ISO");
+    let told = partner("test", &config, &[&message]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    assert!(told.stdout.contains("(several-assertions)"), "{}", told.stdout);
+
+    let issuers = format!("issuers = [\"{}\"]\n", RIVERSIDE.issuer);
+    let required = format!("{issuers}treatment_relationship = \"require\"\nrelationship_{issuers}");
+    let text = fs::read_to_string(&config).unwrap();
+    assert!(text.contains(&issuers));
+    fs::write(&config, text.replacen(&issuers, &required, 1)).unwrap();
+    let told = partner("test", &config, &[&message]).succeeds();
+    for line in [
+        "ok       as many assertions as agreed, signed in the allowed shape",
+        "ok       identity: signature",
+        "ok       treatment relationship: signature",
+        "ok       treatment relationship: names the identity assertion and agrees with it",
+        "ok       identity: audience",
+        "ok       treatment relationship: audience",
+        "Assertion 1 says (verified):",
+        "Assertion 2 says (verified):",
+        "would be admitted, from riverside",
+    ] {
+        assert!(told.contains(line), "{line} is not in {told}");
+    }
+    assert!(!told.contains("P-1001"), "{told}");
+    let shown = partner("show", &config, &["riverside"]).succeeds();
+    assert!(shown.contains("resource_id = \"require\""), "{shown}");
+    assert!(shown.contains("relationship_lifetime_s = 7200"), "{shown}");
+
+    let nobody = captured_pair(folder.path(), "P-1001^^^&2.999.1.3&ISO").replace("captured", "c");
+    let text = fs::read_to_string(folder.path().join("captured.xml")).unwrap();
+    fs::write(&nobody, text.replacen("P-1001", "P-1002", 1)).unwrap();
+    let told = partner("test", &config, &[&nobody]);
+    assert_eq!(told.code, Some(1));
+    for line in [
+        "ok       identity: signature",
+        "REFUSED  treatment relationship: signature: ",
+        "(digest-mismatch)",
+        "Assertion 2 says (UNVERIFIED):",
+    ] {
+        assert!(told.stdout.contains(line), "{line} is not in {}", told.stdout);
+    }
+}
+
+#[test]
 fn partners_are_listed_and_shown() {
     let (_directory, config) = configured(&[]);
     let listed = partner("list", &config, &[]).succeeds();
@@ -287,6 +357,37 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
     assert!(told.contains("tls_certificates = [\"pki/stranger/saml.crt\"]"), "{told}");
     let shown = partner("show", &config, &["us-partner"]).succeeds();
     assert!(shown.contains("trust = \"ca\"") && shown.contains("2.16.840.1.113883.3.18.7.1"));
+    // a country of eHDSI, whose contact point signs with the same certificate
+    let country = [
+        "--name",
+        "country",
+        "--home",
+        "2.999.10",
+        "--profile",
+        "ehdsi",
+        "--tls-certificate",
+        "pki/gateway/tls.crt",
+        "--issuer",
+        "urn:idp:XX:countryB",
+        "--issuer-certificate",
+        "pki/gateway/tls.crt",
+        "--yes",
+    ];
+    let told = typed(&config, &country, "").fails();
+    assert!(told.contains("--relationship-issuer is missing"), "{told}");
+    let whole = [&country[..], &["--relationship-issuer", "urn:initgw:XX:countryB"]].concat();
+    typed(&config, &whole, "").succeeds();
+    let shown = partner("show", &config, &["country"]).succeeds();
+    for text in [
+        "name = \"urn:initgw:XX:countryB\"",
+        "relationship_issuers = [\"urn:initgw:XX:countryB\"]",
+        "relationship_qualifier = \"urn:ehdsi:assertions:trc\"",
+        "treatment_relationship = \"require\"",
+        "resource_id = \"require\"",
+    ] {
+        assert!(shown.contains(text), "{text} is not in {shown}");
+    }
+    assert_eq!(shown.matches("certificates pki/gateway/tls.crt").count(), 3, "{shown}");
     let left = fs::read_dir(directory.path()).unwrap();
     assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().ends_with(".new")));
     let checked = run(["check".as_ref(), "--config".as_ref(), config.as_os_str()]);

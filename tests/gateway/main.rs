@@ -4,6 +4,7 @@ mod asked;
 mod barred;
 mod clients;
 mod edited;
+mod ehdsi;
 mod errors;
 mod explained;
 mod find;

@@ -7,7 +7,7 @@ use glassgate::audit::review::{Item, Judgement, State, Verdict};
 use glassgate::audit::{
     AuthenticationFailure, Claimed, ConsentRule, Document, Endpoint, Event, Explained, Import,
     NodeFailure, Operated, Operator, Outcome, Override, Peer, Query, Refusals, Relabelling,
-    Released, RepeatedFailures, Requestor, Retrieved, Source, Transaction,
+    Relationship, Released, RepeatedFailures, Requestor, Retrieved, Source, Transaction,
 };
 use glassgate::clock::Timestamp;
 use glassgate::ids::{Coded, PatientId};
@@ -77,6 +77,10 @@ pub(crate) fn transaction(sender: &Sender) -> Transaction {
             roles: sender
                 .codes(Coded::new("309343006", "2.16.840.1.113883.6.96").with_display("Physician")),
             assertion_id: format!("_a{text}"),
+            relationship: Some(Relationship {
+                assertion_id: format!("_b{text}"),
+                issuer: format!("urn:initgw{text}"),
+            }),
         }),
         peer: Peer { id: format!("CN=riverside{text}"), address: [198, 51, 100, 7].into() },
         endpoint: endpoint("gateway.lakeside.example"),

@@ -79,13 +79,12 @@ impl Event {
                 quoted(&claimed.assertion_id)
             ));
         }
-        let assertion_id = failure.requestor.as_ref().map(|user| user.assertion_id.as_str());
         Self {
             at: failure.at,
             id: code::USER_AUTHENTICATION,
             type_code: Some(code::LOGIN),
             action: Action::Execute,
-            outcome: joined(outcome, failure.message_id.as_deref(), assertion_id),
+            outcome: joined(outcome, failure.message_id.as_deref(), failure.requestor.as_ref()),
             purposes: Vec::new(),
             participants: vec![person, failure.endpoint.application()],
             objects: Vec::new(),

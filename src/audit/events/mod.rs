@@ -64,13 +64,12 @@ impl Transaction {
     ) -> Event {
         let user = self.requestor.as_ref().map(Requestor::participant);
         let outcome = self.notes.iter().fold(outcome, |outcome, note| outcome.noting(note));
-        let assertion_id = self.requestor.as_ref().map(|user| user.assertion_id.as_str());
         Event {
             at: self.at,
             id,
             type_code: Some(type_code),
             action,
-            outcome: joined(outcome, self.message_id.as_deref(), assertion_id),
+            outcome: joined(outcome, self.message_id.as_deref(), self.requestor.as_ref()),
             purposes: self.purposes.clone(),
             participants: nodes.into_iter().chain(user).collect(),
             objects,
@@ -79,11 +78,18 @@ impl Transaction {
 }
 
 /// Adds the ids that join records and logs, quoted since a sender chose them, behind however long a reason.
-fn joined(mut outcome: Outcome, message_id: Option<&str>, assertion_id: Option<&str>) -> Outcome {
+fn joined(
+    mut outcome: Outcome,
+    message_id: Option<&str>,
+    requestor: Option<&Requestor>,
+) -> Outcome {
     outcome.description = fit(&outcome.description, REASON_BYTES).into_owned();
-    [("message-id", message_id), ("assertion-id", assertion_id)]
+    let message = message_id.map(|id| ("message-id", id));
+    let assertions = requestor.into_iter().flat_map(Requestor::ids);
+    message
         .into_iter()
-        .filter_map(|(name, id)| Some(format!("{name} {}", quoted(id?))))
+        .chain(assertions)
+        .map(|(name, id)| format!("{name} {}", quoted(id)))
         .fold(outcome, |outcome, id| outcome.noting(&id))
 }
 

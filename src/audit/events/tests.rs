@@ -1,6 +1,6 @@
 use crate::audit::{
     AuthenticationFailure, Claimed, ConsentRule, Document, Endpoint, Event, Indicator, Outcome,
-    Override, Peer, Query, Released, Requestor, Retrieved, Source, Transaction,
+    Override, Peer, Query, Relationship, Released, Requestor, Retrieved, Source, Transaction,
 };
 use crate::clock::Timestamp;
 use crate::ids::{Coded, PatientId};
@@ -14,6 +14,7 @@ fn transaction() -> Transaction {
             user_name: "JD<jd@hosp.example@https://idp.example>".to_owned(),
             roles: vec![Coded::new("309343006", "2.16.840.1.113883.6.96")],
             assertion_id: "_a1".to_owned(),
+            relationship: None,
         }),
         peer: Peer { id: "CN=riverside".to_owned(), address: [198, 51, 100, 7].into() },
         endpoint: Endpoint {
@@ -182,6 +183,8 @@ fn no_message_is_larger_than_every_receiver_takes() {
     let requestor = transaction.requestor.as_mut().unwrap();
     requestor.roles = vec![Coded::new(&text, &text).with_display(&text); 1_000];
     (requestor.user_id, requestor.user_name) = (text.clone(), text.clone());
+    requestor.relationship =
+        Some(Relationship { assertion_id: text.clone(), issuer: text.clone() });
     let rule = ConsentRule { id: text.clone(), version: Some(text.clone()), path: text.clone() };
     let document =
         Document { unique_id: text.clone(), repository: text.clone(), home: Some(text.clone()) };

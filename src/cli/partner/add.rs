@@ -9,14 +9,14 @@ use openssl::x509::X509;
 
 use super::answers::{Answers, Question};
 use super::draft::Draft;
-use super::entry::{Entry, Trust};
+use super::entry::Entry;
+use super::issuers;
 use crate::cli::{ConfigFile, Failed, read, say, say_all};
 use crate::client::coded;
 use crate::config::{self, Config};
 use crate::demo::world::SNOMED_CT;
 use crate::ids::HomeCommunityId;
 use crate::purpose::Purpose;
-use crate::saml::Subject;
 
 /// Adds a partner: asks for what no flag gives, checks the whole configuration, and only then writes the entry.
 ///
@@ -45,16 +45,22 @@ pub(super) struct Options {
     issuer: Vec<String>,
     /// A certificate that the issuer signs with, PEM; may be given again.
     #[arg(long, value_name = "FILE")]
-    issuer_certificate: Vec<String>,
+    pub(super) issuer_certificate: Vec<String>,
     /// The issuer's SAML 2.0 metadata, instead of certificates.
     #[arg(long, value_name = "FILE")]
-    issuer_metadata: Vec<String>,
+    pub(super) issuer_metadata: Vec<String>,
     /// A root that the issuer's certificate chains to, instead of certificates; may be given again.
     #[arg(long, value_name = "FILE")]
-    issuer_root: Vec<String>,
+    pub(super) issuer_root: Vec<String>,
     /// With a root, the subject of the issuer's certificate; may be given again.
     #[arg(long, value_name = "DN")]
-    issuer_subject: Vec<String>,
+    pub(super) issuer_subject: Vec<String>,
+    /// The exact Issuer of its second assertions, where each message confirms a treatment relationship (eHDSI).
+    #[arg(long, value_name = "NAME")]
+    pub(super) relationship_issuer: Vec<String>,
+    /// A certificate that this issuer signs with, PEM; by default it is trusted as the other one is.
+    #[arg(long, value_name = "FILE")]
+    pub(super) relationship_certificate: Vec<String>,
     /// What it means by ETREAT: treatment or break-glass.
     #[arg(long, value_name = "MEANING")]
     etreat: Vec<String>,
@@ -103,7 +109,11 @@ fn networks() -> impl Iterator<Item = &'static str> {
     config::profile_names().chain([NO_NETWORK])
 }
 
-fn question<'t>(flag: &'static str, text: &'t str, default: Option<&'static str>) -> Question<'t> {
+pub(super) fn question<'t>(
+    flag: &'static str,
+    text: &'t str,
+    default: Option<&'static str>,
+) -> Question<'t> {
     Question { flag, text, default }
 }
 
@@ -154,7 +164,15 @@ fn gather(
         one,
     )?;
     let known = settings.issuers.iter().any(|known| known.name == issuer);
-    let trust = if known { None } else { Some(trust(options, folder, answers)?) };
+    let trust = if known { None } else { Some(issuers::first(options, folder, answers)?) };
+    let required = profile.as_deref().is_some_and(config::profile_requires_relationship);
+    let relationship = if required || !options.relationship_issuer.is_empty() {
+        let known =
+            |name: &str| name == issuer || settings.issuers.iter().any(|known| known.name == name);
+        Some(issuers::second(options, folder, trust.as_ref(), known, answers)?)
+    } else {
+        None
+    };
     let etreat = match &profile {
         Some(_) if options.etreat.is_empty() => None,
         _ => Some(answers.ask(
@@ -200,6 +218,7 @@ fn gather(
     Ok(Entry {
         issuer,
         trust,
+        relationship,
         name,
         profile,
         homes,
@@ -210,43 +229,7 @@ fn gather(
     })
 }
 
-/// How a new issuer is trusted: as the flags say, or by its certificates.
-fn trust(
-    options: &Options,
-    folder: &Path,
-    answers: &mut Answers<impl BufRead>,
-) -> Result<Trust, Failed> {
-    if let [file] = options.issuer_metadata.as_slice() {
-        return Ok(Trust::Metadata { file: located(folder, file)? });
-    }
-    if !options.issuer_root.is_empty() {
-        let roots = each(&options.issuer_root, |file| certificate(folder, file))?;
-        let subjects = answers.ask(
-            &options.issuer_subject,
-            question(
-                "--issuer-subject",
-                "Subject of its certificate, as CN=sts.example, O=Example",
-                None,
-            ),
-            |typed| {
-                each(typed, |text| {
-                    let read = Subject::parse(text).map(|_| text.to_owned());
-                    read.ok_or(format!("`{text}` is no subject"))
-                })
-            },
-        )?;
-        return Ok(Trust::Ca { roots, subjects });
-    }
-    let text = "Files of the certificates that the issuer signs with";
-    let certificates = answers.ask(
-        &options.issuer_certificate,
-        question("--issuer-certificate", text, None),
-        |typed| each(typed, |file| certificate(folder, file)),
-    )?;
-    Ok(Trust::Pinned { certificates })
-}
-
-fn one(typed: &[String]) -> Result<String, String> {
+pub(super) fn one(typed: &[String]) -> Result<String, String> {
     match typed {
         [] => Err("an answer is needed".to_owned()),
         [one] => Ok(one.clone()),
@@ -254,7 +237,7 @@ fn one(typed: &[String]) -> Result<String, String> {
     }
 }
 
-fn each<T, E: ToString>(
+pub(super) fn each<T, E: ToString>(
     typed: &[String],
     read: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Vec<T>, String> {
@@ -265,7 +248,7 @@ fn each<T, E: ToString>(
 }
 
 /// A file that holds a certificate, as the configuration names it.
-fn certificate(folder: &Path, file: &str) -> Result<String, String> {
+pub(super) fn certificate(folder: &Path, file: &str) -> Result<String, String> {
     let name = located(folder, file)?;
     let pem =
         fs::read(folder.join(&name)).map_err(|error| format!("cannot read {file}: {error}"))?;
@@ -276,7 +259,7 @@ fn certificate(folder: &Path, file: &str) -> Result<String, String> {
 }
 
 /// A file by its path from the configuration's folder, where it is below that, or by its whole path.
-fn located(folder: &Path, file: &str) -> Result<String, String> {
+pub(super) fn located(folder: &Path, file: &str) -> Result<String, String> {
     if folder.join(file).is_file() && Path::new(file).is_relative() {
         return Ok(file.to_owned());
     }

@@ -16,7 +16,7 @@ use crate::gateway::{self, Arrival, Finding, Rehearsal, Transaction};
 use crate::ids::Coded;
 use crate::policy::{Access, BreakGlass};
 use crate::principal::Claims;
-use crate::saml::{Assertion, Peer};
+use crate::saml::{Assertion, Partner, Peer};
 use crate::soap::Message;
 use crate::xml::{self, Bounds, ns};
 
@@ -85,7 +85,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
             .into());
         }
     };
-    let (peer, guessed) = options.peer(&config, claims.as_ref())?;
+    let (peer, guessed) = options.peer(&config, &claims)?;
     let Captured { transaction, content_type, body } = captured;
     let arrival = Arrival { peer, content_type, body };
     let endpoint =
@@ -111,8 +111,14 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     say(&format!("{} at {at}", transaction.name()));
     say("");
     rehearsal.findings.iter().for_each(|finding| tell(finding, options.show));
-    if let Some(claims) = claims {
-        say_of(&claims, rehearsal.access.as_ref(), options.show);
+    let alone = claims.len() == 1;
+    for (at, claims) in claims.iter().enumerate() {
+        let which =
+            if alone { "The assertion".to_owned() } else { format!("Assertion {}", at + 1) };
+        say_of(&which, claims, rehearsal.access.is_some(), options.show);
+    }
+    if let Some(access) = &rehearsal.access {
+        say_glass(access);
     }
     say("");
     say(&verdict(&rehearsal));
@@ -128,21 +134,21 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
 
 impl Options {
     /// Who sent it: by certificate, or as the one partner that may bring the claimed issuer.
-    fn peer(
-        &self,
-        config: &Config,
-        claims: Option<&Claims>,
-    ) -> Result<(Peer, Option<String>), Failed> {
+    fn peer(&self, config: &Config, claims: &[Claims]) -> Result<(Peer, Option<String>), Failed> {
         let address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         if let Some(path) = &self.client {
             let certificate = X509::from_pem(&fs::read(path)?)
                 .map_err(|_| format!("{} holds no certificate", path.display()))?;
             return Ok((Peer::of(&certificate, address)?, None));
         }
-        let issuer = claims.map(|claims| claims.issuer.as_str()).unwrap_or_default();
+        let brings = |partner: &&Partner| {
+            let second = partner.relationship.iter().flat_map(|agreed| &agreed.issuers);
+            let listed: Vec<_> = partner.issuers.iter().chain(second).collect();
+            // of two assertions both, as two countries may have one issuer in common
+            !claims.is_empty() && claims.iter().all(|one| listed.contains(&&one.issuer))
+        };
         let partners = &config.terms.trust.settings().partners;
-        let mut fitting =
-            partners.iter().filter(|partner| partner.issuers.iter().any(|one| one == issuer));
+        let mut fitting = partners.iter().filter(brings);
         match (fitting.next(), fitting.next()) {
             (Some(partner), None) => {
                 let fingerprint = partner.tls_fingerprints.first().copied().unwrap_or_default();
@@ -152,10 +158,12 @@ impl Options {
                 Ok((peer, Some(partner.name.clone())))
             }
             (found, _) => {
+                let issuers: Vec<_> = claims.iter().map(|one| one.issuer.as_str()).collect();
+                let issuers = issuers.join(" and ");
                 let why = match (claims, found) {
-                    (None, _) => "it has no assertion that can be read".to_owned(),
-                    (_, Some(_)) => format!("several partners may bring assertions of {issuer}"),
-                    (_, None) => format!("no partner may bring assertions of {issuer}"),
+                    ([], _) => "it has no assertion that can be read".to_owned(),
+                    (_, Some(_)) => format!("several partners may bring assertions of {issuers}"),
+                    (_, None) => format!("no partner may bring assertions of {issuers}"),
                 };
                 Err(format!(
                     "{why}, so who sent it cannot be told: name the TLS client certificate that it came with, --client"
@@ -166,17 +174,18 @@ impl Options {
     }
 }
 
-/// What the assertion of a message says, whether or not it is to be believed; none where it has none.
-fn claims(captured: &Captured) -> Result<Option<Claims>, Failed> {
+/// What the assertions of a message say, one or two of them, whether or not they are to be believed; none where it has
+/// none.
+fn claims(captured: &Captured) -> Result<Vec<Claims>, Failed> {
     let message = Message::unpack(captured.content_type.as_deref(), captured.body.clone())?;
     let document = xml::parse(message.xml(), Bounds::REQUEST)?;
     if !document.root().has_tag_name((ns::SOAP, "Envelope")) {
         return Err("its first element is no SOAP 1.2 Envelope".into());
     }
-    let mut nodes = document.root().descendants();
-    let assertion = nodes.find(|node| node.has_tag_name((ns::SAML, "Assertion")));
-    let read = assertion.and_then(|assertion| Assertion::read(assertion).ok());
-    Ok(read.map(|read| read.claims().clone()))
+    let assertions = document.root().descendants();
+    let assertions = assertions.filter(|node| node.has_tag_name((ns::SAML, "Assertion"))).take(2);
+    let read = assertions.filter_map(|node| Assertion::read(node).ok());
+    Ok(read.map(|read| read.claims().clone()).collect())
 }
 
 /// Codes of refusals that time brings.
@@ -218,10 +227,10 @@ fn verdict(rehearsal: &Rehearsal) -> String {
     }
 }
 
-fn say_of(claims: &Claims, access: Option<&Access>, show: bool) {
-    let believed = if access.is_some() { "verified" } else { "UNVERIFIED" };
+fn say_of(which: &str, claims: &Claims, admitted: bool, show: bool) {
+    let believed = if admitted { "verified" } else { "UNVERIFIED" };
     say("");
-    say(&format!("The assertion says ({believed}):"));
+    say(&format!("{which} says ({believed}):"));
     let codes = |codes: &[Coded]| -> Vec<String> {
         codes.iter().map(|code| format!("{}@{}", code.code, code.system)).collect()
     };
@@ -250,11 +259,13 @@ fn say_of(claims: &Claims, access: Option<&Access>, show: bool) {
         };
         say(&format!("  {name:15} {shown}"));
     }
-    let break_glass = match access.map(Access::break_glass) {
-        None => return,
-        Some(BreakGlass::NotDeclared) => "not declared",
-        Some(BreakGlass::Honoured(_)) => "declared, and honoured",
-        Some(BreakGlass::NotHonoured(why)) => why.reason(),
+}
+
+fn say_glass(access: &Access) {
+    let break_glass = match access.break_glass() {
+        BreakGlass::NotDeclared => "not declared",
+        BreakGlass::Honoured(_) => "declared, and honoured",
+        BreakGlass::NotHonoured(why) => why.reason(),
     };
     say(&format!("  {:15} {break_glass}", "break-glass"));
 }

@@ -32,17 +32,19 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
         };
         let communities: Vec<String> =
             partner.communities.iter().map(ToString::to_string).collect();
+        let second = partner.relationship.iter().flat_map(|agreed| &agreed.issuers);
+        let second: Vec<String> = second.cloned().collect();
         if options.json {
             let object = serde_json::json!({
                 "name": partner.name, "communities": communities, "issuers": partner.issuers,
-                "purposes": purposes, "etreat": etreat,
+                "relationship_issuers": second, "purposes": purposes, "etreat": etreat,
             });
             say(&object.to_string());
         }
         lines.push([
             partner.name.clone(),
             communities.join(" "),
-            partner.issuers.join(" "),
+            [partner.issuers.clone(), second].concat().join(" "),
             purposes.join(" "),
             etreat.to_owned(),
         ]);

@@ -6,6 +6,7 @@ mod captured;
 mod draft;
 mod entry;
 mod explain;
+mod issuers;
 mod list;
 mod mend;
 mod show;

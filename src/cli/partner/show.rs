@@ -26,8 +26,10 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
         .find(|partner| named(partner) == Some(&options.name))
         .ok_or_else(|| unknown(&effective, &options.name))?;
     let listed = |issuer: &Table| {
-        let issuers = partner.get("issuers").and_then(Value::as_array).into_iter().flatten();
-        issuers.filter_map(Value::as_str).any(|one| Some(one) == named(issuer))
+        let lists = ["issuers", "relationship_issuers"].into_iter();
+        let issuers = lists.filter_map(|key| partner.get(key)?.as_array()).flatten();
+        let mut issuers = issuers.filter_map(Value::as_str);
+        issuers.any(|one| Some(one) == named(issuer))
     };
     let issuers: Vec<&Table> = entries(&effective, "issuer").filter(|one| listed(one)).collect();
     let mut shown = Table::new();

@@ -2,6 +2,7 @@
 
 mod demands;
 mod read;
+mod relationship;
 mod together;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::gateway::ResourceId;
 use crate::policy::Etreat;
 
 pub(super) use read::{Read, read};
+pub(super) use relationship::RawRelationship;
 pub(super) use together::{known_issuers, unique_certificates, unique_names};
 
 /// The keys of a partner; what is not written comes from its profile, else from a default.
@@ -39,6 +41,10 @@ pub(super) struct Raw {
     pub(super) require_authn_statement: Option<bool>,
     pub(super) authn_contexts: Option<Vec<String>>,
     pub(super) resource_id: Option<RawResourceId>,
+    pub(super) treatment_relationship: Option<RawRelationship>,
+    pub(super) relationship_issuers: Option<Vec<String>>,
+    pub(super) relationship_qualifier: Option<String>,
+    pub(super) relationship_lifetime_s: Option<u64>,
     pub(super) confirmations: Option<Vec<String>>,
     pub(super) signed_timestamp: Option<bool>,
     pub(super) timestamp_age_s: Option<u64>,
@@ -75,6 +81,11 @@ pub(super) struct RawRole {
 }
 
 impl Raw {
+    /// Whether each message has a second assertion.
+    pub(super) fn requires_relationship(&self) -> bool {
+        self.treatment_relationship == Some(RawRelationship::Require)
+    }
+
     /// Fills in what the partner's profile says and the partner does not.
     pub(super) fn profiled(&mut self, at: usize, check: &mut Check<'_>) {
         let Some(name) = &self.profile else { return };
@@ -92,6 +103,7 @@ impl Raw {
         fill! {
             audiences recipients any_recipient etreat purposes code_systems one_time unique_ids
             clock_skew_s longest_lifetime_s require_authn_statement authn_contexts resource_id
+            treatment_relationship relationship_qualifier relationship_lifetime_s
             confirmations signed_timestamp timestamp_age_s strict_packaging understood_labels
             strip_labels_outbound break_glass_roles break_glass
         }

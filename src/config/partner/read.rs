@@ -1,6 +1,6 @@
 use openssl::hash::MessageDigest;
 
-use super::{Raw, demands};
+use super::{Raw, RawResourceId, demands, relationship};
 use crate::config::break_glass;
 use crate::config::check::Check;
 use crate::config::partner_labels;
@@ -59,6 +59,7 @@ pub(in crate::config) fn read(
     let longest_lifetime =
         section.seconds("longest_lifetime_s", lifetime, limits::LONGEST_LIFETIME.as_secs());
     let demands = demands::read(raw, at, section.check);
+    let relationship = relationship::read(raw, at, section.check);
     let partner = Partner {
         name: name.clone(),
         communities,
@@ -73,10 +74,16 @@ pub(in crate::config) fn read(
         one_time: *raw.one_time.get_or_insert(false),
         unique_ids: *raw.unique_ids.get_or_insert(false),
         demands,
+        relationship,
+    };
+    // a relationship is one to a patient
+    let unsaid = match raw.requires_relationship() {
+        true => RawResourceId::Require,
+        false => RawResourceId::default(),
     };
     let manners = Manners {
         strict_packaging: *raw.strict_packaging.get_or_insert(false),
-        resource_id: (*raw.resource_id.get_or_insert_default()).into(),
+        resource_id: (*raw.resource_id.get_or_insert(unsaid)).into(),
     };
     let strip = *raw.strip_labels_outbound.get_or_insert(false);
     let outbound = partner_labels::read(raw.understood_labels.as_deref(), strip, at, section.check);

@@ -33,6 +33,14 @@ pub(in crate::config) fn unique_names(partners: &[Raw], check: &mut Check<'_>) {
     }
 }
 
+/// Each name of an issuer that a partner lists, with the key that it stands under.
+fn listed(partner: &Raw) -> impl Iterator<Item = (&'static str, &String)> {
+    let lists =
+        [("issuers", &partner.issuers), ("relationship_issuers", &partner.relationship_issuers)];
+    let named = |(key, names)| Option::iter(names).flatten().map(move |name| (key, name));
+    lists.into_iter().flat_map(named)
+}
+
 /// An issuer is listed by a name that an [[issuer]] has.
 pub(in crate::config) fn known_issuers(
     partners: &[Raw],
@@ -40,17 +48,15 @@ pub(in crate::config) fn known_issuers(
     check: &mut Check<'_>,
 ) {
     for (at, partner) in partners.iter().enumerate() {
-        for listed in partner.issuers.iter().flatten() {
+        for (key, listed) in listed(partner) {
             if !issuers.iter().any(|issuer| issuer.name == *listed) {
                 let what = format!("`{listed}` is the name of no [[issuer]] that can be used");
                 let mend = "add an [[issuer]] with this `name`, or mend the one that is there";
-                check.problem(&format!("partner[{at}].issuers"), what, mend);
+                check.problem(&format!("partner[{at}].{key}"), what, mend);
             }
         }
     }
-    let listed = |name: &str| {
-        partners.iter().any(|partner| partner.issuers.iter().flatten().any(|one| one == name))
-    };
+    let listed = |name: &str| partners.iter().flat_map(listed).any(|(_, one)| one == name);
     for issuer in issuers.iter().filter(|issuer| !listed(&issuer.name)) {
         check.warnings.push(format!("issuer `{}` is listed by no partner", issuer.name));
     }

@@ -3,10 +3,11 @@
 use super::partner::Raw;
 
 /// A network by its name in `profile`, and the settings of its partners.
-const PROFILES: [(&str, &str); 3] = [
+const PROFILES: [(&str, &str); 4] = [
     ("us", include_str!("us.toml")),
     ("norway", include_str!("norway.toml")),
     ("switzerland", include_str!("switzerland.toml")),
+    ("ehdsi", include_str!("ehdsi.toml")),
 ];
 
 /// The settings of that network's partners; none where it is not known.
@@ -18,6 +19,12 @@ pub(super) fn settings(name: &str) -> Option<Raw> {
 /// The names of all networks, as one writes them in `profile`.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PROFILES.iter().map(|(name, _)| *name)
+}
+
+/// Whether that network's messages have a second assertion, that of a treatment relationship.
+#[must_use]
+pub fn requires_relationship(name: &str) -> bool {
+    settings(name).is_some_and(|settings| settings.requires_relationship())
 }
 
 #[cfg(test)]

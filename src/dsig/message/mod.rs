@@ -38,6 +38,7 @@ pub struct SignedMessage {
     timestamp: Option<String>,
     body: bool,
     assertion: bool,
+    beside: bool,
 }
 
 /// The signatures over the message, each as far as it is understood; the sender may use these algorithms.
@@ -92,6 +93,8 @@ impl<'g, 'd, 'i> MessageSignature<'g, 'd, 'i> {
             timestamp: None,
             body: false,
             assertion: false,
+            // where nothing stands beside the assertion, nothing is missed
+            beside: self.gated.beside.is_none(),
         };
         let mut seen = Vec::new();
         for reference in &self.references {
@@ -108,6 +111,7 @@ impl<'g, 'd, 'i> MessageSignature<'g, 'd, 'i> {
                 Part::Timestamp => signed.timestamp = Some(octets),
                 Part::Body => signed.body = true,
                 Part::Assertion => signed.assertion = true,
+                Part::Beside => signed.beside = true,
                 Part::Other => {}
             }
         }
@@ -134,10 +138,10 @@ impl SignedMessage {
         self.body
     }
 
-    /// Whether the assertion is covered.
+    /// Whether the assertion is covered, of a pair both.
     #[must_use]
     pub fn covers_assertion(&self) -> bool {
-        self.assertion
+        self.assertion && self.beside
     }
 }
 
@@ -154,7 +158,7 @@ impl fmt::Debug for SignedMessage {
         f.debug_struct("SignedMessage")
             .field("timestamp", &self.timestamp.is_some())
             .field("body", &self.body)
-            .field("assertion", &self.assertion)
+            .field("assertion", &self.covers_assertion())
             .finish_non_exhaustive()
     }
 }

@@ -12,6 +12,8 @@ pub(super) enum Part {
     Body,
     /// The assertion that was gated.
     Assertion,
+    /// The other assertion of a pair.
+    Beside,
     /// Another header block, or a token in the security header.
     Other,
 }
@@ -28,6 +30,9 @@ pub(super) fn find<'d, 'i>(
     let assertion = gated.assertion;
     if attribute(assertion, "ID") == Some(id) {
         return Ok((Part::Assertion, assertion));
+    }
+    if let Some(beside) = gated.beside.filter(|beside| attribute(*beside, "ID") == Some(id)) {
+        return Ok((Part::Beside, beside));
     }
     let security = assertion.parent().ok_or(Reject::ReferencePlace)?;
     let header = security.parent().ok_or(Reject::ReferencePlace)?;

@@ -20,6 +20,8 @@ const X509_V3: &str =
 pub enum Signer {
     /// Whoever the assertion confirms as holder of a key.
     Assertion,
+    /// Whoever the other assertion of a pair confirms so.
+    Beside,
     /// The owner of this key, by the certificate in a BinarySecurityToken: it counts where it is known from elsewhere.
     Token(Key),
 }
@@ -32,16 +34,16 @@ impl Signer {
         let inner = reference.and_then(only_element).ok_or(Reject::KeyInfo)?;
         if is(inner, ns::WSSE, "KeyIdentifier") {
             let kind = attribute(inner, "ValueType").unwrap_or_default();
-            let names = SAML_IDS.contains(&kind) && text(inner) == gated.claimed_id();
-            return names.then_some(Self::Assertion).ok_or(Reject::KeyInfo);
+            let named = Self::by_id(&text(inner), gated).filter(|_| SAML_IDS.contains(&kind));
+            return named.ok_or(Reject::KeyInfo);
         }
         if !is(inner, ns::WSSE, "Reference") {
             return Err(Reject::KeyInfo);
         }
         let id =
             attribute(inner, "URI").and_then(|uri| uri.strip_prefix('#')).ok_or(Reject::KeyInfo)?;
-        if id == gated.claimed_id() {
-            return Ok(Self::Assertion);
+        if let Some(named) = Self::by_id(id, gated) {
+            return Ok(named);
         }
         let security = gated.assertion.parent().ok_or(Reject::KeyInfo)?;
         let mut tokens = security
@@ -54,6 +56,14 @@ impl Signer {
             return Err(Reject::KeyInfo);
         }
         certificate_key_in(token).map(Self::Token).map_err(|_| Reject::KeyInfo)
+    }
+
+    /// Whoever the assertion of that ID confirms.
+    fn by_id(id: &str, gated: &Gated<'_, '_>) -> Option<Self> {
+        if id == gated.claimed_id() {
+            return Some(Self::Assertion);
+        }
+        (Some(id) == gated.id_beside()).then_some(Self::Beside)
     }
 }
 

@@ -117,6 +117,7 @@ fn the_signer_is_named_by_a_reference_to_assertion_or_token() {
         match found {
             Ok(signature) => match signature.signer() {
                 Signer::Assertion => "assertion".to_owned(),
+                Signer::Beside => "beside".to_owned(),
                 Signer::Token(_) => "token".to_owned(),
             },
             Err(reject) => reject.code().to_owned(),

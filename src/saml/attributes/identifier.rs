@@ -13,6 +13,11 @@ pub(super) fn of(value: &Value) -> String {
     }
 }
 
+/// Whether a value is meant for an identifier, readable or not, and no plain name.
+pub(super) fn is_one(value: &Value) -> bool {
+    !value.elements.is_empty() || value.text.contains(['^', '&']) || hl7ii(&value.text).is_some()
+}
+
 /// Whom a resource-id names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Patient {

@@ -27,6 +27,15 @@ pub(super) const CEILING: &str = "urn:glassgate:1.0:environment:confidentiality-
 /// Bytes of all attributes that only an agreement may know: a reason has 200, and one assertion none but it.
 const OTHERS_BYTES: usize = 16 * 1024;
 
+/// Whom subject-id names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// The user, as people call him.
+    User,
+    /// The patient, as in eHDSI's treatment relationship, unless it is a plain name.
+    Patient,
+}
+
 /// What an attribute speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -71,8 +80,22 @@ impl Kind {
     }
 }
 
+impl Naming {
+    /// What a value of that attribute speaks of.
+    fn kind(self, kind: Kind, value: &Value) -> Kind {
+        match (self, kind) {
+            (Self::Patient, Kind::Name) if identifier::is_one(value) => Kind::Patient,
+            _ => kind,
+        }
+    }
+}
+
 /// Adds to the claims what all AttributeStatements of an assertion say; gives every homeCommunityId as written.
-pub(super) fn read(assertion: Node<'_, '_>, claims: &mut Claims) -> Result<Vec<String>, Malformed> {
+pub(super) fn read(
+    assertion: Node<'_, '_>,
+    naming: Naming,
+    claims: &mut Claims,
+) -> Result<Vec<String>, Malformed> {
     let mut homes = Vec::new();
     let mut count = 0_usize;
     for statement in xml::children(assertion, ns::SAML, "AttributeStatement") {
@@ -92,7 +115,7 @@ pub(super) fn read(assertion: Node<'_, '_>, claims: &mut Claims) -> Result<Vec<S
                 if count > VALUES {
                     return Err(Malformed::TooManyValues { limit: VALUES });
                 }
-                take(kind, value, claims, &mut homes);
+                take(naming.kind(kind, &value), value, claims, &mut homes);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! One user as every kind of sender writes him: each row is a shape seen in the field, and all read to the same claims.
 
-use super::read;
+use super::{Naming, read};
 use crate::ids::{Coded, HomeCommunityId, PatientId};
 use crate::principal::Claims;
 use crate::xml::{self, Bounds, ns};
@@ -72,7 +72,7 @@ fn claims_of(attributes: &[(&str, String)], statements_apart: bool) -> Claims {
     );
     let document = xml::parse(&text, Bounds::REQUEST).unwrap();
     let mut claims = Claims::default();
-    read(document.root(), &mut claims).unwrap();
+    read(document.root(), Naming::User, &mut claims).unwrap();
     claims
 }
 

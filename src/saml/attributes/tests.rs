@@ -35,7 +35,7 @@ fn try_claims(statements: &str) -> Result<Claims, Malformed> {
     let text = format!("<saml:Assertion xmlns:saml=\"{}\">{statements}</saml:Assertion>", ns::SAML);
     let document = xml::parse(&text, Bounds::REQUEST).unwrap();
     let mut claims = Claims::default();
-    read(document.root(), &mut claims).map(|_| claims)
+    read(document.root(), Naming::User, &mut claims).map(|_| claims)
 }
 
 fn claims_of(name: &str, content: &str) -> Claims {
@@ -338,7 +338,7 @@ fn every_shape_of_a_home_community_reads_alike() {
             statement(&[(name, unreadable)])
         );
         let document = xml::parse(&text, Bounds::REQUEST).unwrap();
-        let homes = read(document.root(), &mut Claims::default()).unwrap();
+        let homes = read(document.root(), Naming::User, &mut Claims::default()).unwrap();
         assert_eq!(homes, ["<saml:AttributeValue><a/></saml:AttributeValue>", "3.1"]);
     }
 }

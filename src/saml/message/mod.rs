@@ -62,6 +62,15 @@ impl Unproven {
     }
 }
 
+/// The keys by which holder-of-key confirmations know the sender.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Confirmed<'a> {
+    /// Of the assertion that was gated.
+    pub(super) own: &'a [&'a Key],
+    /// Of the other one of a pair.
+    pub(super) beside: &'a [&'a Key],
+}
+
 /// How far clocks may differ, and when it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
@@ -72,10 +81,10 @@ pub(super) struct Moment {
 impl Proofs {
     /// Verifies each signature over the message that is understood and made with a key known from elsewhere.
     ///
-    /// `confirmed` are the keys that the believed assertion names; a key from the message itself only chooses.
+    /// `confirmed` are keys that believed assertions name; a key from the message itself only chooses.
     pub(super) fn examine(
         gated: &Gated<'_, '_>,
-        confirmed: &[&Key],
+        confirmed: Confirmed<'_>,
         peer: &Peer,
         demands: &Demands,
         moment: Moment,
@@ -97,18 +106,20 @@ impl Proofs {
                     continue;
                 }
             };
-            let verified = match signature.signer() {
-                Signer::Assertion if confirmed.is_empty() => {
-                    proofs.unverified.push("the assertion names no key".to_owned());
-                    continue;
-                }
-                Signer::Assertion => signature.verify(confirmed.iter().copied()),
-                Signer::Token(key) if proofs.knows(key, confirmed) => signature.verify([key]),
+            let keys = match signature.signer() {
+                Signer::Assertion => confirmed.own,
+                Signer::Beside => confirmed.beside,
+                Signer::Token(key) if proofs.knows(key, confirmed) => &[key][..],
                 Signer::Token(_) => {
                     proofs.unverified.push("the token's key is not known".to_owned());
                     continue;
                 }
             };
+            if keys.is_empty() {
+                proofs.unverified.push("the assertion names no key".to_owned());
+                continue;
+            }
+            let verified = signature.verify(keys.iter().copied());
             let signed = verified.map_err(Unproven::Signature)?;
             match signed.timestamp() {
                 Some(octets) => fresh(octets, demands, moment)?,
@@ -146,7 +157,7 @@ impl Proofs {
         self.tls_key == *key.fingerprint()
     }
 
-    /// Whether the partner signed what it vouches for: Timestamp, Body and assertion.
+    /// Whether the partner signed what it vouches for: Timestamp, Body and assertion, of a pair both.
     pub(super) fn vouched(&self) -> bool {
         self.fresh.iter().any(|signed| {
             let partner = self.partner_keys.contains(signed.key_fingerprint());
@@ -159,10 +170,11 @@ impl Proofs {
         self.unverified.iter().map(|why| format!("message signature unverified: {why}"))
     }
 
-    fn knows(&self, key: &Key, confirmed: &[&Key]) -> bool {
+    fn knows(&self, key: &Key, confirmed: Confirmed<'_>) -> bool {
         let fingerprint = key.fingerprint();
+        let mut named = confirmed.own.iter().chain(confirmed.beside);
         self.partner_keys.contains(fingerprint)
-            || confirmed.iter().any(|other| other.fingerprint() == fingerprint)
+            || named.any(|other| other.fingerprint() == fingerprint)
     }
 }
 

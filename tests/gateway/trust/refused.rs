@@ -204,7 +204,7 @@ fn messages_that_could_be_read_in_two_ways() {
         let draft = Draft::new(&riverside());
         let (good, id) = (draft.signed(), &draft.id);
         let evil = Draft::new(&Order { subject: "mallory".to_owned(), ..riverside() }).xml;
-        let several = "signature: the message has several saml:Assertion elements";
+        let several = "signature: the message has more saml:Assertion elements than agreed";
         let misplaced = "signature: a saml:Assertion is not a child of wsse:Security";
         let securities = "signature: the message has several wsse:Security elements";
         let ids = "signature: the assertion's ID occurs more than once";
