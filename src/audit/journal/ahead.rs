@@ -11,6 +11,8 @@ use super::segment::{self, Draft};
 
 /// Bytes zeroed between two syncs: commits go on meanwhile, and share the disk.
 const PIECE_BYTES: u64 = 4 << 20;
+/// A disk with less room than so many segments is left to those who need it now.
+const SPARE: u64 = 4;
 /// How the name of a segment begins that is being made in this way.
 const PREFIX: &str = "blank-";
 
@@ -37,11 +39,22 @@ impl Ahead {
         if self.making.is_some() || self.gave_up {
             return;
         }
+        if !self.is_spacious(bytes.saturating_mul(SPARE)) {
+            self.gave_up = true;
+            return;
+        }
         let (path, stop) = (self.path.clone(), Arc::clone(&self.stop));
         let make = move || blank(path, bytes, &stop);
         let thread = std::thread::Builder::new().name("audit-ahead".to_owned()).spawn(make);
         self.gave_up = thread.is_err();
         self.making = thread.ok();
+    }
+
+    /// Whether the disk has so much room.
+    fn is_spacious(&self, bytes: u64) -> bool {
+        let folder = self.path.parent().unwrap_or(&self.path);
+        rustix::fs::statvfs(folder)
+            .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes)
     }
 
     /// The segment, all zeros, once it is made; its name is still none that readers look at.
@@ -142,6 +155,14 @@ mod tests {
         ahead.retry();
         ahead.begin(9);
         assert!(take(&mut ahead).is_some());
+    }
+
+    #[test]
+    fn what_a_small_disk_has_is_left_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ahead = Ahead::new(folder.path(), "one");
+        ahead.begin(u64::MAX / SPARE);
+        assert!(ahead.making.is_none() && ahead.gave_up);
     }
 
     #[test]
