@@ -121,6 +121,10 @@ fn an_answer_has_its_time() {
     assert_eq!(inquiry.hear(Ok(&newer), now), News::Revoked);
     let why = inquiry.judge(&dated, now).unwrap_err();
     assert!(matches!(why, Unanswered::Older { .. }), "{why}");
+    // nor one that was judged before the newer one came, as where a reload had it asked twice
+    let good = Answer { revoked: false, ..answer };
+    assert_eq!(inquiry.hear(Ok(&good), now), News::None);
+    assert!(inquiry.revoked());
 }
 
 #[test]
