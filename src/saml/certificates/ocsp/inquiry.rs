@@ -147,6 +147,10 @@ impl Inquiry {
         self.said().next <= now
     }
 
+    pub(super) fn failures(&self) -> u32 {
+        self.said().failures
+    }
+
     pub(super) fn hasten(&self, now: Timestamp) {
         let mut said = self.said();
         said.next = said.next.min(now);
