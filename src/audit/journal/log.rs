@@ -322,12 +322,24 @@ impl Log {
 
 /// Makes the folder where it is not there, and opens it and the file that writers lock.
 fn enter(folder: &Path) -> io::Result<(File, File)> {
-    if !folder.is_dir() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    make_folder(folder)?;
+    Ok((File::open(folder)?, lock_file(folder)?))
+}
+
+/// Makes a folder, and those that it lies in where they are missing, durably and for our user alone.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    let is_missing = |one: &&Path| !one.as_os_str().is_empty() && !one.is_dir();
+    let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+    for one in missing.into_iter().rev() {
+        match DirBuilder::new().mode(0o700).create(one) {
+            // another process was faster
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && one.is_dir() => {}
+            made => made?,
+        }
+        let parent = one.parent().filter(|parent| !parent.as_os_str().is_empty());
         File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
     }
-    Ok((File::open(folder)?, lock_file(folder)?))
+    Ok(())
 }
 
 pub(super) fn lock_file(folder: &Path) -> io::Result<File> {

@@ -67,7 +67,8 @@ pub fn is_http(url: &str) -> bool {
     let host = url.split_once("://").filter(|(scheme, _)| {
         scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
     });
-    let plain = url.bytes().all(|byte| byte.is_ascii_graphic());
+    // a password would stand in metrics and log
+    let plain = url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@');
     plain
         && host.is_some_and(|(_, rest)| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']))
 }
