@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use glassgate::audit::delivery::Wanted;
 use glassgate::clock::{Clock, SystemClock};
 use glassgate::config::{self, Config};
 use glassgate::saml::{ConfirmationMethod, Keys};
@@ -77,6 +78,33 @@ fn list(pki: &Path, revoked: Option<&str>) -> Vec<u8> {
     let key = PKey::private_key_from_pem(&read("ca.key")).unwrap();
     builder.sign(&key, MessageDigest::sha256()).unwrap();
     builder.build().unwrap().to_pem().unwrap()
+}
+
+#[test]
+fn an_office_gets_what_its_target_says() {
+    let receivers = |only: &str| {
+        let entries = format!(
+            r#"
+[[audit.target]]
+name = "repository"
+transport = "udp"
+host = "127.0.0.1"
+port = 514
+[[audit.target]]
+name = "privacy"
+transport = "udp"
+host = "127.0.0.1"
+port = 515
+{only}
+"#
+        );
+        config::read(&lakeside::file(&lakeside::settings("2.999.1", &entries)))
+    };
+    let wanted = |config: Config| config.delivery.targets.into_iter().map(|(_, wanted)| wanted);
+    let office = receivers("only = \"break-glass\"").unwrap();
+    assert_eq!(wanted(office).collect::<Vec<_>>(), [Wanted::All, Wanted::BreakGlass]);
+    assert!(wanted(receivers("").unwrap()).all(|wanted| wanted == Wanted::All));
+    assert!(receivers("only = \"alerts\"").is_err());
 }
 
 #[test]

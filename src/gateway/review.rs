@@ -7,7 +7,7 @@ use tracing::{error, warn};
 
 use super::Gateway;
 use super::visit::Visit;
-use crate::audit::review::{Document, Evidence, Glass, Known};
+use crate::audit::review::{Document, Evidence, Glass};
 use crate::audit::{self, Event};
 use crate::ids::PatientId;
 use crate::policy::{self, Access, BreakGlass, Declared, NotHonoured, Over};
@@ -26,7 +26,8 @@ impl Gateway {
             return access;
         }
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        let declaration = policy::Declaration::of(access.principal().claims());
+        let claims = access.principal().claims();
+        let declaration = policy::Declaration::of(claims, visit.query.patient.clone());
         let over = rates.count(declaration, visit.at);
         let blocked = rates.block() && !over.is_empty();
         drop(rates);
@@ -54,7 +55,7 @@ impl Gateway {
             issuer: claims.issuer.clone(),
             subject: claims.subject.clone(),
             user_name: access.principal().user_name(),
-            organization: policy::Declaration::of(claims).organization,
+            organization: policy::Declaration::of(claims, None).organization,
             patient: patient.cloned(),
             declared: declared.as_received.code.clone(),
             rationale: declared.rationale.clone(),
@@ -149,15 +150,16 @@ impl Gateway {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         match self.reviews.since(self.clock.now().minus(window)) {
             Ok(known) => {
-                for Known { at, partner, issuer, subject, organization, assertion_id } in known {
+                for one in known {
                     let declaration = policy::Declaration {
-                        partner,
-                        issuer,
-                        subject,
-                        organization,
-                        assertion_id,
+                        partner: one.partner,
+                        issuer: one.issuer,
+                        subject: one.subject,
+                        organization: one.organization,
+                        assertion_id: one.assertion_id,
+                        patient: one.patient,
                     };
-                    let _told_then = rates.count(declaration, at);
+                    let _told_then = rates.count(declaration, one.at);
                 }
             }
             Err(error) => error!(%error, "break-glass before this start is not counted"),

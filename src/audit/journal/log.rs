@@ -20,7 +20,8 @@ use crate::limits::AUDIT_MESSAGE_BYTES;
 
 /// Bytes that a buffer keeps between commits.
 const BUFFER_BYTES: usize = 1024 * 1024;
-/// Bytes of one commit at most, heads and all: so much of what another process wrote last may not be on disk.
+/// Bytes of one commit at most, heads and all: so much of what another process wrote last may not be on disk, and so
+/// much of one that was cut short may stand behind it.
 const COMMIT_BYTES: u64 = 2 * frame::BODY_BYTES as u64;
 
 /// The journal's log, open for writing.
@@ -157,7 +158,8 @@ impl Log {
         segment::rewrite(&self.tail.file, from, self.tail.end)
             .and_then(|()| self.folder.sync_all())
             .map_err(Fault::Lost)?;
-        let clean = segment::is_zero(&self.tail.file, self.tail.end).map_err(Fault::Read)?;
+        let clean = segment::is_zero(&self.tail.file, self.tail.end, COMMIT_BYTES);
+        let clean = clean.map_err(Fault::Read)?;
         if clean { Ok(()) } else { self.leave_damaged() }
     }
 
@@ -186,9 +188,10 @@ impl Log {
         }
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_BYTES);
+        let Shape { segment_bytes, step_bytes, reserve_bytes } = self.shape;
         // what has few records needs no other soon
-        if self.tail.end > self.shape.step_bytes && full.is_none() {
-            self.ahead.begin(self.shape.segment_bytes);
+        if self.tail.end > step_bytes && full.is_none() {
+            self.ahead.begin(segment_bytes.saturating_add(reserve_bytes));
         }
         Ok(Written { before, last, full })
     }

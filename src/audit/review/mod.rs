@@ -69,8 +69,9 @@ impl Reviews {
         let who = params![glass.partner, glass.issuer, glass.subject, patient, begin];
         let open: Option<i64> = transaction
             .query_row(
+                // an item whose delay was told is told of no more
                 "SELECT id FROM item WHERE partner = ?1 AND issuer = ?2 AND subject = ?3
-                   AND patient = ?4 AND opened > ?5 AND state = 'open'
+                   AND patient = ?4 AND opened > ?5 AND state = 'open' AND escalated IS NULL
                  ORDER BY id DESC LIMIT 1",
                 who,
                 |row| row.get(0),

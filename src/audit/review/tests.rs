@@ -154,6 +154,8 @@ fn what_released_nothing_is_an_item_that_owes_no_reason_until_something_is() {
     // what cannot be read may be anything
     reviews.lock().execute("UPDATE evidence SET evidence = 'x' WHERE item = 2", []).unwrap();
     assert_eq!(ids(&reviews.list(&overrides).unwrap()), [1, 2]);
+    // and hides no other declaration from those who count them
+    assert_eq!(reviews.since(at(0)).unwrap().len(), 3);
 }
 
 #[test]
@@ -167,6 +169,18 @@ fn what_is_due_is_told_once() {
     assert_eq!(ids(&reviews.overdue(at(25)).unwrap()), [late]);
     reviews.escalated(late, at(25)).unwrap();
     assert!(reviews.overdue(at(26)).unwrap().is_empty());
+}
+
+#[test]
+fn nothing_hides_behind_a_delay_that_was_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let soon = Settings { due: Duration::from_secs(3600), ..settings(&folder) };
+    let reviews = Reviews::open(&soon).unwrap();
+    let first = reviews.note(&glass("a", 1002, 1)).unwrap();
+    reviews.escalated(first, at(2)).unwrap();
+    let second = reviews.note(&glass("a", 1002, 3)).unwrap();
+    assert_ne!(second, first);
+    assert_eq!(ids(&reviews.overdue(at(4)).unwrap()), [second]);
 }
 
 #[test]
