@@ -391,6 +391,12 @@ fn consent_check_says_which_cannot_be_enforced_and_why() {
     let told = check(&unread).succeeds();
     assert!(told.contains("counts against release (unread); write code and system"), "{told}");
 
+    let mistyped = folder.path().join("mistyped.json");
+    std::fs::write(&mistyped, text.replace("\"active\"", "[5]")).unwrap();
+    let told = check(&mistyped);
+    let why = "it cannot be enforced (malformed), so it denies: malformed in status; write it as FHIR has it";
+    assert!(told.stdout.contains(why), "{told:?}");
+
     let broken = check(&fixtures.join("reject/ambiguous/r5-emergency.json"));
     assert_eq!(broken.code, Some(1), "{broken:?}");
     for why in [
