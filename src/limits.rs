@@ -64,8 +64,10 @@ pub const REFUSAL_TIME: Duration = Duration::from_secs(60);
 pub const REFUSAL_GATHERING_TIME: Duration = Duration::from_secs(1);
 /// Senders of refusals remembered at once: each is a certificate of a CA that we trust.
 pub const REFUSAL_SENDERS: usize = 4_096;
-/// Declarations of break-glass counted at once: a thousand times what is usual of a partner in a day, 500 bytes each.
+/// Declarations of break-glass counted at once: a thousand times what is usual of a partner in a day, 1 KiB each.
 pub const DECLARATIONS: usize = 50_000;
+/// Reviews of break-glass that wait for their file at once, some KiB each: what is beyond is in the journal alone.
+pub const UNOPENED_REVIEWS: usize = 10_000;
 /// How long a failed handshake of an address stays the only one that audit records.
 pub const STRANGER_TIME: Duration = Duration::from_secs(60);
 /// Failed handshakes that audit records in that time, whoever they are of: one a second, 100 MB a day.

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use glassgate::audit::delivery::Wanted;
 use glassgate::clock::{Clock, SystemClock};
 use glassgate::config::{self, Config};
 use glassgate::saml::{ConfirmationMethod, Keys};
@@ -80,6 +81,33 @@ fn list(pki: &Path, revoked: Option<&str>) -> Vec<u8> {
 }
 
 #[test]
+fn an_office_gets_what_its_target_says() {
+    let receivers = |only: &str| {
+        let entries = format!(
+            r#"
+[[audit.target]]
+name = "repository"
+transport = "udp"
+host = "127.0.0.1"
+port = 514
+[[audit.target]]
+name = "privacy"
+transport = "udp"
+host = "127.0.0.1"
+port = 515
+{only}
+"#
+        );
+        config::read(&lakeside::file(&lakeside::settings("2.999.1", &entries)))
+    };
+    let wanted = |config: Config| config.delivery.targets.into_iter().map(|(_, wanted)| wanted);
+    let office = receivers("only = \"break-glass\"").unwrap();
+    assert_eq!(wanted(office).collect::<Vec<_>>(), [Wanted::All, Wanted::BreakGlass]);
+    assert!(wanted(receivers("").unwrap()).all(|wanted| wanted == Wanted::All));
+    assert!(receivers("only = \"alerts\"").is_err());
+}
+
+#[test]
 fn a_partner_s_demands_are_read_and_have_safe_defaults() {
     let config = read("", "").unwrap();
     let usual = &config.terms.trust.settings().partners[0].demands;
@@ -142,7 +170,7 @@ fn responders_are_asked_of_what_settings_name() {
         config.warnings.iter().any(|one| one.ends_with("name one in `ocsp_responder`"))
     };
     assert!(!nowhere(&asked), "{:?}", asked.warnings);
-    let due = asked.server.inquiries.due(SystemClock.now());
+    let due = asked.server.inquiries.due(SystemClock.now(), usize::MAX);
     assert_eq!(due.iter().map(|one| one.responder()).collect::<Vec<_>>(), [Some("http://x/ca")]);
     // the tests' certificates name none
     assert!(nowhere(&read(roots, "").unwrap()));

@@ -23,7 +23,7 @@ pub use events::{
     Operator, Override, Query, Refusals, Relabelling, Released, RepeatedFailures, Retrieved,
     Transaction,
 };
-pub use journal::{Announced, Journal, Receipt, Record, Room, Settings, Shape};
+pub use journal::{Announced, Journal, Receipt, Record, Room, Settings, Shape, make_folder};
 pub use object::{Document, Object};
 pub use participant::{Endpoint, Participant, Peer, Relationship, Requestor};
 pub use told::{Told, xml_of};

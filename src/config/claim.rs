@@ -1,10 +1,10 @@
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::{Config, OpenError};
-use crate::audit;
+use crate::audit::{self, make_folder};
 
 /// The file that whoever serves has locked.
 const NAME: &str = "serving.lock";
@@ -39,11 +39,7 @@ fn claim(key: &'static str, folder: &Path) -> Result<File, OpenError> {
 
 /// The lock file of a folder, which is made as store and journal make it.
 fn open(folder: &Path) -> io::Result<File> {
-    if !folder.is_dir() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
+    make_folder(folder)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     options.open(folder.join(NAME))

@@ -111,7 +111,7 @@ impl Grant {
             Err(_) => (!switches.unenforceable).then_some(Bar::Unenforceable),
             Ok(plan) if plan.opts_out() && !switches.opt_out => Some(Bar::OptOut),
             Ok(plan) if plan.base() == Effect::Permit && !plan.permits_exchange() => {
-                Some(Bar::OtherPurpose)
+                (!self.is_no_matter(plan)).then_some(Bar::OtherPurpose)
             }
             Ok(plan) if plan.forbids_all_break_glass() && !switches.ban => Some(Bar::Forbidden),
             Ok(_) => None,
@@ -133,6 +133,14 @@ impl Grant {
             None if self.consents.iter().any(in_part) => Barred::InPart,
             None => Barred::No,
         }
+    }
+
+    /// Whether a consent for other purposes, such as research, stands beside one that permits exchange: treatment
+    /// leaves it aside, and so does break-glass.
+    fn is_no_matter(&self, plan: &Plan) -> bool {
+        let permits =
+            |consent: &Arc<Weighed>| consent.plan.as_ref().is_ok_and(Plan::permits_exchange);
+        plan.leaves_it_to_others() && self.consents.iter().any(permits)
     }
 
     /// What break-glass lifts of an item that treatment does not get: withholding rules up to the ceiling, unless
@@ -250,7 +258,10 @@ impl Grant {
             return Stance::Bars(Bar::OptOut, found);
         }
         if plan.base() == Effect::Permit && !plan.permits_exchange() {
-            return Stance::Bars(Bar::OtherPurpose, found);
+            return match self.is_no_matter(plan) {
+                true => Stance::Aside,
+                false => Stance::Bars(Bar::OtherPurpose, found),
+            };
         }
         let forbidding = plan.forbids_break_glass(item);
         let forbidding = forbidding.or_else(|| plan.base_names_break_glass().then_some(found));

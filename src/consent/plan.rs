@@ -90,6 +90,15 @@ impl Plan {
         self.permits_exchange
     }
 
+    /// Whether it certainly speaks of other purposes alone, and forbids BTG nowhere: it leaves this request to others.
+    pub(super) fn leaves_it_to_others(&self) -> bool {
+        let forbids = |rule: &Rule| rule.effect == Effect::Deny && rule.speaks_of_break_glass();
+        self.tree.base == Effect::Permit
+            && !self.permits_exchange
+            && self.root.break_glass.found == Match::No
+            && !self.tree.rules.iter().any(forbids)
+    }
+
     /// Decides an item: the deepest matching rules win along a branch, a denial among siblings, else the base holds.
     pub(super) fn decide(&self, view: View, item: &Item<'_>) -> Verdict {
         let gate = self.root.by(view);

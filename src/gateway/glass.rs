@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Gateway;
 use super::disclosure::{Disclosed, Disclosure};
 use super::failure::Failure;
+use super::review::glass;
 use super::visit::Visit;
 use crate::audit::{self, ConsentRule, Event};
 use crate::consent::{Barred, Basis, Lift, PART_2_EMERGENCY, Permit};
@@ -127,14 +128,24 @@ impl Gateway {
         if declared.as_received.code != normal.code {
             shared.purposes.push(normal.with_display("break the glass"));
         }
+        let of_override = overridden.iter().map(|(patient, released)| {
+            glass(visit, access, declared, Some(patient), Ok(released.as_slice()))
+        });
+        let of_vain = in_vain
+            .into_iter()
+            .map(|(patient, why)| glass(visit, access, declared, patient.as_ref(), Err(why)));
+        let mut reviews = self.open_reviews(of_override.chain(of_vain).collect()).into_iter();
         let mut events = Vec::new();
         for (patient, released) in overridden {
-            let review = self.open_review(visit, access, declared, Some(patient), &released, None);
-            let one = audit::Override { rationale: declared.rationale.clone(), review, released };
+            let (rationale, review) = (declared.rationale.clone(), reviews.next().flatten());
+            let one = audit::Override { rationale, review, released };
             events.extend(Event::emergency_override(&shared, patient, &one));
         }
         events.extend(refusals);
-        self.review_in_vain(visit, access, declared, in_vain);
+        visit.notes.extend(reviews.map(|review| match review {
+            Some(id) => format!("review {id} of break-glass in vain"),
+            None => "the review of break-glass in vain is not opened yet".to_owned(),
+        }));
         if name == NO_EFFECT {
             visit.notes.push("break-glass declared, without effect".to_owned());
         }

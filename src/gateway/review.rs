@@ -7,9 +7,10 @@ use tracing::{error, warn};
 
 use super::Gateway;
 use super::visit::Visit;
-use crate::audit::review::{Document, Evidence, Glass, Known};
+use crate::audit::review::{Document, Evidence, Glass};
 use crate::audit::{self, Event};
 use crate::ids::PatientId;
+use crate::limits;
 use crate::policy::{self, Access, BreakGlass, Declared, NotHonoured, Over};
 
 /// How often a look is taken at what is due; reviews are due in hours.
@@ -26,7 +27,8 @@ impl Gateway {
             return access;
         }
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        let declaration = policy::Declaration::of(access.principal().claims());
+        let claims = access.principal().claims();
+        let declaration = policy::Declaration::of(claims, visit.query.patient.clone());
         let over = rates.count(declaration, visit.at);
         let blocked = rates.block() && !over.is_empty();
         drop(rates);
@@ -37,63 +39,27 @@ impl Gateway {
         if blocked { access.held_back(NotHonoured::Rate) } else { access }
     }
 
-    /// Opens the review of a break-glass, or adds to the one that is open; the answer never waits long for a file that
+    /// Opens the reviews of a request, or adds to those that are open; the answer never waits long for a file that
     /// fails or that others hold, since the journal has it all.
-    pub(super) fn open_review(
-        &self,
-        visit: &Visit,
-        access: &Access,
-        declared: &Declared,
-        patient: Option<&PatientId>,
-        released: &[audit::Released],
-        in_vain: Option<String>,
-    ) -> Option<i64> {
-        let claims = access.principal().claims();
-        let glass = Glass {
-            partner: claims.partner.clone(),
-            issuer: claims.issuer.clone(),
-            subject: claims.subject.clone(),
-            user_name: access.principal().user_name(),
-            organization: policy::Declaration::of(claims).organization,
-            patient: patient.cloned(),
-            declared: declared.as_received.code.clone(),
-            rationale: declared.rationale.clone(),
-            evidence: Evidence {
-                at: visit.at,
-                transaction: visit.transaction.name().to_owned(),
-                message_id: visit.message_id.clone(),
-                assertion_id: claims.declaration_id().to_owned(),
-                documents: released.iter().map(document).collect(),
-                in_vain,
-            },
-        };
+    pub(super) fn open_reviews(&self, all: Vec<Glass>) -> Vec<Option<i64>> {
+        if all.is_empty() {
+            return Vec::new();
+        }
         let unopened = || self.unopened.lock().unwrap_or_else(PoisonError::into_inner);
         let patience = if unopened().is_empty() { PATIENCE } else { LITTLE_PATIENCE };
-        match self.reviews.note_within(&glass, patience) {
-            Ok(id) => Some(id),
+        match self.reviews.note_within(&all, patience) {
+            Ok(ids) => ids.into_iter().map(Some).collect(),
             Err(error) => {
                 error!(%error, "a review of break-glass could not be opened; it is tried again");
-                unopened().push(glass);
-                None
+                let mut unopened = unopened();
+                let room = limits::UNOPENED_REVIEWS.saturating_sub(unopened.len());
+                let (count, lost) = (all.len(), all.len().saturating_sub(room));
+                if lost > 0 {
+                    error!(lost, "reviews of break-glass are not tried again: too many wait");
+                }
+                unopened.extend(all.into_iter().take(room));
+                vec![None; count]
             }
-        }
-    }
-
-    /// Opens reviews, or adds to them, where a declaration released nothing: whose documents it was about, and why.
-    pub(super) fn review_in_vain(
-        &self,
-        visit: &mut Visit,
-        access: &Access,
-        declared: &Declared,
-        in_vain: Vec<(Option<PatientId>, String)>,
-    ) {
-        for (patient, why) in in_vain {
-            let review =
-                self.open_review(visit, access, declared, patient.as_ref(), &[], Some(why));
-            visit.notes.push(match review {
-                Some(id) => format!("review {id} of break-glass in vain"),
-                None => "the review of break-glass in vain is not opened yet".to_owned(),
-            });
         }
     }
 
@@ -149,19 +115,53 @@ impl Gateway {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         match self.reviews.since(self.clock.now().minus(window)) {
             Ok(known) => {
-                for Known { at, partner, issuer, subject, organization, assertion_id } in known {
+                for one in known {
                     let declaration = policy::Declaration {
-                        partner,
-                        issuer,
-                        subject,
-                        organization,
-                        assertion_id,
+                        partner: one.partner,
+                        issuer: one.issuer,
+                        subject: one.subject,
+                        organization: one.organization,
+                        assertion_id: one.assertion_id,
+                        patient: one.patient,
                     };
-                    let _told_then = rates.count(declaration, at);
+                    let _told_then = rates.count(declaration, one.at);
                 }
             }
             Err(error) => error!(%error, "break-glass before this start is not counted"),
         }
+    }
+}
+
+/// A break-glass as its review shows it: what it released, or why nothing.
+pub(super) fn glass(
+    visit: &Visit,
+    access: &Access,
+    declared: &Declared,
+    patient: Option<&PatientId>,
+    came_of_it: Result<&[audit::Released], String>,
+) -> Glass {
+    let claims = access.principal().claims();
+    let (documents, in_vain) = match came_of_it {
+        Ok(released) => (released.iter().map(document).collect(), None),
+        Err(why) => (Vec::new(), Some(why)),
+    };
+    Glass {
+        partner: claims.partner.clone(),
+        issuer: claims.issuer.clone(),
+        subject: claims.subject.clone(),
+        user_name: access.principal().user_name(),
+        organization: policy::Declaration::of(claims, None).organization,
+        patient: patient.cloned(),
+        declared: declared.as_received.code.clone(),
+        rationale: declared.rationale.clone(),
+        evidence: Evidence {
+            at: visit.at,
+            transaction: visit.transaction.name().to_owned(),
+            message_id: visit.message_id.clone(),
+            assertion_id: claims.declaration_id().to_owned(),
+            documents,
+            in_vain,
+        },
     }
 }
 

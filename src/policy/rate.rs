@@ -1,8 +1,10 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::ids::PatientId;
 use crate::limits;
 use crate::principal::Claims;
 
@@ -70,21 +72,29 @@ pub struct Declaration {
     pub subject: String,
     /// His organization, where stated.
     pub organization: Option<String>,
-    /// The assertion that declares, of two the second: it counts once, whatever it is sent with.
+    /// The assertion that declares, of two the second.
     pub assertion_id: String,
+    /// Whose documents, where the request says so: each patient counts once, and with none what does not say so.
+    pub patient: Option<PatientId>,
 }
 
 impl Declaration {
-    /// The one that an assertion makes.
+    /// The one that an assertion makes, sent with a request about a patient.
     #[must_use]
-    pub fn of(claims: &Claims) -> Self {
+    pub fn of(claims: &Claims, patient: Option<PatientId>) -> Self {
         Self {
             partner: claims.partner.clone(),
             issuer: claims.issuer.clone(),
             subject: claims.subject.clone(),
             organization: claims.organization_ids.first().or(claims.organization.as_ref()).cloned(),
             assertion_id: claims.declaration_id().to_owned(),
+            patient,
         }
+    }
+
+    /// The assertion's, whichever the patient.
+    fn of_nobody(&self) -> Self {
+        Self { patient: None, ..self.clone() }
     }
 
     /// All whom it counts for.
@@ -116,6 +126,8 @@ pub struct Rates {
     /// Those of the window, in the order in which they came.
     recent: VecDeque<(Timestamp, Declaration)>,
     known: HashSet<Declaration>,
+    /// How many of an assertion are known.
+    assertions: HashMap<Declaration, usize>,
     counts: HashMap<Whose, usize>,
 }
 
@@ -123,8 +135,8 @@ impl Rates {
     /// Nothing is counted yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        let (recent, known, counts) = Default::default();
-        Self { limits, recent, known, counts }
+        let (recent, known, assertions, counts) = Default::default();
+        Self { limits, recent, known, assertions, counts }
     }
 
     /// Whether a declaration beyond a limit is not honoured.
@@ -139,9 +151,12 @@ impl Rates {
         while self.recent.front().is_some_and(|(at, _)| *at <= begin) {
             self.forget_oldest();
         }
-        let fresh = self.known.insert(declaration.clone());
+        let of_nobody = declaration.of_nobody();
+        let counted = declaration.patient.is_none() && self.assertions.contains_key(&of_nobody);
+        let fresh = !counted && self.known.insert(declaration.clone());
         let over = declaration.whose().filter_map(|whose| self.count_for(whose, fresh)).collect();
         if fresh {
+            *self.assertions.entry(of_nobody).or_default() += 1;
             self.recent.push_back((now, declaration));
         }
         if self.recent.len() > limits::DECLARATIONS {
@@ -162,15 +177,18 @@ impl Rates {
 
     fn forget_oldest(&mut self) {
         let Some((_, declaration)) = self.recent.pop_front() else { return };
-        for whose in declaration.whose() {
-            if let Entry::Occupied(mut counted) = self.counts.entry(whose) {
-                *counted.get_mut() = counted.get().saturating_sub(1);
-                if *counted.get() == 0 {
-                    counted.remove();
-                }
-            }
-        }
+        declaration.whose().for_each(|whose| lessen(&mut self.counts, whose));
+        lessen(&mut self.assertions, declaration.of_nobody());
         self.known.remove(&declaration);
+    }
+}
+
+fn lessen<K: Eq + Hash>(counts: &mut HashMap<K, usize>, one: K) {
+    if let Entry::Occupied(mut counted) = counts.entry(one) {
+        *counted.get_mut() = counted.get().saturating_sub(1);
+        if *counted.get() == 0 {
+            counted.remove();
+        }
     }
 }
 
@@ -180,14 +198,15 @@ mod tests {
     use crate::principal::Relationship;
 
     fn by(subject: &str, assertion: usize) -> Declaration {
-        Declaration::of(&Claims {
+        let claims = Claims {
             partner: "riverside".into(),
             issuer: "https://sts.riverside.example".into(),
             subject: subject.into(),
             organization_ids: vec!["2.999.2.1".into()],
             assertion_id: format!("_{assertion}"),
             ..Claims::default()
-        })
+        };
+        Declaration::of(&claims, None)
     }
 
     fn at(hours: u64) -> Timestamp {
@@ -226,9 +245,26 @@ mod tests {
             let (assertion_id, issuer) = (format!("_p{patient}"), "urn:initgw".to_owned());
             let relationship = Some(Relationship { assertion_id, issuer });
             let claims = Claims { subject: "a".into(), relationship, ..Claims::default() };
-            told(&rates.count(Declaration::of(&claims), at(1)))
+            told(&rates.count(Declaration::of(&claims, None), at(1)))
         });
         assert_eq!(seen, [vec![], vec![], vec![], vec![], vec![("user", 4)]]);
+    }
+
+    #[test]
+    fn one_assertion_for_many_patients_is_as_many_declarations_too() {
+        let mut rates = Rates::new(Limits::default());
+        let about = |n: u32| {
+            let patient = PatientId::parse(&format!("P-{n}^^^&2.999.1.3&ISO")).ok();
+            Declaration { patient, ..by("a", 0) }
+        };
+        // a retrieve does not say whose documents it wants
+        let asked = [about(1), by("a", 0), about(1), about(2), by("a", 0), about(3), about(4)];
+        let seen = asked.map(|one| told(&rates.count(one, at(1))));
+        assert_eq!(seen.concat(), [("user", 4)]);
+        assert!(seen[6] == [("user", 4)]);
+        // all of it is forgotten
+        rates.count(by("b", 0), at(100));
+        assert_eq!((rates.recent.len(), rates.known.len(), rates.assertions.len()), (1, 1, 1));
     }
 
     #[test]

@@ -42,6 +42,8 @@ struct Good {
     key: Key,
     checked: Timestamp,
     standing: Standing,
+    /// Of which responders are still to be asked, once the key has signed something.
+    chain: Vec<X509>,
 }
 
 /// Why no certificate of KeyInfo counts.
@@ -116,8 +118,8 @@ impl Authorities {
         let mut why = None;
         for candidate in certificates.iter().filter(|one| self.names.bears(one)) {
             match self.chain(candidate, &certificates, now) {
-                Ok((key, standing)) => {
-                    let good = Good { key: key.clone(), checked: now, standing };
+                Ok(good) => {
+                    let key = good.key.clone();
                     if let Ok(mut known) = self.good.lock() {
                         known.put(name, good);
                     }
@@ -133,6 +135,18 @@ impl Authorities {
         }))
     }
 
+    /// Has responders asked of the certificate whose key made a signature; no sooner, for anybody may show one.
+    pub(super) fn signed(&self, key: &[u8; 32], now: Timestamp) -> Result<(), Unfit> {
+        let Ok(mut known) = self.good.lock() else { return Ok(()) };
+        for (_, good) in known.iter_mut().filter(|(_, good)| good.key.fingerprint() == key) {
+            let chain = std::mem::take(&mut good.chain);
+            if !chain.is_empty() {
+                good.standing = self.authority.ask(good.standing.clone(), &chain, now)?;
+            }
+        }
+        Ok(())
+    }
+
     fn remembered(&self, name: &[u8; 32], now: Timestamp) -> Option<(Key, Standing)> {
         let mut known = self.good.lock().ok()?;
         let good = known.get(name)?;
@@ -146,11 +160,11 @@ impl Authorities {
         candidate: &X509Ref,
         offered: &[X509],
         now: Timestamp,
-    ) -> Result<(Key, Standing), Unchained> {
-        let standing = self.authority.check(candidate, offered, now)?;
+    ) -> Result<Good, Unchained> {
+        let (standing, chain) = self.authority.chained(candidate, offered, now)?;
         let key = Key::from_certificate(candidate);
         let key = key.map_err(|error| Unchained::Key(error.to_string()))?;
-        Ok((key, standing))
+        Ok(Good { key, checked: now, standing, chain })
     }
 }
 

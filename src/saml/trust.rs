@@ -10,6 +10,7 @@ use openssl::x509::X509Ref;
 use super::authorities::Authorities;
 use super::certificates::{Standing, Unfit, subject_line};
 use super::demands::Demands;
+use crate::clock::Timestamp;
 use crate::dsig;
 use crate::ids::HomeCommunityId;
 
@@ -117,10 +118,16 @@ impl Keys {
     }
 
     /// Whether no certificate with the key that signed was revoked, as far as responders have said by now.
-    pub(super) fn unrevoked(&self, fingerprint: &[u8; 32]) -> Result<(), Unfit> {
-        let Self::Asked(asked) = self else { return Ok(()) };
-        let mut of_key = asked.standings.iter().filter(|(key, _)| key == fingerprint);
-        of_key.try_for_each(|(_, standing)| standing.unrevoked())
+    pub(super) fn unrevoked(&self, fingerprint: &[u8; 32], now: Timestamp) -> Result<(), Unfit> {
+        match self {
+            Self::Pinned(_) => Ok(()),
+            Self::Asked(asked) => {
+                let mut of_key = asked.standings.iter().filter(|(key, _)| key == fingerprint);
+                of_key.try_for_each(|(_, standing)| standing.unrevoked())
+            }
+            // what was said before was heard with the key
+            Self::Authorities(authorities) => authorities.signed(fingerprint, now),
+        }
     }
 }
 

@@ -224,7 +224,7 @@ impl<'a> Course<'a, '_> {
         let signed = dsig::verify(gated, keys, signatures, generation, now);
         let signed = self.seen(which, Check::Signature, signed.map_err(Reason::from))?;
         // each time anew, also where the signature was remembered: a responder may have answered since
-        issuer.keys.unrevoked(signed.key_fingerprint()).map_err(Unchained::from)?;
+        issuer.keys.unrevoked(signed.key_fingerprint(), now).map_err(Unchained::from)?;
         Ok(signed)
     }
 

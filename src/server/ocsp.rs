@@ -33,10 +33,8 @@ pub(super) async fn ask(inquiries: Inquiries, gateway: Arc<Gateway>) {
     };
     let (mut asking, mut crowded) = (JoinSet::new(), false);
     loop {
-        for inquiry in inquiries.due(SystemClock.now()) {
-            if asking.len() >= limits::OCSP_AT_ONCE {
-                let _told = asking.join_next().await;
-            }
+        let free = limits::OCSP_AT_ONCE.saturating_sub(asking.len());
+        for inquiry in inquiries.due(SystemClock.now(), free) {
             asking.spawn(settle(http.clone(), inquiry, Arc::clone(&gateway)));
         }
         if inquiries.count() >= limits::OCSP_INQUIRIES && !crowded {
@@ -45,6 +43,7 @@ pub(super) async fn ask(inquiries: Inquiries, gateway: Arc<Gateway>) {
         crowded = inquiries.count() >= limits::OCSP_INQUIRIES;
         tokio::select! {
             () = inquiries.wanted() => {}
+            Some(_told) = asking.join_next() => {}
             () = sleep(LOOK) => {}
         }
         while asking.try_join_next().is_some() {}

@@ -402,6 +402,25 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
         assert!(shown.contains(text), "{text} is not in {shown}");
     }
     assert_eq!(shown.matches("certificates pki/gateway/tls.crt").count(), 3, "{shown}");
+    // a network that knows of one assertion alone: its second one was agreed beside
+    let beside = [
+        "--name",
+        "beside",
+        "--home",
+        "2.999.11",
+        "--profile",
+        "norway",
+        "--tls-certificate",
+        "pki/receiver/tls.crt",
+        "--issuer",
+        "urn:idp:XX:countryB",
+        "--relationship-issuer",
+        "urn:initgw:XX:countryB",
+        "--yes",
+    ];
+    typed(&config, &beside, "").succeeds();
+    let shown = partner("show", &config, &["beside"]).succeeds();
+    assert!(shown.contains("treatment_relationship = \"require\""), "{shown}");
     let left = fs::read_dir(directory.path()).unwrap();
     assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().ends_with(".new")));
     let checked = run(["check".as_ref(), "--config".as_ref(), config.as_os_str()]);

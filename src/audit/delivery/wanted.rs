@@ -15,11 +15,10 @@ pub enum Wanted {
     BreakGlass,
 }
 
-/// EventTypeCodes of security alerts that are of break-glass.
-const BREAK_GLASS: [Code; 6] = [
+/// EventTypeCodes of security alerts that are of break-glass whatever led to them.
+const BREAK_GLASS: [Code; 5] = [
     code::EMERGENCY_OVERRIDE_STARTED,
     code::ACCESS_CONTROL_DECISION,
-    code::RESTRICTED_FUNCTION,
     code::PART_2_EMERGENCY,
     code::REVIEW_OVERDUE,
     code::REVIEW_JUDGED,
@@ -36,8 +35,11 @@ impl Wanted {
         match self {
             Self::All => true,
             Self::BreakGlass => {
+                let is = |kind| says("EventTypeCode", kind);
+                // an operator's work with a captured message has that code too, and no purpose
+                let asked = || memmem::find(&record.message, b"<PurposeOfUse ").is_some();
                 says("EventID", code::SECURITY_ALERT)
-                    && BREAK_GLASS.into_iter().any(|kind| says("EventTypeCode", kind))
+                    && (BREAK_GLASS.into_iter().any(is) || is(code::RESTRICTED_FUNCTION) && asked())
             }
         }
     }

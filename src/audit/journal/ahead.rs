@@ -138,7 +138,7 @@ mod tests {
         ahead.begin(1);
         let file = take(&mut ahead).unwrap().name(folder.path(), 1).unwrap();
         assert_eq!(file.metadata().unwrap().len(), PIECE_BYTES + 5);
-        assert!(segment::is_zero(&file, 0).unwrap());
+        assert!(segment::is_zero(&file, 0, u64::MAX).unwrap());
     }
 
     #[test]

@@ -20,7 +20,8 @@ use crate::limits::AUDIT_MESSAGE_BYTES;
 
 /// Bytes that a buffer keeps between commits.
 const BUFFER_BYTES: usize = 1024 * 1024;
-/// Bytes of one commit at most, heads and all: so much of what another process wrote last may not be on disk.
+/// Bytes of one commit at most, heads and all: so much of what another process wrote last may not be on disk, and so
+/// much of one that was cut short may stand behind it.
 const COMMIT_BYTES: u64 = 2 * frame::BODY_BYTES as u64;
 
 /// The journal's log, open for writing.
@@ -157,7 +158,8 @@ impl Log {
         segment::rewrite(&self.tail.file, from, self.tail.end)
             .and_then(|()| self.folder.sync_all())
             .map_err(Fault::Lost)?;
-        let clean = segment::is_zero(&self.tail.file, self.tail.end).map_err(Fault::Read)?;
+        let clean = segment::is_zero(&self.tail.file, self.tail.end, COMMIT_BYTES);
+        let clean = clean.map_err(Fault::Read)?;
         if clean { Ok(()) } else { self.leave_damaged() }
     }
 
@@ -186,9 +188,10 @@ impl Log {
         }
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_BYTES);
+        let Shape { segment_bytes, step_bytes, reserve_bytes } = self.shape;
         // what has few records needs no other soon
-        if self.tail.end > self.shape.step_bytes && full.is_none() {
-            self.ahead.begin(self.shape.segment_bytes);
+        if self.tail.end > step_bytes && full.is_none() {
+            self.ahead.begin(segment_bytes.saturating_add(reserve_bytes));
         }
         Ok(Written { before, last, full })
     }
@@ -322,12 +325,24 @@ impl Log {
 
 /// Makes the folder where it is not there, and opens it and the file that writers lock.
 fn enter(folder: &Path) -> io::Result<(File, File)> {
-    if !folder.is_dir() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    make_folder(folder)?;
+    Ok((File::open(folder)?, lock_file(folder)?))
+}
+
+/// Makes a folder, and those that it lies in where they are missing, durably and for our user alone.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    let is_missing = |one: &&Path| !one.as_os_str().is_empty() && !one.is_dir();
+    let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+    for one in missing.into_iter().rev() {
+        match DirBuilder::new().mode(0o700).create(one) {
+            // another process was faster
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && one.is_dir() => {}
+            made => made?,
+        }
+        let parent = one.parent().filter(|parent| !parent.as_os_str().is_empty());
         File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
     }
-    Ok((File::open(folder)?, lock_file(folder)?))
+    Ok(())
 }
 
 pub(super) fn lock_file(folder: &Path) -> io::Result<File> {

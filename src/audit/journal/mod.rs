@@ -30,6 +30,7 @@ use log::Log;
 use queue::Queue;
 use reader::Reader;
 
+pub use log::make_folder;
 pub(super) use reader::READ_BYTES;
 pub use receipt::Receipt;
 

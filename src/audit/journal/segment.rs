@@ -105,20 +105,22 @@ pub(super) fn rewrite(file: &File, from: u64, end: u64) -> io::Result<()> {
     file.sync_data()
 }
 
-/// Whether nothing but zeros stands there, up to the file's end.
-pub(super) fn is_zero(file: &File, from: u64) -> io::Result<bool> {
-    let mut buffer = vec![0; CHUNK_BYTES];
-    let mut at = from;
-    loop {
+/// Whether nothing but zeros stands in so many bytes there, or up to the file's end.
+pub(super) fn is_zero(file: &File, from: u64, bytes: u64) -> io::Result<bool> {
+    let (mut buffer, zeros) = (vec![0; CHUNK_BYTES], [0; CHUNK_BYTES]);
+    let (mut at, end) = (from, from.saturating_add(bytes));
+    while at < end {
         let read = file.read_at(&mut buffer, at)?;
-        if buffer.iter().take(read).any(|byte| *byte != 0) {
+        // as a whole: byte by byte would keep whoever waits for the lock
+        if buffer.get(..read) != zeros.get(..read) {
             return Ok(false);
         }
         if read == 0 {
-            return Ok(true);
+            break;
         }
         at = at.saturating_add(length(read));
     }
+    Ok(true)
 }
 
 /// Reads the frames of a file one after the other.

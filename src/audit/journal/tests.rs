@@ -348,6 +348,19 @@ fn the_next_segment_is_made_while_records_go_on() {
     assert_eq!(open_with(&folder, shape).unwrap().last().unwrap(), last);
 }
 
+#[test]
+fn a_reserve_as_large_as_a_segment_leaves_it_its_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape { segment_bytes: 256 << 10, step_bytes: 16 << 10, reserve_bytes: 512 << 10 };
+    let journal = open_with(&folder, shape).unwrap();
+    while segments(&folder) < 3 {
+        let _receipt = journal.record_blocking(NOW, &[event()]).unwrap();
+    }
+    let [whole, newest] = [2, 3].map(|n| segment::path(&folder.path().join("audit"), n));
+    assert!(end(&whole) > 240 << 10, "it ends at {}", end(&whole));
+    assert!(std::fs::metadata(newest).unwrap().len() >= 512 << 10);
+}
+
 /// Where a segment's frames end.
 fn end(path: &Path) -> u64 {
     let file = File::open(path).unwrap();

@@ -123,6 +123,8 @@ pub struct Known {
     pub organization: Option<String>,
     /// The assertion's id.
     pub assertion_id: String,
+    /// Whose documents, where that is known.
+    pub patient: Option<PatientId>,
 }
 
 /// How an item stands.
@@ -260,13 +262,17 @@ pub(super) fn find(connection: &Connection, id: i64) -> Result<Option<Item>, Err
 
 pub(super) fn since(connection: &Connection, begin: Timestamp) -> Result<Vec<Known>, Error> {
     let mut statement = connection.prepare(
-        "SELECT item, at, evidence, partner, issuer, subject, organization
+        "SELECT item, at, evidence, partner, issuer, subject, organization, patient
          FROM evidence JOIN item ON item.id = item WHERE at > ?1 ORDER BY at",
     )?;
     let mut rows = statement.query([begin.micros()])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let evidence = read_evidence(row.get(0)?, row.get(1)?, &row.get::<_, String>(2)?)?;
+        // one that cannot be read costs no other
+        let id = row.get(0)?;
+        let Ok(evidence) = read_evidence(id, row.get(1)?, &row.get::<_, String>(2)?) else {
+            continue;
+        };
         found.push(Known {
             at: evidence.at,
             partner: row.get(3)?,
@@ -274,6 +280,7 @@ pub(super) fn since(connection: &Connection, begin: Timestamp) -> Result<Vec<Kno
             subject: row.get(5)?,
             organization: row.get(6)?,
             assertion_id: evidence.assertion_id,
+            patient: patient(id, &row.get::<_, String>(7)?).unwrap_or_default(),
         });
     }
     Ok(found)

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::clock::Timestamp;
 use crate::ids::PatientId;
@@ -50,27 +50,40 @@ impl Reviews {
 
     /// Opens an item for a break-glass, or adds to the one that is open for it; gives its number. Blocks.
     pub fn note(&self, glass: &Glass) -> Result<i64, Error> {
-        self.noted(&mut self.lock(), glass)
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let id = self.noted(&transaction, glass)?;
+        transaction.commit()?;
+        Ok(id)
     }
 
-    /// The same for who cannot wait: whoever holds the items, here or in another process, makes it fail before long.
-    pub fn note_within(&self, glass: &Glass, patience: Duration) -> Result<i64, Error> {
+    /// The same for all of a request, or for none, and for who cannot wait: whoever holds the items, here or in another
+    /// process, makes it fail before long.
+    pub fn note_within(&self, all: &[Glass], patience: Duration) -> Result<Vec<i64>, Error> {
         let mut connection = self.lock_within(patience)?;
         connection.busy_timeout(patience)?;
-        let noted = self.noted(&mut connection, glass);
+        let noted = self.all_noted(&mut connection, all);
         connection.busy_timeout(schema::BUSY_TIME)?;
         noted
     }
 
-    fn noted(&self, connection: &mut Connection, glass: &Glass) -> Result<i64, Error> {
+    fn all_noted(&self, connection: &mut Connection, all: &[Glass]) -> Result<Vec<i64>, Error> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let ids =
+            all.iter().map(|glass| self.noted(&transaction, glass)).collect::<Result<_, _>>()?;
+        transaction.commit()?;
+        Ok(ids)
+    }
+
+    fn noted(&self, transaction: &Transaction<'_>, glass: &Glass) -> Result<i64, Error> {
         let begin = glass.evidence.at.minus(EPISODE).micros();
         let patient = glass.patient.as_ref().map(ToString::to_string).unwrap_or_default();
         let who = params![glass.partner, glass.issuer, glass.subject, patient, begin];
         let open: Option<i64> = transaction
             .query_row(
+                // an item whose delay was told is told of no more
                 "SELECT id FROM item WHERE partner = ?1 AND issuer = ?2 AND subject = ?3
-                   AND patient = ?4 AND opened > ?5 AND state = 'open'
+                   AND patient = ?4 AND opened > ?5 AND state = 'open' AND escalated IS NULL
                  ORDER BY id DESC LIMIT 1",
                 who,
                 |row| row.get(0),
@@ -106,8 +119,7 @@ impl Reviews {
                 transaction.last_insert_rowid()
             }
         };
-        item::add_evidence(&transaction, id, &glass.evidence)?;
-        transaction.commit()?;
+        item::add_evidence(transaction, id, &glass.evidence)?;
         Ok(id)
     }
 

@@ -154,6 +154,8 @@ fn what_released_nothing_is_an_item_that_owes_no_reason_until_something_is() {
     // what cannot be read may be anything
     reviews.lock().execute("UPDATE evidence SET evidence = 'x' WHERE item = 2", []).unwrap();
     assert_eq!(ids(&reviews.list(&overrides).unwrap()), [1, 2]);
+    // and hides no other declaration from those who count them
+    assert_eq!(reviews.since(at(0)).unwrap().len(), 3);
 }
 
 #[test]
@@ -170,6 +172,18 @@ fn what_is_due_is_told_once() {
 }
 
 #[test]
+fn nothing_hides_behind_a_delay_that_was_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let soon = Settings { due: Duration::from_secs(3600), ..settings(&folder) };
+    let reviews = Reviews::open(&soon).unwrap();
+    let first = reviews.note(&glass("a", 1002, 1)).unwrap();
+    reviews.escalated(first, at(2)).unwrap();
+    let second = reviews.note(&glass("a", 1002, 3)).unwrap();
+    assert_ne!(second, first);
+    assert_eq!(ids(&reviews.overdue(at(4)).unwrap()), [second]);
+}
+
+#[test]
 fn a_file_of_somebody_else_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = settings(&folder).path;
@@ -178,14 +192,30 @@ fn a_file_of_somebody_else_is_left_alone() {
 }
 
 #[test]
+fn the_items_of_one_request_are_noted_together_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let reviews = Reviews::open(&settings(&folder)).unwrap();
+    let patience = Duration::from_secs(9);
+    let all: Vec<Glass> = (1..=3).map(|patient| glass("a", patient, 1)).collect();
+    assert_eq!(reviews.note_within(&all, patience).unwrap(), [1, 2, 3]);
+    // the second fails
+    let breaks = "CREATE TRIGGER breaks BEFORE INSERT ON evidence WHEN NEW.item = 2
+                  BEGIN SELECT RAISE(FAIL, 'broken'); END";
+    schema::open(&settings(&folder).path).unwrap().execute_batch(breaks).unwrap();
+    assert!(reviews.note_within(&all, patience).is_err());
+    let evidence = [1, 2, 3].map(|id| reviews.evidence(id).unwrap().len());
+    assert_eq!(evidence, [1, 1, 1]);
+}
+
+#[test]
 fn who_cannot_wait_is_not_kept_by_who_works_on_the_items() {
     let folder = tempfile::tempdir().unwrap();
     let reviews = Reviews::open(&settings(&folder)).unwrap();
     let patience = Duration::from_millis(1);
-    let id = reviews.note_within(&glass("a", 1002, 1), patience).unwrap();
+    let id = reviews.note_within(&[glass("a", 1002, 1)], patience).unwrap()[0];
     // while somebody here works on them
     let another = |_: &Item| {
-        let noted = reviews.note_within(&glass("b", 1002, 1), patience);
+        let noted = reviews.note_within(&[glass("b", 1002, 1)], patience);
         assert!(matches!(noted, Err(Error::Busy)), "{noted:?}");
         Ok::<(), Error>(())
     };
@@ -193,8 +223,8 @@ fn who_cannot_wait_is_not_kept_by_who_works_on_the_items() {
     // or somebody else, who goes on only when the other gave up
     let mut other = schema::open(&settings(&folder).path).unwrap();
     let held = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
-    let noted = reviews.note_within(&glass("b", 1002, 1), patience);
+    let noted = reviews.note_within(&[glass("b", 1002, 1)], patience);
     assert!(matches!(noted, Err(Error::Sqlite(_))), "{noted:?}");
     drop(held);
-    assert!(reviews.note_within(&glass("b", 1002, 1), patience).is_ok());
+    assert!(reviews.note_within(&[glass("b", 1002, 1)], patience).is_ok());
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use toml::Value;
 
+use crate::config;
 use crate::ids::Coded;
 
 /// A partner as it is written.
@@ -57,7 +58,8 @@ impl Entry {
         line(&mut out, "tls_certificates", &list(&self.tls_certificates));
         line(&mut out, "issuers", &list(std::slice::from_ref(&self.issuer)));
         if let Some(second) = &self.relationship {
-            if self.profile.is_none() {
+            let profile = self.profile.as_deref();
+            if !profile.is_some_and(config::profile_requires_relationship) {
                 line(&mut out, "treatment_relationship", &text("require"));
             }
             line(&mut out, "relationship_issuers", &list(std::slice::from_ref(&second.issuer)));

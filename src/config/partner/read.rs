@@ -81,6 +81,14 @@ pub(in crate::config) fn read(
         true => RawResourceId::Require,
         false => RawResourceId::default(),
     };
+    if raw.requires_relationship()
+        && raw.resource_id.is_some_and(|one| one != RawResourceId::Require)
+    {
+        section.check.warnings.push(format!(
+            "partner[{at}].resource_id: a treatment relationship to a patient whom nothing here can be compared with \
+             opens every patient's documents; leave it out, or write \"require\""
+        ));
+    }
     let manners = Manners {
         strict_packaging: *raw.strict_packaging.get_or_insert(false),
         resource_id: (*raw.resource_id.get_or_insert(unsaid)).into(),

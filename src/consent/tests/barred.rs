@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+
+use super::properties::{consents, facts};
 use super::*;
 
 #[test]
@@ -31,7 +34,8 @@ fn how_far_consents_bar_break_glass_is_told_by_their_rules_alone() {
     // what is permitted for other purposes alone
     let research = consent(json!({"type": "permit", "purpose": purpose("HRESCH")}));
     assert_eq!(barred(std::slice::from_ref(&research)), Barred::Altogether);
-    assert_eq!(barred(&[permit(json!([denies_r])), research]), Barred::Altogether);
+    assert_eq!(barred(&[permit(json!([denies_r])), research.clone()]), Barred::No);
+    assert_eq!(barred(&[permit(json!([denies_r, psy])), research]), Barred::InPart);
     // the domain's switches
     let lenient = Domain { honour_patient_btg_ban: false, btg_overrides_opt_out: true, ..domain() };
     for consents in
@@ -39,5 +43,43 @@ fn how_far_consents_bar_break_glass_is_told_by_their_rules_alone() {
     {
         let grant = granted_in(&lenient, &access(&["BTG"]), &[consents]);
         assert_eq!(grant.break_glass_barred(), Barred::No);
+    }
+}
+
+#[test]
+fn a_consent_for_other_purposes_is_no_matter_beside_one_that_permits_exchange() {
+    let withholding = || {
+        let denies_r = json!({"type": "deny", "securityLabel": label("R")});
+        consent(json!({"type": "permit", "provision": [denies_r]}))
+    };
+    for other in ["HRESCH", "HPAYMT", "ETREAT"] {
+        let other = || consent(json!({"type": "permit", "purpose": purpose(other)}));
+        for consents in [[withholding(), other()], [other(), withholding()]] {
+            assert_eq!(outcomes(&consents, &item("N")), ("permit", "permit"));
+            assert_eq!(outcomes(&consents, &item("R")), ("deny", "override"));
+            assert_eq!(outcomes(&consents, &item("V")), ("deny", "ceiling"));
+        }
+    }
+    // but for what it may say of break-glass, wherever it says it
+    let ban = json!({"type": "deny", "purpose": purpose("BTG")});
+    let banning =
+        consent(json!({"type": "permit", "purpose": purpose("HRESCH"), "provision": [ban]}));
+    assert_eq!(outcomes(&[withholding(), banning], &item("R")), ("deny", "other-purpose"));
+    let unread = consent(json!({"type": "permit", "purpose": [{"code": "BTG"}]}));
+    assert_eq!(outcomes(&[withholding(), unread], &item("R")), ("deny", "other-purpose"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn what_is_permitted_for_research_takes_nothing_from_treatment_or_break_glass(
+        mut consents in consents(0),
+        facts in facts(),
+    ) {
+        consents.push(policy("OPTIN", Value::Null));
+        let before = outcomes(&consents, &facts);
+        consents.push(consent(json!({"type": "permit", "purpose": purpose("HRESCH")})));
+        prop_assert_eq!(before, outcomes(&consents, &facts));
     }
 }

@@ -214,7 +214,9 @@ fn who_denies_other_purposes_did_not_opt_out() {
 #[test]
 fn a_consent_for_other_purposes_is_not_lifted() {
     let research = consent(json!({"type": "permit", "purpose": purpose("HRESCH")}));
-    assert_eq!(outcomes(&[research], &item("N")), ("deny", "other-purpose"));
+    assert_eq!(outcomes(std::slice::from_ref(&research), &item("N")), ("deny", "other-purpose"));
+    let out = consent(json!({"type": "deny"}));
+    assert_eq!(outcomes(&[research, out], &item("N")), ("deny", "opt-out"));
     let emergency = consent(json!({"type": "permit", "purpose": purpose("ETREAT")}));
     assert_eq!(outcomes(&[emergency], &item("N")), ("deny", "other-purpose"));
     // one for other recipients permits exchange at large, and is

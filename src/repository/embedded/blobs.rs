@@ -61,7 +61,8 @@ impl Blobs {
         let leaf = path.parent().unwrap_or(&self.directory);
         let middle = leaf.parent().unwrap_or(&self.directory);
         file.sync_all().map_err(|source| failed(&incoming, source))?;
-        make_directory(leaf)?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(leaf);
+        made.map_err(|source| failed(leaf, source))?;
         fs::rename(&incoming, &path).map_err(|source| failed(&path, source))?;
         [leaf, middle, &self.directory].into_iter().try_for_each(sync)
     }
@@ -181,10 +182,17 @@ impl std::fmt::Debug for Blob {
     }
 }
 
-/// Makes a folder, and those that it lies in where they are missing, for our user alone.
+/// Makes a folder, and those that it lies in where they are missing, durably and for our user alone.
 pub(super) fn make_directory(path: &Path) -> Result<(), Error> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| failed(path, source))
+    let is_missing = |one: &&Path| !one.as_os_str().is_empty() && !one.is_dir();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    for one in missing.into_iter().rev() {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(one);
+        made.map_err(|source| failed(one, source))?;
+        let parent = one.parent().filter(|parent| !parent.as_os_str().is_empty());
+        sync(parent.unwrap_or(Path::new(".")))?;
+    }
+    Ok(())
 }
 
 fn sync(directory: &Path) -> Result<(), Error> {

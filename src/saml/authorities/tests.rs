@@ -13,6 +13,7 @@ use openssl::x509::extension::{
 };
 
 use super::*;
+use crate::saml::certificates::ocsp::{Inquiries, Ocsp};
 use crate::saml::certificates::{Settings, Usage};
 
 const DAY_S: i64 = 86_400;
@@ -94,8 +95,13 @@ fn leaf(issuer: &Made, name: &str) -> Made {
 }
 
 fn authorities(root: &Made) -> Authorities {
+    asking(root, None)
+}
+
+fn asking(root: &Made, ocsp: Option<Ocsp>) -> Authorities {
     let subject = Subject::parse("CN=sts, O=Network").unwrap();
     let settings = Settings::new(Usage::Signing, vec![root.certificate.clone()]);
+    let settings = Settings { ocsp, ..settings };
     Authorities::new(
         Authority::new(settings).unwrap(),
         Names { subjects: vec![subject], alternative: vec!["Other.Example".into()] },
@@ -162,6 +168,23 @@ fn a_chain_ends_with_its_first_certificate_though_it_was_found_before() {
         "certificate-chain"
     );
     assert_eq!(code(&authorities, &[&good], at(-2)), "certificate-chain");
+}
+
+#[test]
+fn nobody_is_asked_about_a_certificate_before_its_key_signed() {
+    let root = root();
+    let (shown, signing) = (leaf(&root, "sts"), leaf(&root, "sts"));
+    let inquiries = Inquiries::default();
+    let responder = Some("http://ocsp.example".to_owned());
+    let authorities = asking(&root, Some(Ocsp { inquiries: inquiries.clone(), responder }));
+    // anybody may put it into KeyInfo
+    assert_eq!(code(&authorities, &[&shown], NOW), "good");
+    let key = authorities.key(&der(&[&signing]), NOW).unwrap();
+    assert_eq!(inquiries.count(), 0);
+    authorities.signed(key.fingerprint(), NOW).unwrap();
+    assert_eq!(inquiries.count(), 1);
+    authorities.signed(key.fingerprint(), NOW).unwrap();
+    assert_eq!((code(&authorities, &[&signing], NOW), inquiries.count()), ("good", 1));
 }
 
 #[test]

@@ -112,15 +112,26 @@ impl Authority {
         Ok(Self { settings, store: builder.build() })
     }
 
-    /// Builds a chain from what a peer showed, and checks all of it.
+    /// Builds a chain from what a peer showed who has the key, checks all of it, and has responders asked.
     pub fn check(
         &self,
         certificate: &X509Ref,
         shown: &[X509],
         now: Timestamp,
     ) -> Result<Standing, Unfit> {
+        let (standing, chain) = self.chained(certificate, shown, now)?;
+        self.ask(standing, &chain, now)
+    }
+
+    /// The same of who may not have the key: nobody is asked yet.
+    pub fn chained(
+        &self,
+        certificate: &X509Ref,
+        shown: &[X509],
+        now: Timestamp,
+    ) -> Result<(Standing, Vec<X509>), Unfit> {
         let chain = self.chain(certificate, shown)?;
-        self.ask(self.judge(&chain, now)?, &chain, now)
+        Ok((self.judge(&chain, now)?, chain))
     }
 
     fn chain(&self, certificate: &X509Ref, shown: &[X509]) -> Result<Vec<X509>, Unfit> {

@@ -66,7 +66,8 @@ impl Seen {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Claimed, Replayed> {
-        self.look_for_room(now);
+        let room = self.room_for(rule.binds());
+        self.look_for_room(room, now);
         let mut shard = self.shard(&mark).ok_or(Replayed::Full)?;
         let before = shard.before(&mark, now);
         match before {
@@ -77,7 +78,7 @@ impl Seen {
                 if shard.since_sweep >= SWEEP {
                     self.sweep(&mut shard, now);
                 }
-                let kept = self.keep(&mut shard, &mark, until, self.room);
+                let kept = self.keep(&mut shard, &mark, until, room);
                 if kept || !rule.binds() {
                     Ok(Claimed { before, kept })
                 } else {
@@ -89,10 +90,15 @@ impl Seen {
 
     /// Remembers what a former run kept: what a rule depends on always, the rest while there is room.
     pub(super) fn recall(&self, mark: Mark, until: Timestamp, bound: bool) {
-        let room = if bound { usize::MAX } else { self.room };
+        let room = if bound { usize::MAX } else { self.room_for(false) };
         if let Some(mut shard) = self.shard(&mark) {
             self.keep(&mut shard, &mark, until, room);
         }
+    }
+
+    /// The last quarter is for what a rule depends on: who merely uses many must not refuse others their one time.
+    fn room_for(&self, bound: bool) -> usize {
+        if bound { self.room } else { self.room.saturating_sub(self.room / 4) }
     }
 
     fn shard(&self, mark: &Mark) -> Option<MutexGuard<'_, Shard>> {
@@ -117,8 +123,8 @@ impl Seen {
     }
 
     /// Forgets what is over everywhere, where there is no room; once in a while, and no shard's lock is held.
-    fn look_for_room(&self, now: Timestamp) {
-        if self.held.load(Ordering::Relaxed) < self.room {
+    fn look_for_room(&self, room: usize, now: Timestamp) {
+        if self.held.load(Ordering::Relaxed) < room {
             return;
         }
         // one who looks is enough

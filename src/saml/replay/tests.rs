@@ -64,6 +64,26 @@ fn without_room_only_what_no_rule_depends_on_goes_on() {
 }
 
 #[test]
+fn what_no_rule_depends_on_leaves_room_for_what_one_does() {
+    let seen = Seen::with_room(16);
+    let (until, ordinary) = (NOW.plus(HOUR), Rule::default());
+    let claim = |n: u32, rule, now| {
+        let name = n.to_string();
+        seen.claim(mark(&name, &name), rule, until.plus(HOUR), now).map(|claimed| claimed.kept)
+    };
+    // one partner uses more assertions than there is room for
+    let kept = (0..100).filter(|n| claim(*n, ordinary, NOW) == Ok(true)).count();
+    assert_eq!(kept, 12);
+    for n in 100..104 {
+        assert_eq!(claim(n, ONE_TIME, NOW), Ok(true), "{n}");
+        assert_eq!(claim(n, ONE_TIME, NOW), Err(Replayed::Again), "{n}");
+    }
+    assert_eq!(claim(104, ONE_TIME, NOW), Err(Replayed::Full));
+    // time makes room for either
+    assert_eq!(claim(105, ordinary, until.plus(HOUR)), Ok(true));
+}
+
+#[test]
 fn a_restart_remembers_what_a_rule_depends_on_though_there_is_no_room_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("replay.db");

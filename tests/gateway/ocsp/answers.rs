@@ -38,7 +38,7 @@ impl Asking {
     fn of(&self, name: &str) -> (Standing, Arc<Inquiry>) {
         let now = SystemClock.now();
         let standing = self.check(name, now).unwrap();
-        let due = self.inquiries.due(now);
+        let due = self.inquiries.due(now, usize::MAX);
         let [inquiry] = due.as_slice() else { panic!("{due:?}") };
         (standing, Arc::clone(inquiry))
     }
@@ -121,6 +121,10 @@ fn an_answer_has_its_time() {
     assert_eq!(inquiry.hear(Ok(&newer), now), News::Revoked);
     let why = inquiry.judge(&dated, now).unwrap_err();
     assert!(matches!(why, Unanswered::Older { .. }), "{why}");
+    // nor one that was judged before the newer one came, as where a reload had it asked twice
+    let good = Answer { revoked: false, ..answer };
+    assert_eq!(inquiry.hear(Ok(&good), now), News::None);
+    assert!(inquiry.revoked());
 }
 
 #[test]
@@ -152,8 +156,9 @@ fn it_is_asked_again_before_an_answer_ends_and_ever_more_seldom_where_there_is_n
     let asking = Asking::new();
     let (standing, inquiry) = asking.of(RIVERSIDE);
     let now = SystemClock.now();
-    let due =
-        |seconds: u64| !asking.inquiries.due(now.plus(Duration::from_secs(seconds))).is_empty();
+    let due = |seconds: u64| {
+        !asking.inquiries.due(now.plus(Duration::from_secs(seconds)), usize::MAX).is_empty()
+    };
     assert!(!due(0), "it is being asked");
     for (valid_s, next_s) in
         [(2 * 3600, 3600), (10, 60), (365 * 86_400, 12 * 3600), (24 * 3600, 12 * 3600)]
@@ -179,6 +184,22 @@ fn it_is_asked_again_before_an_answer_ends_and_ever_more_seldom_where_there_is_n
 }
 
 #[test]
+fn a_responder_that_is_silent_keeps_no_other_waiting() {
+    let asking = Asking::new();
+    let now = SystemClock.now();
+    let (_silent_standing, silent) = asking.of(RIVERSIDE);
+    assert_eq!(silent.hear(Err(&Unanswered::Unreadable), now), News::Silent);
+    let _fresh = asking.check("partners/hilltop/saml", now).unwrap();
+    let later = now.plus(HOUR);
+    let subjects = |most| {
+        let due = asking.inquiries.due(later, most);
+        due.iter().map(|one| one.subject().contains("riverside")).collect::<Vec<_>>()
+    };
+    // one place is free, then two: what is being asked is not asked again
+    assert_eq!((subjects(1), subjects(2), subjects(2)), (vec![false], vec![true], vec![]));
+}
+
+#[test]
 fn who_was_revoked_is_remembered_though_nobody_holds_him() {
     let asking = Asking::new();
     let (standing, inquiry) = asking.of(RIVERSIDE);
@@ -187,9 +208,9 @@ fn who_was_revoked_is_remembered_though_nobody_holds_him() {
     inquiry.hear(Ok(&Answer { revoked: true, as_of: now, until }), now);
     drop((standing, inquiry));
     let later = now.plus(HOUR * 30);
-    assert_eq!(asking.inquiries.due(later).len(), 1);
+    assert_eq!(asking.inquiries.due(later, usize::MAX).len(), 1);
     assert!(asking.check(RIVERSIDE, later).is_err());
-    assert_eq!(asking.inquiries.due(later.plus(HOUR)).len(), 1);
+    assert_eq!(asking.inquiries.due(later.plus(HOUR), usize::MAX).len(), 1);
     assert!(asking.check(RIVERSIDE, later.plus(HOUR)).is_err());
 }
 
@@ -227,7 +248,7 @@ fn a_certificate_names_its_responder_and_settings_another() {
         let responder = configured.map(str::to_owned);
         settings.ocsp = Some(Ocsp { inquiries: inquiries.clone(), responder });
         let standing = Authority::new(settings).unwrap().check(&made, &[], now).unwrap();
-        let due = inquiries.due(now);
+        let due = inquiries.due(now, usize::MAX);
         assert_eq!(due.first().unwrap().responder(), expected, "{urls:?}");
         assert_eq!(standing.unasked().next().is_some(), expected.is_none(), "{urls:?}");
     }

@@ -1,6 +1,8 @@
 use super::*;
-use crate::audit::{Document, Outcome, Override, Peer, Query, Refusals, Released, Transaction};
-use crate::ids::PatientId;
+use crate::audit::{
+    Document, Explained, Outcome, Override, Peer, Query, Refusals, Released, Transaction,
+};
+use crate::ids::{Coded, PatientId};
 
 fn transaction() -> Transaction {
     let gateway = Endpoint { uri: "gw".to_owned(), host: "gw.example".to_owned() };
@@ -9,7 +11,7 @@ fn transaction() -> Transaction {
         requestor: None,
         peer: Peer { id: "CN=riverside".to_owned(), address: [198, 51, 100, 7].into() },
         endpoint: gateway,
-        purposes: Vec::new(),
+        purposes: vec![Coded::new("BTG", "2.16.840.1.113883.5.8")],
         message_id: None,
         // what comes from outside may say anything
         notes: vec!["<EventID csd-code=\"110113\" <EventTypeCode csd-code=\"110127\"".to_owned()],
@@ -30,13 +32,22 @@ fn alerts() -> Vec<Event> {
     alerts
 }
 
-/// What is no alert, and an alert of something else.
+/// What is no alert, and alerts of something else, one of them with a code that break-glass has too.
 fn others() -> Vec<Event> {
     let one = transaction();
     let (at, peer, endpoint) = (one.at, one.peer.clone(), one.endpoint.clone());
     let refusals = Refusals { at, peer, endpoint, counts: [("expired", 1)].into() };
     let query = Event::query(&one, &Query::default(), Outcome::success());
-    vec![query, Event::refusals(&refusals)]
+    let explained = Explained {
+        at,
+        endpoint: one.endpoint.clone(),
+        operator: "eve".to_owned(),
+        // as is what stands in it
+        file: "<PurposeOfUse csd-code=\"BTG\"".to_owned(),
+        shown: false,
+        verdict: "it would be answered".to_owned(),
+    };
+    vec![query, Event::refusals(&refusals), Event::message_explained(&explained)]
 }
 
 #[tokio::test]
@@ -66,7 +77,9 @@ async fn an_office_gets_the_alerts_of_break_glass_alone_and_after_an_outage_too(
         let _receipt = journal.record(now, &events).await.unwrap();
     };
     let alerts_among = |stored: &[Vec<u8>]| {
-        let is_alert = |at: &usize| (2..2 + alerts().len()).contains(&(at % 8));
+        let (before, amid) = (others().len(), alerts().len());
+        let turn = 2 * before + amid;
+        let is_alert = |at: &usize| (before..before + amid).contains(&(at % turn));
         let found = (0..stored.len()).filter(is_alert).map(|at| stored[at].clone());
         found.collect::<Vec<_>>()
     };
@@ -76,18 +89,18 @@ async fn an_office_gets_the_alerts_of_break_glass_alone_and_after_an_outage_too(
         record(others()).await;
     }
     let stored_now = stored(&journal);
-    assert_eq!(stored_now.len(), 16);
-    assert_eq!(all.take(16).await, stored_now);
+    assert_eq!(stored_now.len(), 20);
+    assert_eq!(all.take(20).await, stored_now);
     assert_eq!(office.take(8).await, alerts_among(&stored_now));
     // the office is away; the other goes on, and nothing is lost
     office.die().await;
     record(others()).await;
     record(alerts()).await;
-    assert_eq!(all.take(6).await, stored(&journal)[16..]);
+    assert_eq!(all.take(7).await, stored(&journal)[20..]);
     let mut office = Receiver::start(&authority, port).await;
     // what was in flight comes once more
     let again = office.take(12).await;
     assert_eq!(again, alerts_among(&stored(&journal)));
     delivery.shutdown(PATIENCE).await;
-    assert_eq!((journal.cursor("arr"), journal.cursor("privacy")), (22, 22));
+    assert_eq!((journal.cursor("arr"), journal.cursor("privacy")), (27, 27));
 }

@@ -48,6 +48,13 @@ pub enum News {
     Silent,
 }
 
+impl Said {
+    /// thisUpdate of the newest answer, where that one is older.
+    fn newer_than(&self, answer: &Answer) -> Option<Timestamp> {
+        self.as_of.filter(|newest| answer.as_of < *newest)
+    }
+}
+
 impl Inquiry {
     pub(super) fn new(
         certificate: &X509Ref,
@@ -93,7 +100,7 @@ impl Inquiry {
     pub fn judge(&self, der: &[u8], now: Timestamp) -> Result<Answer, Unanswered> {
         let answer = answer::judge(der, &self.certificate, &self.issuer, now)?;
         // an older answer may be sent again by whoever stands between
-        match self.said().as_of.filter(|newest| answer.as_of < *newest) {
+        match self.said().newer_than(&answer) {
             Some(newest) => Err(Unanswered::Older { as_of: answer.as_of, newest }),
             None => Ok(answer),
         }
@@ -103,6 +110,8 @@ impl Inquiry {
     pub fn hear(&self, heard: Result<&Answer, &Unanswered>, now: Timestamp) -> News {
         let mut said = self.said();
         match heard {
+            // a reload had it asked a second time meanwhile, and that answer is newer
+            Ok(answer) if said.newer_than(answer).is_some() => News::None,
             Ok(answer) => {
                 // half of the time that is left: a responder that is down for a while is not missed
                 let left = answer.until.since(now) / 2;
@@ -136,6 +145,10 @@ impl Inquiry {
 
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.said().next <= now
+    }
+
+    pub(super) fn failures(&self) -> u32 {
+        self.said().failures
     }
 
     pub(super) fn hasten(&self, now: Timestamp) {

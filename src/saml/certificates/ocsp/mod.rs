@@ -67,7 +67,8 @@ pub fn is_http(url: &str) -> bool {
     let host = url.split_once("://").filter(|(scheme, _)| {
         scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
     });
-    let plain = url.bytes().all(|byte| byte.is_ascii_graphic());
+    // a password would stand in metrics and log
+    let plain = url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@');
     plain
         && host.is_some_and(|(_, rest)| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']))
 }
@@ -112,23 +113,20 @@ impl Inquiries {
         Ok(Some(inquiry))
     }
 
-    /// What is to be asked now; forgets what nobody needs any more.
+    /// What is to be asked now, so many at most; forgets what nobody needs any more.
     #[must_use]
-    pub fn due(&self, now: Timestamp) -> Vec<Arc<Inquiry>> {
-        let mut due = Vec::new();
-        self.known().retain(|_, one| {
-            if !one.is_due(now) {
-                return true;
-            }
+    pub fn due(&self, now: Timestamp, most: usize) -> Vec<Arc<Inquiry>> {
+        let mut known = self.known();
+        known.retain(|_, one| {
             // whoever believed it holds it, as do the settings that pin it; who was revoked is remembered for his sake
             let needed = Arc::strong_count(one) > 1 || one.revoked() || one.was_used();
-            if !needed || !one.matters(now) {
-                return false;
-            }
-            one.asking(now);
-            due.push(Arc::clone(one));
-            true
+            !one.is_due(now) || needed && one.matters(now)
         });
+        let mut due: Vec<_> = known.values().filter(|one| one.is_due(now)).cloned().collect();
+        // whose responders are silent come last: they keep none of the others waiting
+        due.sort_by_key(|one| one.failures());
+        due.truncate(most);
+        due.iter().for_each(|one| one.asking(now));
         due
     }
 
