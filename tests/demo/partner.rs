@@ -390,6 +390,10 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
     let told = typed(&config, &country, "").fails();
     assert!(told.contains("--relationship-issuer is missing"), "{told}");
     let whole = [&country[..], &["--relationship-issuer", "urn:initgw:XX:countryB"]].concat();
+    let twice = [&country[..], &["--relationship-issuer", RIVERSIDE.issuer]].concat();
+    let twice = [&twice[..], &["--relationship-certificate", "pki/gateway/tls.crt"]].concat();
+    let told = typed(&config, &twice, "").fails();
+    assert!(told.contains("already: leave --relationship-certificate out"), "{told}");
     typed(&config, &whole, "").succeeds();
     let shown = partner("show", &config, &["country"]).succeeds();
     for text in [

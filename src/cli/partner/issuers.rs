@@ -64,6 +64,12 @@ pub(super) fn second(
         one,
     )?;
     let given = options.relationship_certificate.as_slice();
+    if known(&issuer) && !given.is_empty() {
+        return Err(format!(
+            "there is an [[issuer]] `{issuer}` already: leave --relationship-certificate out"
+        )
+        .into());
+    }
     let trust = match first {
         _ if known(&issuer) => None,
         Some(same) if given.is_empty() => Some(same.clone()),
