@@ -106,6 +106,11 @@ impl Grant {
         }
     }
 
+    /// The consents that it rests on, by id and version, the highest authority's first.
+    pub fn rests_on(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.consents.iter().map(|consent| (consent.id.as_str(), consent.version.as_str()))
+    }
+
     /// The patient whose items it decides.
     #[must_use]
     pub fn patient(&self) -> PatientKey {

@@ -23,6 +23,9 @@ pub(super) enum Wanted {
     Items(Items),
 }
 
+/// Consents named where a search withholds: few patients have more in force.
+const NAMED_CONSENTS: usize = 5;
+
 /// What may leave, and what audit must know of the rest.
 #[derive(Debug, Default)]
 pub(super) struct Disclosure {
@@ -30,6 +33,8 @@ pub(super) struct Disclosure {
     pub(super) released: Vec<Arc<Disclosed>>,
     /// What consent withheld, for audit alone.
     pub(super) withheld: Vec<Withheld>,
+    /// What a search was sifted by, where that withheld something.
+    pub(super) sifted_by: Option<String>,
     /// What stays for its labels, whatever consent says, for audit alone.
     pub(super) kept: Vec<Withheld>,
     /// Whether break-glass would release some of it; looked into only for who may be told.
@@ -207,20 +212,41 @@ fn candidates(
         return Ok(state.find(grant, criteria)?);
     }
     let sifted = state.sift(grant, criteria)?;
+    if sifted.withheld.is_empty() {
+        return Ok(sifted.candidates);
+    }
+    let by = grounds(grant);
     let withheld = sifted.withheld.into_iter().map(|unique_id| Withheld {
         unique_id,
         patient: patient.clone(),
-        why: "withheld by the patient's consents or the domain's policy".to_owned(),
+        why: format!("withheld by {by}"),
     });
     disclosure.withheld.extend(withheld);
+    disclosure.sifted_by = Some(by);
     Ok(sifted.candidates)
+}
+
+/// What withholds in a search: which rule withholds which document would take time that a caller could measure, and
+/// `glassgate explain` tells.
+fn grounds(grant: &Grant) -> String {
+    let all = grant.rests_on();
+    let more = all.len().saturating_sub(NAMED_CONSENTS);
+    let one = |(id, version): (&str, &str)| format!("Consent/{id}/_history/{version}");
+    let mut named: Vec<String> = all.take(NAMED_CONSENTS).map(one).collect();
+    if named.is_empty() {
+        return "the domain's policy".to_owned();
+    }
+    named.extend((more > 0).then(|| format!("{more} more")));
+    named.join(", ")
 }
 
 impl Disclosure {
     /// What audit must know of what stays, in numbers.
     pub(super) fn remarks(&self) -> Vec<String> {
         let mut remarks: Vec<String> = self.notes.iter().map(ToString::to_string).collect();
-        let counts = [(self.withheld.len(), "withheld"), (self.kept.len(), "withheld for labels")];
+        let by = self.sifted_by.as_ref().map(|by| format!("withheld by {by}"));
+        let withheld = by.unwrap_or_else(|| "withheld".to_owned());
+        let counts = [(self.withheld.len(), &*withheld), (self.kept.len(), "withheld for labels")];
         let told = counts.into_iter().filter(|(count, _)| *count > 0);
         remarks.extend(told.map(|(count, how)| format!("{count} {how}")));
         remarks

@@ -57,7 +57,7 @@ fn object_refs_name_the_entries_of_the_leaf_classes() {
         let expected: Vec<_> = entries.map(|d| (d.entry_uuid.clone(), home.clone())).collect();
         assert_eq!(refs.answer.object_refs, expected);
         assert_eq!(record::kinds(&refs.records), [("ITI-38", "0")]);
-        assert!(refs.records[0].description.contains("2 withheld"));
+        assert!(refs.records[0].description.contains("2 withheld by Consent/c1002/_history/1;"));
     });
 }
 
