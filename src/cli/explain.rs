@@ -29,7 +29,8 @@ pub(super) struct Options {
     /// The patient: an id of the home authority, or id^^^&OID&ISO.
     #[arg(long, value_name = "ID")]
     patient: String,
-    /// The purpose of use: a code of HL7 ActReason, or CODE^^SYSTEM; may be given again.
+    /// The purpose of use: a code of HL7 ActReason, or CODE^^SYSTEM, as it must be for a partner whose `code_systems` lack
+    /// HL7's (eHDSI: TREATMENT^^3bc18518-d305-46c2-a8d6-94bd59856e9e); may be given again.
     #[arg(long, value_name = "CODE", default_value = "TREAT")]
     purpose: Vec<String>,
     /// The user's role: a code of SNOMED CT, or CODE^^SYSTEM; may be given again.

@@ -145,6 +145,17 @@ fn target(raw: &RawTarget, at: usize, check: &mut Check<'_>) -> Option<Target> {
     let key = |name: &str| format!("audit.target[{at}].{name}");
     let (name, host, port) = (raw.name.clone(), raw.host.clone(), raw.port);
     if raw.transport == Transport::Udp {
+        for (name, given) in [
+            ("server_name", raw.server_name.is_some()),
+            ("ca", raw.ca.is_some()),
+            ("certificate", raw.certificate.is_some()),
+            ("key", raw.key.is_some()),
+        ] {
+            if given {
+                let mend = "write transport = \"tls\", or remove it: a datagram is not encrypted";
+                check.problem(&key(name), "has no meaning with transport = \"udp\"", mend);
+            }
+        }
         return Some(Target::Udp { name, host, port });
     }
     let Some(ca) = &raw.ca else {

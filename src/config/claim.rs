@@ -28,7 +28,7 @@ impl Config {
 }
 
 fn claim(key: &'static str, folder: &Path) -> Result<File, OpenError> {
-    let failed = |source| OpenError::Claim { path: folder.to_owned(), source };
+    let failed = |source| OpenError::Claim { path: folder.to_owned(), key, source };
     let lock = open(folder).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::check::Check;
 use crate::audit::review;
 use crate::ids::Coded;
+use crate::labels;
 use crate::policy::Limits;
 
 /// `[break_glass]`: what the domain holds break-glass to, whoever declares it.
@@ -70,12 +71,19 @@ pub(super) fn read(raw: &mut Raw, journal: &Path, check: &mut Check<'_>) -> Brea
         let mend = "write codes of HL7 v3-ActCode, such as PSYTHPN";
         check.problem("break_glass.withheld_sensitivities", "has something else in it", mend);
     }
+    let act_code = |code: &String| Coded::new(code, "2.16.840.1.113883.5.4");
+    let sealed: Vec<Coded> = raw.withheld_sensitivities.iter().map(act_code).collect();
+    for Coded { code, .. } in sealed.iter().filter(|code| !labels::is_sensitivity(code)) {
+        check.warnings.push(format!(
+            "`break_glass.withheld_sensitivities`: `{code}` is no sensitivity of v3-ActCode that is known here, so it \
+             withholds what is labelled just so, and nothing else; mend it if it is a slip"
+        ));
+    }
     let beside = || journal.parent().unwrap_or(Path::new("")).join("reviews.db");
     let path = raw.reviews.get_or_insert_with(beside).clone();
     let hours = |hours: u64| Duration::from_secs(hours.saturating_mul(HOUR_S));
-    let act_code = |code: &String| Coded::new(code, "2.16.840.1.113883.5.4");
     BreakGlass {
-        sealed: raw.withheld_sensitivities.iter().map(act_code).collect(),
+        sealed,
         reviews: review::Settings { path: check.path(&path), due: hours(raw.review_due_h) },
         rates: Limits {
             window: hours(raw.rate_window_h),

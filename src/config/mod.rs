@@ -32,15 +32,15 @@ mod server;
 mod trail;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, SystemClock};
-use crate::saml::certificates::Watchlist;
 use crate::saml::certificates::ocsp::Inquiries;
+use crate::saml::certificates::{Unfit, Watchlist};
 use check::Check;
 pub use claim::Claim;
 pub use explain::ExplainError;
@@ -144,8 +144,11 @@ fn reread(path: &Path, inquiries: Inquiries) -> Result<Config, Problems> {
     let files = vec![seen.clone()];
     let fail = |problems, files| Problems { path: path.to_path_buf(), problems, files };
     let text = fs::read_to_string(path).map_err(|error| {
-        let mend = "name the file with --config".to_owned();
-        let unread = Problem { key: String::new(), line: 0, what: error.to_string(), mend };
+        let (what, mend) = match error.kind() {
+            io::ErrorKind::InvalidData => ("it is not UTF-8".to_owned(), "save it as UTF-8"),
+            _ => (error.to_string(), "name the file with --config"),
+        };
+        let unread = Problem { key: String::new(), line: 0, what, mend: mend.to_owned() };
         fail(vec![unread], files.clone())
     })?;
     let raw: Raw = parse::parse(&text).map_err(|problems| fail(problems, files))?;
@@ -268,9 +271,16 @@ fn assemble(mut raw: Raw, path: &Path, check: &mut Check<'_>) -> Option<Config> 
     })
 }
 
-/// Has responders asked of the clients that partners are known by, before they come.
+/// Has responders asked of the clients that partners are known by, before they come, and tells who would come in vain.
 fn expect(server: &crate::server::Settings, check: &mut Check<'_>) {
     for (key, chain) in std::mem::take(&mut check.clients) {
+        // when it ends is told of every certificate
+        let doubts = server.acceptor.doubts(&chain, SystemClock.now());
+        if let Some(unfit) = doubts.filter(|unfit| !matches!(unfit, Unfit::Dates { .. })) {
+            let mend = "name its CA in `server.client_ca`, write what is between behind it into its file, or name the \
+                        certificate that the partner connects with";
+            check.warnings.push(format!("{key}: {unfit}; such a client is not believed: {mend}"));
+        }
         for subject in server.acceptor.expect(&chain, SystemClock.now()) {
             let mend = "name one in `server.client_ocsp_responder`";
             check.warnings.push(format!("{key}: {subject} names no OCSP responder; {mend}"));

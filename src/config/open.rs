@@ -40,10 +40,14 @@ pub enum OpenError {
         key: &'static str,
     },
     /// Nobody can tell whether another does.
-    #[error("{path} cannot be claimed for serving: {source}")]
+    #[error(
+        "{path} cannot be claimed for serving: {source}; `{key}` names a folder that this user may make and write"
+    )]
     Claim {
         /// The folder of the store or of the journal.
         path: PathBuf,
+        /// The setting that names it.
+        key: &'static str,
         /// What the system says.
         source: std::io::Error,
     },

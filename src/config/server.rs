@@ -60,11 +60,24 @@ pub(super) fn read(raw: &Raw, check: &mut Check<'_>) -> Option<server::Settings>
     if !raw.public_url().starts_with("https://") {
         check.problem("server.public_url", "is no https address", "write https:// and the host");
     }
+    let url = raw.public_url();
+    let host = url.trim_start_matches("https://").split('/').next().unwrap_or_default();
+    if url.contains(|c: char| c.is_whitespace() || matches!(c, '?' | '#' | '@')) || host.is_empty()
+    {
+        let mend = "write https://, the host, its port unless it is 443, and perhaps a path";
+        check.problem("server.public_url", "is no address that can be added to", mend);
+    }
     if raw.public_url().contains("/xca/") {
         let mend = "leave /xca/query and /xca/retrieve out: they are added";
         check.problem("server.public_url", "is the address of a transaction", mend);
     }
     let listen = address("server.listen", &raw.listen, check);
+    if raw.public_url.is_none() && listen.is_some_and(|address| address.ip().is_unspecified()) {
+        check.warnings.push(format!(
+            "`server.public_url` is missing, and {url} leads nowhere: partners read it in the WSDL, auditors in the \
+             records, and the audiences rest on it; write the address that partners connect to"
+        ));
+    }
     let management = address("server.management", &raw.management, check);
     if management.is_some_and(|address| !address.ip().is_loopback()) {
         let what = format!("{} is reachable from outside", raw.management);

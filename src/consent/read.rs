@@ -1,5 +1,6 @@
 //! Reading a consent: which release of FHIR it is in, and that release's text as one tree.
 
+mod place;
 mod r4;
 mod r5;
 mod shape;
@@ -43,7 +44,7 @@ pub(super) fn read(json: &str) -> Result<Option<Read>, Unenforceable> {
     if shape::depth(json) > DEPTH {
         return Err(Unenforceable::TooDeep { limit: DEPTH });
     }
-    let value: Value = serde_json::from_str(json).map_err(|error| malformed(&error))?;
+    let value: Value = serde_json::from_str(json).map_err(|error| malformed(json, &error))?;
     if value.get("resourceType").and_then(Value::as_str) != Some("Consent") {
         return Err(Unenforceable::NotConsent);
     }
@@ -53,9 +54,9 @@ pub(super) fn read(json: &str) -> Result<Option<Read>, Unenforceable> {
     }
 }
 
-fn malformed(error: &serde_json::Error) -> Unenforceable {
-    // the message may quote the consent
-    Unenforceable::Malformed { line: error.line(), column: error.column() }
+fn malformed(json: &str, error: &serde_json::Error) -> Unenforceable {
+    // the message may quote the consent, and the file has lines of its own
+    Unenforceable::Malformed { path: place::place(json, error.column()) }
 }
 
 fn effect(text: &str, path: &str) -> Result<Effect, Unenforceable> {

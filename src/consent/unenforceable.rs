@@ -4,12 +4,10 @@ use super::read::read;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unenforceable {
     /// Not JSON, or not of FHIR's types.
-    #[error("malformed at line {line}, column {column}")]
+    #[error("malformed in {}", if path.is_empty() { "the resource itself" } else { path.as_str() })]
     Malformed {
-        /// The line, from 1.
-        line: usize,
-        /// The column, from 1.
-        column: usize,
+        /// The element, empty for the whole.
+        path: String,
     },
     /// Nested beyond the limit.
     #[error("nested deeper than {limit} levels")]
@@ -125,7 +123,7 @@ impl Unenforceable {
     #[must_use]
     pub fn cure(&self) -> &'static str {
         match self {
-            Self::Malformed { .. } => "correct it there",
+            Self::Malformed { .. } => "write it as FHIR has it",
             Self::TooDeep { .. } => "flatten its provisions",
             Self::NotConsent => "name the right resource",
             Self::Mixture { .. } => "write it in R4 or in R5",

@@ -34,6 +34,8 @@ pub struct Rehearsal {
     pub partner: Option<String>,
     /// wsa:MessageID.
     pub message_id: Option<String>,
+    /// Whether a trusted key vouches for what its assertions say, though something else may refuse the message.
+    pub verified: bool,
     /// Who would be admitted, and for what; none where the message would be refused.
     pub access: Option<Access>,
 }
@@ -70,6 +72,7 @@ pub fn rehearse(
     };
     Rehearsal {
         findings,
+        verified: visit.is_recognised(),
         partner: visit.partner,
         message_id: visit.message_id,
         access: admitted.ok(),

@@ -118,6 +118,11 @@ impl Visit {
         }
     }
 
+    /// Whether a trusted signature covers the user.
+    pub(super) fn is_recognised(&self) -> bool {
+        self.requestor.is_some()
+    }
+
     /// A trusted signature covers the user.
     pub(super) fn recognise(&mut self, principal: &Principal) {
         let claims = principal.claims();

@@ -26,4 +26,4 @@ pub use rules::{Found, TooManyLabels};
 pub use sensitivity::{Sensitivity, covers, excludes};
 pub use system::{canonical, is_readable};
 pub use valueset::Fault;
-pub use vocabulary::is_duty;
+pub use vocabulary::{is_duty, is_sensitivity};

@@ -131,7 +131,8 @@ pub fn is_duty(label: &Coded) -> bool {
 }
 
 /// Whether a label says how sensitive something is (v3-ActCode).
-pub(super) fn is_sensitivity(label: &Coded) -> bool {
+#[must_use]
+pub fn is_sensitivity(label: &Coded) -> bool {
     canonical(&label.system) == ACT_CODE && SENSITIVITIES.contains(&label.code.as_str())
 }
 

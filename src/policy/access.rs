@@ -78,7 +78,7 @@ impl NotHonoured {
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
-            Self::Role => "no role of the user may break glass, and no group that he is in",
+            Self::Role => "no role of the user may break glass, and he is no member who may",
             Self::Authentication => "the user was not authenticated as break-glass demands",
             Self::Acknowledgement => "the partner does not say that its user was warned",
             Self::Rationale => "no reason for break-glass is stated, or too short a one",

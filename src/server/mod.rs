@@ -90,9 +90,7 @@ impl Default for Patience {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A port is taken or not ours to take.
-    #[error(
-        "cannot listen on {address}: {source}; is another gateway running, or is the port below 1024?"
-    )]
+    #[error("cannot listen on {address}: {source}; {}", advice(source.kind()))]
     Bind {
         /// The address that was asked for.
         address: SocketAddr,
@@ -159,6 +157,22 @@ impl Server {
         management.abort();
         let _ended = management.await;
         delivery.shutdown(DELIVERY_TIME).await;
+    }
+}
+
+/// What to do about a port that cannot be had.
+fn advice(kind: std::io::ErrorKind) -> &'static str {
+    match kind {
+        std::io::ErrorKind::AddrInUse => {
+            "stop what listens there, perhaps another gateway, or choose another port"
+        }
+        std::io::ErrorKind::AddrNotAvailable => {
+            "name an address of this machine, or 0.0.0.0 for all that it has"
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or choose a higher port"
+        }
+        _ => "see `server.listen` and `server.management`",
     }
 }
 

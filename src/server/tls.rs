@@ -12,7 +12,7 @@ use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 
 use crate::clock::Timestamp;
-use crate::saml::certificates::{self, Authority, Standing, Usage};
+use crate::saml::certificates::{self, Authority, Standing, Unfit, Usage};
 
 /// A certificate with its chain and key.
 pub struct Identity {
@@ -68,6 +68,14 @@ impl Acceptor {
         let mut expected = clients.expected.lock().unwrap_or_else(PoisonError::into_inner);
         expected.push(standing);
         unasked
+    }
+
+    /// Why a client would not be believed that shows this chain, its certificate first; none where it would be.
+    #[must_use]
+    pub fn doubts(&self, chain: &[X509], now: Timestamp) -> Option<Unfit> {
+        let (_, acceptor) = self.in_force();
+        let (clients, certificate) = clients(acceptor.context()).zip(chain.first())?;
+        clients.authority.key(certificate, chain, now).err()
     }
 
     /// What a new connection is accepted with, and how often that was replaced.

@@ -167,6 +167,18 @@ fn check_names_key_line_and_what_to_do() {
             "`server.public_url`: is the address of a transaction; leave /xca/query and",
         ),
         (
+            "public_url = \"https://",
+            "public_url = \"https://gate way/\" # ",
+            "gate way",
+            "`server.public_url`: is no address that can be added to; write https://, the host",
+        ),
+        (
+            "transport = \"tls\"",
+            "transport = \"udp\"",
+            "server_name = ",
+            "`audit.target[0].ca`: has no meaning with transport = \"udp\"; write transport = \"tls\"",
+        ),
+        (
             "etreat = \"treatment\"",
             "etreat = treatment",
             "etreat = treatment",
@@ -249,6 +261,41 @@ fn check_tells_all_problems_at_once_and_what_is_unwise() {
     let run = check(&config);
     assert!(run.stderr.contains("warning: ") && run.stderr.contains("UDP"), "{run:?}");
     run.succeeds();
+}
+
+#[test]
+fn check_warns_of_what_would_surprise() {
+    let listed = |start: &str| {
+        played().config.lines().find(|line| line.starts_with(start)).unwrap().to_owned()
+    };
+    let (listen, url) = (listed("listen = "), listed("public_url = "));
+    let everywhere = listen.replace("127.0.0.1", "0.0.0.0");
+    let changes: [(&[(&str, &str)], &str); 4] = [
+        (
+            &[("client_ca = \"pki/ca.crt\"", "client_ca = \"pki/stranger/tls.crt\"")],
+            "warning: partner[1].tls_certificates: certificate O=hilltop, CN=gateway.hilltop.example: ",
+        ),
+        (
+            &[
+                ("etreat = \"treatment\"", "etreat = \"break-glass\""),
+                ("[\"TREAT\", \"BTG\"]", "[\"TREAT\"]"),
+            ],
+            "warning: partner `riverside` means break-glass by ETREAT, and BTG is not agreed",
+        ),
+        (
+            &[("[break_glass]\n", "[break_glass]\nwithheld_sensitivities = [\"PSYTHPM\"]\n")],
+            "warning: `break_glass.withheld_sensitivities`: `PSYTHPM` is no sensitivity",
+        ),
+        (&[(&listen, &everywhere), (&url, "")], "warning: `server.public_url` is missing, and "),
+    ];
+    for (changes, warning) in changes {
+        let (_directory, config) = configured(changes);
+        let run = check(&config);
+        assert!(run.stderr.contains(warning), "{warning} is not in {run:?}");
+        run.succeeds();
+        let (_directory, config) = configured(&[]);
+        assert!(!check(&config).stderr.contains(warning), "{warning} without cause");
+    }
 }
 
 #[test]
@@ -343,6 +390,12 @@ fn consent_check_says_which_cannot_be_enforced_and_why() {
     std::fs::write(&unread, text.replace("v3-Confidentiality", "v3-Confidential")).unwrap();
     let told = check(&unread).succeeds();
     assert!(told.contains("counts against release (unread); write code and system"), "{told}");
+
+    let mistyped = folder.path().join("mistyped.json");
+    std::fs::write(&mistyped, text.replace("\"active\"", "[5]")).unwrap();
+    let told = check(&mistyped);
+    let why = "it cannot be enforced (malformed), so it denies: malformed in status; write it as FHIR has it";
+    assert!(told.stdout.contains(why), "{told:?}");
 
     let broken = check(&fixtures.join("reject/ambiguous/r5-emergency.json"));
     assert_eq!(broken.code, Some(1), "{broken:?}");

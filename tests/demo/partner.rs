@@ -143,6 +143,15 @@ fn a_message_that_is_refused_is_told_every_rule_it_breaks_and_how_to_mend_it() {
     }
     assert!(!told.stdout.contains("purpose of use"), "what was not reached is not told");
 
+    // what a trusted key vouches for is verified, though its purpose was not agreed
+    let message = captured(folder.path(), "HPAYMT", "urn:oid:2.999.1");
+    let told = partner("test", &config, &[&message]);
+    for line in ["The assertion says (verified):", "from riverside: outside-agreement"] {
+        assert!(told.stdout.contains(line), "{line} is not in {}", told.stdout);
+    }
+    let told = partner("test", &config, &[&message, "--client", "riverside"]).fails();
+    assert!(told.contains("cannot read riverside: "), "{told}");
+
     // who sent it counts, as in the gateway
     let message = captured(folder.path(), "TREAT", "urn:oid:2.999.1");
     let client = played().world.join("pki/partners/hilltop/tls.crt");
@@ -294,7 +303,7 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
         "us, norway, switzerland, ",
         "none [none]: ",
         "`atlantis` is no network",
-        "cannot find pki/gone.crt",
+        "there is no file pki/gone.crt",
         "`maybe` is neither",
     ] {
         assert!(declined.stderr.contains(asked), "{asked} is not in {}", declined.stderr);
@@ -331,6 +340,9 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
         "{told}"
     );
     assert!(!told.contains("Network whose habits"), "{told}");
+    let known = [&stolen[..], &["--issuer-certificate", "pki/ca.crt"]].concat();
+    let told = typed(&config, &known, "").fails();
+    assert!(told.contains("has an [[issuer]] `https://sts.riverside.example` already"), "{told}");
     let told = typed(&config, &stolen, "").fails();
     assert!(told.contains("a certificate is `riverside`'s too"), "{told}");
     assert_eq!(fs::read_to_string(&config).unwrap(), after);
@@ -353,6 +365,8 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
         "CN=sts.us.example, O=us",
         "--yes",
     ];
+    let told = typed(&config, &[&whole[..], &["--issuer-certificate", "pki/ca.crt"]].concat(), "");
+    assert_eq!(told.code, Some(2), "one kind of trust: {told:?}");
     let told = typed(&config, &whole, "").succeeds();
     assert!(told.contains("tls_certificates = [\"pki/stranger/saml.crt\"]"), "{told}");
     let shown = partner("show", &config, &["us-partner"]).succeeds();
@@ -376,6 +390,10 @@ fn a_partner_is_added_by_answers_or_by_flags_and_only_if_all_is_well() {
     let told = typed(&config, &country, "").fails();
     assert!(told.contains("--relationship-issuer is missing"), "{told}");
     let whole = [&country[..], &["--relationship-issuer", "urn:initgw:XX:countryB"]].concat();
+    let twice = [&country[..], &["--relationship-issuer", RIVERSIDE.issuer]].concat();
+    let twice = [&twice[..], &["--relationship-certificate", "pki/gateway/tls.crt"]].concat();
+    let told = typed(&config, &twice, "").fails();
+    assert!(told.contains("already: leave --relationship-certificate out"), "{told}");
     typed(&config, &whole, "").succeeds();
     let shown = partner("show", &config, &["country"]).succeeds();
     for text in [

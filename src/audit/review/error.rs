@@ -6,7 +6,9 @@ use super::State;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be made or opened.
-    #[error("review items {path} cannot be opened: {source}")]
+    #[error(
+        "review items {path} cannot be opened: {source}; `break_glass.reviews` names a file that this user may make and write"
+    )]
     File {
         /// Where it should be.
         path: PathBuf,

@@ -11,7 +11,7 @@ use super::answers::{Answers, Question};
 use super::draft::Draft;
 use super::entry::Entry;
 use super::issuers;
-use crate::cli::{ConfigFile, Failed, read, say, say_all};
+use crate::cli::{ConfigFile, Failed, complain, read, say, say_all};
 use crate::client::coded;
 use crate::config::{self, Config};
 use crate::demo::world::SNOMED_CT;
@@ -23,7 +23,7 @@ use crate::purpose::Purpose;
 /// Several answers to one question stand with semicolons between them. Files are written as paths from the
 /// configuration's folder. A running gateway takes the partner up by itself.
 ///
-/// Try: glassgate partner add --config ./lakeside/glassgate.toml --name hilltop --home 2.999.3 --etreat break-glass
+/// Try: glassgate partner add --config ./lakeside/glassgate.toml --name hilltop --home 2.999.3 --etreat treatment
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]
@@ -44,16 +44,16 @@ pub(super) struct Options {
     #[arg(long, value_name = "NAME")]
     issuer: Vec<String>,
     /// A certificate that the issuer signs with, PEM; may be given again.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["issuer_metadata", "issuer_root"])]
     pub(super) issuer_certificate: Vec<String>,
     /// The issuer's SAML 2.0 metadata, instead of certificates.
-    #[arg(long, value_name = "FILE")]
-    pub(super) issuer_metadata: Vec<String>,
+    #[arg(long, value_name = "FILE", conflicts_with = "issuer_root")]
+    pub(super) issuer_metadata: Option<String>,
     /// A root that the issuer's certificate chains to, instead of certificates; may be given again.
     #[arg(long, value_name = "FILE")]
     pub(super) issuer_root: Vec<String>,
     /// With a root, the subject of the issuer's certificate; may be given again.
-    #[arg(long, value_name = "DN")]
+    #[arg(long, value_name = "DN", requires = "issuer_root")]
     pub(super) issuer_subject: Vec<String>,
     /// The exact Issuer of its second assertions, where each message confirms a treatment relationship (eHDSI).
     #[arg(long, value_name = "NAME")]
@@ -83,18 +83,25 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     let entry = gather(options, &config, &mut answers)?;
     let toml = entry.toml();
     let draft = Draft::write(path, &toml)?;
-    if let Err(problems) = config::read(&draft.path) {
-        let told = problems.to_string().replace(&draft.path.display().to_string(), "the new entry");
-        return Err(format!("nothing is written:\n{told}").into());
-    }
+    let adding = match config::read(&draft.path) {
+        Ok(adding) => adding,
+        Err(problems) => {
+            let file = draft.path.display().to_string();
+            let told = problems.to_string().replace(&file, "the new entry");
+            return Err(format!("nothing is written:\n{told}").into());
+        }
+    };
     say_all(toml.trim());
+    for warning in adding.warnings.iter().filter(|warning| !config.warnings.contains(warning)) {
+        complain(&format!("warning: {warning}"));
+    }
     if !answers.agrees(&format!("\nWrite this to {}?", path.display()))? {
         say("nothing is written");
         return Ok(ExitCode::FAILURE);
     }
     draft.replace(path)?;
     say_all(&format!(
-        "\n{} is written. The CA of its TLS certificate belongs into server.client_ca; try a captured message with\n  \
+        "\n{} is written. Try a captured message with\n  \
          glassgate partner test --config {} FILE",
         path.display(),
         path.display()
@@ -150,7 +157,12 @@ fn gather(
     let homes = answers.ask(
         &options.home,
         question("--home", "Home community ids that it speaks for", None),
-        |typed| each(typed, |home| HomeCommunityId::parse(home).map(|id| id.to_string())),
+        |typed| {
+            each(typed, |home| {
+                let id = HomeCommunityId::parse(home).map(|id| id.to_string());
+                id.map_err(|error| format!("`{home}` is {error}, as 2.999.3 is one"))
+            })
+        },
     )?;
     let certificates = |typed: &[String]| each(typed, |file| certificate(folder, file));
     let tls_certificates = answers.ask(
@@ -164,6 +176,15 @@ fn gather(
         one,
     )?;
     let known = settings.issuers.iter().any(|known| known.name == issuer);
+    let given = options.issuer_metadata.is_some()
+        || !(options.issuer_certificate.is_empty() && options.issuer_root.is_empty());
+    if known && given {
+        return Err(format!(
+            "the configuration has an [[issuer]] `{issuer}` already: leave --issuer-certificate and its like out, and \
+             change that entry where another key is meant"
+        )
+        .into());
+    }
     let trust = if known { None } else { Some(issuers::first(options, folder, answers)?) };
     let required = profile.as_deref().is_some_and(config::profile_requires_relationship);
     let relationship = if required || !options.relationship_issuer.is_empty() {
@@ -265,7 +286,9 @@ pub(super) fn located(folder: &Path, file: &str) -> Result<String, String> {
     }
     let fail = |error| format!("cannot find {file}: {error}");
     if !Path::new(file).is_file() {
-        return Err(fail(io::ErrorKind::NotFound.into()));
+        return Err(format!(
+            "there is no file {file}, neither here nor in the configuration's folder"
+        ));
     }
     // a link is kept: it may lead to another file once the certificate is renewed
     let whole = absolute(file).map_err(fail)?;

@@ -115,7 +115,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failed> {
     for (at, claims) in claims.iter().enumerate() {
         let which =
             if alone { "The assertion".to_owned() } else { format!("Assertion {}", at + 1) };
-        say_of(&which, claims, rehearsal.access.is_some(), options.show);
+        say_of(&which, claims, rehearsal.verified, options.show);
     }
     if let Some(access) = &rehearsal.access {
         say_glass(access);
@@ -137,8 +137,13 @@ impl Options {
     fn peer(&self, config: &Config, claims: &[Claims]) -> Result<(Peer, Option<String>), Failed> {
         let address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         if let Some(path) = &self.client {
-            let certificate = X509::from_pem(&fs::read(path)?)
-                .map_err(|_| format!("{} holds no certificate", path.display()))?;
+            let pem = fs::read(path).map_err(|error| {
+                let file = path.display();
+                format!("cannot read {file}: {error}; --client names a certificate, PEM")
+            })?;
+            let certificate = X509::from_pem(&pem).map_err(|_| {
+                format!("{} holds no certificate; --client names one, PEM", path.display())
+            })?;
             return Ok((Peer::of(&certificate, address)?, None));
         }
         let brings = |partner: &&Partner| {
@@ -227,8 +232,8 @@ fn verdict(rehearsal: &Rehearsal) -> String {
     }
 }
 
-fn say_of(which: &str, claims: &Claims, admitted: bool, show: bool) {
-    let believed = if admitted { "verified" } else { "UNVERIFIED" };
+fn say_of(which: &str, claims: &Claims, verified: bool, show: bool) {
+    let believed = if verified { "verified" } else { "UNVERIFIED" };
     say("");
     say(&format!("{which} says ({believed}):"));
     let codes = |codes: &[Coded]| -> Vec<String> {

@@ -15,7 +15,7 @@ pub(super) fn first(
     folder: &Path,
     answers: &mut Answers<impl BufRead>,
 ) -> Result<Trust, Failed> {
-    if let [file] = options.issuer_metadata.as_slice() {
+    if let Some(file) = &options.issuer_metadata {
         return Ok(Trust::Metadata { file: located(folder, file)? });
     }
     if !options.issuer_root.is_empty() {
@@ -30,13 +30,17 @@ pub(super) fn first(
             |typed| {
                 each(typed, |text| {
                     let read = Subject::parse(text).map(|_| text.to_owned());
-                    read.ok_or(format!("`{text}` is no subject"))
+                    read.ok_or(format!(
+                        "`{text}` is no subject, as CN=sts.example, O=Example is one"
+                    ))
                 })
             },
         )?;
         return Ok(Trust::Ca { roots, subjects });
     }
-    let text = "Files of the certificates that the issuer signs with";
+    // metadata and a network's CA are given by flags alone
+    let text = "Files of the certificates that the issuer signs with (for one of a network's CA give --issuer-root, for \
+                metadata --issuer-metadata)";
     let certificates = answers.ask(
         &options.issuer_certificate,
         question("--issuer-certificate", text, None),
@@ -60,6 +64,12 @@ pub(super) fn second(
         one,
     )?;
     let given = options.relationship_certificate.as_slice();
+    if known(&issuer) && !given.is_empty() {
+        return Err(format!(
+            "there is an [[issuer]] `{issuer}` already: leave --relationship-certificate out"
+        )
+        .into());
+    }
     let trust = match first {
         _ if known(&issuer) => None,
         Some(same) if given.is_empty() => Some(same.clone()),

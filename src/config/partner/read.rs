@@ -211,6 +211,12 @@ impl Section<'_, '_> {
                 self.key("break_glass_roles")
             ));
         }
+        if matches!(etreat, Some(Etreat::BreakGlass)) && !purposes.contains(&Purpose::BTG) {
+            self.check.warnings.push(format!(
+                "partner `{name}` means break-glass by ETREAT, and BTG is not agreed, so its ETREAT is refused: see `{}`",
+                self.key("purposes")
+            ));
+        }
         let code_systems = raw.code_systems.get_or_insert_default();
         let key = self.key("code_systems");
         code_systems.iter().for_each(|system| self.check.code_system(&key, system));

@@ -10,7 +10,7 @@ use crate::fhir::{CodeableConcept, Consent, Provision};
 
 /// Normalises an R4 consent; `None` if it is not in force or not about privacy.
 pub(super) fn read(json: &str, value: &Value) -> Result<Option<Read>, Unenforceable> {
-    let consent: Consent = serde_json::from_str(json).map_err(|error| malformed(&error))?;
+    let consent: Consent = serde_json::from_str(json).map_err(|error| malformed(json, &error))?;
     if !in_force(&consent)? || !about_privacy(&consent.scope)? {
         return Ok(None);
     }

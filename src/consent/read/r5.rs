@@ -11,7 +11,7 @@ use crate::fhir::{CodeableConcept, ConsentR5, Provision};
 
 /// Normalises an R5 consent; `None` if it is not in force or not about privacy.
 pub(super) fn read(json: &str, value: &Value) -> Result<Option<Read>, Unenforceable> {
-    let consent: ConsentR5 = serde_json::from_str(json).map_err(|error| malformed(&error))?;
+    let consent: ConsentR5 = serde_json::from_str(json).map_err(|error| malformed(json, &error))?;
     if !in_force(&consent)? || !about_privacy(&consent.category)? {
         return Ok(None);
     }

@@ -50,7 +50,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// SQLite refuses it.
-    #[error("replay memory {path} cannot be opened: {source}")]
+    #[error(
+        "replay memory {path} cannot be opened: {source}; `saml.replay_memory` names a file that this user may make and write"
+    )]
     Open {
         /// Where it should be.
         path: PathBuf,
