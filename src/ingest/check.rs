@@ -44,6 +44,11 @@ pub fn check_consents(paths: &[PathBuf]) -> Checked {
             checked.refused.push(spoiled.at(survey.place(*unit)));
         }
     }
+    let mut twins = consent::Twins::default();
+    for (at, resource, cautions) in &mut checked.consents {
+        let twin = twins.among(vec![(at.clone(), resource.clone())]);
+        cautions.extend(twin.into_iter().map(|warning| warning.reason));
+    }
     checked
 }
 

@@ -1,7 +1,10 @@
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::parcel::Item;
+use super::report::{Place, Warning};
 use super::{Caution, Error, Settings, patient};
 use crate::consent::{check, is_set_aside};
 use crate::fhir;
@@ -36,6 +39,21 @@ pub(super) fn load(
     let json = value.to_string();
     let change = batch.put_consent(&item.id, subject.key, &json)?;
     Ok(Loaded { patient: home, change, cautions: cautions(&json) })
+}
+
+/// The consents of one load by their names, since of two with one name the later replaces the other.
+#[derive(Default)]
+pub(super) struct Twins(HashMap<String, Place>);
+
+impl Twins {
+    /// Warns of those that replace one that came before.
+    pub(super) fn among(&mut self, consents: Vec<(Place, String)>) -> Vec<Warning> {
+        let warning = |(at, resource): (Place, String)| {
+            let before = self.0.insert(resource.clone(), at.clone())?;
+            Some(Warning { at, resource, reason: Caution::Twin(before.to_string()) })
+        };
+        consents.into_iter().filter_map(warning).collect()
+    }
 }
 
 /// The element that names the patient; R5 calls him subject.

@@ -71,7 +71,8 @@ pub fn load(
 ) -> Report {
     let (survey, mut report) = Survey::of(paths);
     let total = survey.units().len();
-    let mut loader = Loader { store, settings, survey: &survey, report: &mut report };
+    let twins = consent::Twins::default();
+    let mut loader = Loader { store, settings, survey: &survey, report: &mut report, twins };
     let mut pending = survey.units().to_vec();
     while !pending.is_empty() {
         let before = total - pending.len();
@@ -100,6 +101,7 @@ struct Loader<'l> {
     settings: &'l Settings,
     survey: &'l Survey,
     report: &'l mut Report,
+    twins: consent::Twins,
 }
 
 impl Loader<'_> {
@@ -116,8 +118,9 @@ impl Loader<'_> {
             let mut loaded = Report::default();
             for unit in chunk {
                 match batch.attempt(|batch| self.load(batch, *unit)) {
-                    Ok(part) => {
+                    Ok((part, consents)) => {
                         loaded.absorb(part);
+                        loaded.warnings.extend(self.twins.among(consents));
                         count += 1;
                         done(count);
                     }
@@ -141,7 +144,12 @@ impl Loader<'_> {
         Ok(waiting)
     }
 
-    fn load(&self, batch: &mut Batch<'_>, unit: Unit) -> Result<Report, Spoiled> {
+    /// Loads a unit; gives the consents in it, too.
+    fn load(
+        &self,
+        batch: &mut Batch<'_>,
+        unit: Unit,
+    ) -> Result<(Report, Vec<(Place, String)>), Spoiled> {
         let parcel = Parcel::open(self.survey.read(unit)?)?;
         let (mut report, mut touched) = (Report::default(), BTreeMap::new());
         for item in &parcel.items {
@@ -166,7 +174,9 @@ impl Loader<'_> {
         for kind in parcel.ignored {
             *report.ignored.entry(kind).or_default() += 1;
         }
-        Ok(report)
+        let consents = parcel.items.iter().filter(|item| item.kind == Kind::Consent);
+        let named = |item: &Item| (self.survey.place(unit).entry(item.entry), item.name());
+        Ok((report, consents.map(named).collect()))
     }
 
     fn load_item(

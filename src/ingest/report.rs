@@ -152,6 +152,9 @@ pub enum Caution {
         "it is not active, or not about privacy (set-aside): it decides nothing, and others or the domain's policy hold; if it should decide, give it the status active and the scope patient-privacy"
     )]
     SetAside,
+    /// A consent that came before in the same files.
+    #[error("it has the id of the one at {0}, and replaces it: give each its own id")]
+    Twin(String),
     /// A rule of a consent.
     #[error("{0} (unread); write code and system as HL7 has them")]
     Unread(Unread),
