@@ -214,7 +214,7 @@ impl Grant {
         }
         let Lifted { basis, lifts, overridden } = self.lifted(item).ok()?;
         let for_this = |consent: &Arc<Weighed>| match &consent.plan {
-            Ok(plan) => plan.withholds_only_for(item, is_of_part_2),
+            Ok(plan) => self.is_no_matter(plan) || plan.withholds_only_for(item, is_of_part_2),
             Err(_) => false,
         };
         if !self.consents.iter().all(for_this) {

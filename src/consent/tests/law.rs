@@ -59,6 +59,11 @@ fn a_law_lifts_nothing_but_the_protection_that_is_its_own() {
     ] {
         assert!(!permits(&consents, &both), "{consents:?}");
     }
+    // a consent about research alone changes nothing of that
+    let research = || consent(json!({"type": "permit", "purpose": purpose("HRESCH")}));
+    assert!(permits(&[denying(&["R"]), research()], &["42CFRPart2"]));
+    assert!(!permits(&[denying(&["R"]), denying(&["HIV"]), research()], &both));
+    assert!(!permits(&[research()], &["42CFRPart2"]));
     // a rule about neither stays too
     let elsewhere = actor("IRCP", json!({"reference": "urn:oid:2.999.2"}));
     let to_us = json!([{"type": "deny", "actor": elsewhere}]);
