@@ -33,6 +33,8 @@ pub(super) struct Log {
     shape: Shape,
     tail: Tail,
     ahead: Ahead,
+    /// Bytes written by this writer.
+    written: u64,
     /// Up to where the last segment has room.
     room: u64,
     /// The batch under way.
@@ -106,8 +108,8 @@ impl Log {
         };
         ahead::clear(folder).map_err(failed)?;
         let ahead = Ahead::new(folder, &uuid(random)?);
-        let (room, buffer) = (0, Vec::new());
-        let mut log = Self { lock, folder: directory, shape, tail, ahead, room, buffer };
+        let (room, written, buffer) = (0, 0, Vec::new());
+        let mut log = Self { lock, folder: directory, shape, tail, ahead, written, room, buffer };
         log.settle(Some(0)).map_err(|fault| match fault {
             Fault::Full(error) | Fault::Read(error) | Fault::Lost(error) => failed(error),
         })?;
@@ -180,6 +182,7 @@ impl Log {
         file.write_all_at(&self.buffer, self.tail.end).map_err(Fault::written)?;
         file.sync_data().map_err(Fault::Lost)?;
         self.tail.end = self.tail.end.saturating_add(length(self.buffer.len()));
+        self.written = self.written.saturating_add(length(self.buffer.len()));
         self.tail.last = last;
         for order in orders {
             if let (Order::Cursor { target, seq, .. }, None) = (order, &full) {
@@ -189,8 +192,8 @@ impl Log {
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_BYTES);
         let Shape { segment_bytes, step_bytes, reserve_bytes } = self.shape;
-        // what has few records needs no other soon
-        if self.tail.end > step_bytes && full.is_none() {
+        // who writes little, as an operator's command does, needs no other soon
+        if self.written > step_bytes && full.is_none() {
             self.ahead.begin(segment_bytes.saturating_add(reserve_bytes));
         }
         Ok(Written { before, last, full })
