@@ -142,10 +142,7 @@ impl Gateway {
             events.extend(Event::emergency_override(&shared, patient, &one));
         }
         events.extend(refusals);
-        visit.notes.extend(reviews.map(|review| match review {
-            Some(id) => format!("review {id} of break-glass in vain"),
-            None => "the review of break-glass in vain is not opened yet".to_owned(),
-        }));
+        visit.notes.extend(reviews.map(in_vain_note));
         if name == NO_EFFECT {
             visit.notes.push("break-glass declared, without effect".to_owned());
         }
@@ -153,6 +150,24 @@ impl Gateway {
             visit.notes.push("warned, since a consent bars break-glass in part".to_owned());
         }
         Weighed { events, barred, name }
+    }
+
+    /// Has a declaration reviewed that is honoured and ends in an error: what it alone would release may be why.
+    pub(super) fn declared_for_an_error(
+        &self,
+        visit: &mut Visit,
+        access: &Access,
+        disclosure: &Disclosure,
+        failure: &Failure,
+    ) {
+        let BreakGlass::Honoured(declared) = access.break_glass() else { return };
+        let why = format!("the answer is an error: {}", failure.label());
+        let all = concerned(visit, &disclosure.released, disclosure)
+            .iter()
+            .map(|patient| glass(visit, access, declared, patient.as_ref(), Err(why.clone())))
+            .collect();
+        visit.notes.extend(self.open_reviews(all).into_iter().map(in_vain_note));
+        self.count_break_glass(visit, NO_EFFECT);
     }
 
     /// The records of what a law permitted.
@@ -218,6 +233,14 @@ impl Gateway {
 /// Whether a declaration that is not honoured is answered with nothing but an error.
 fn fails(access: &Access, barred: Barred) -> bool {
     barred == Barred::Altogether && access.answer() == Answer::Failure
+}
+
+/// What the transaction's record says of a review that no record of its own names.
+fn in_vain_note(review: Option<i64>) -> String {
+    match review {
+        Some(id) => format!("review {id} of break-glass in vain"),
+        None => "the review of break-glass in vain is not opened yet".to_owned(),
+    }
 }
 
 /// Whose documents a declaration was about, as far as that is known.

@@ -39,8 +39,10 @@ fn find(gateway: &Gateway, arrival: &Arrival, visit: &mut Visit) -> Result<Draft
         Some(wanted) => gateway.disclose(visit, &access, &wanted)?,
         None => Disclosure::default(),
     };
-    let matching = matching(&query, &disclosure)?;
-    one_patient(&query, &matching)?;
+    let matching = matching(&query, &disclosure).and_then(|all| one_patient(&query, all));
+    let matching = matching.inspect_err(|failure| {
+        gateway.declared_for_an_error(visit, &access, &disclosure, failure);
+    })?;
     let effect = weigh(gateway, visit, &access, &matching, &disclosure)?;
     if disclosure.nobody && gateway.settings.unknown_patient == UnknownPatient::Error {
         visit.alerts = effect.events;
@@ -124,13 +126,16 @@ fn matching(query: &QueryRequest, disclosure: &Disclosure) -> Result<Vec<Arc<Dis
 }
 
 /// Whole entries of several patients do not go into one answer (ITI TF-2 3.18.4.1.2.3.7).
-fn one_patient(query: &QueryRequest, matching: &[Arc<Disclosed>]) -> Result<(), Failure> {
+fn one_patient(
+    query: &QueryRequest,
+    matching: Vec<Arc<Disclosed>>,
+) -> Result<Vec<Arc<Disclosed>>, Failure> {
     let patients: BTreeSet<_> = matching.iter().map(|disclosed| &disclosed.patient).collect();
     if query.return_type == ReturnType::LeafClass && patients.len() > 1 {
         let context = "the documents belong to several patients; ask with returnType ObjectRef";
         return Err(RegistryError::new(ErrorCode::XDSResultNotSinglePatient, context).into());
     }
-    Ok(())
+    Ok(matching)
 }
 
 fn weigh(

@@ -200,6 +200,28 @@ fn the_warning_tells_of_a_consent_and_not_whether_there_is_anything_that_it_bars
 }
 
 #[test]
+fn what_is_declared_for_an_error_is_reviewed_too() {
+    let order = physician(&RIVERSIDE, "dr.error");
+    run(async {
+        let ids = [world::document_id(1001, 1), world::document_id(1002, 5)];
+        let query = Query::get_documents(HOME, &ids);
+        let refused = whole().query(&RIVERSIDE, &order, &query).await;
+        assert_eq!(refused.answer.status, Status::Failure);
+        assert_eq!(kinds(&refused.records), [("ITI-38", "8")]);
+        let reviews = reviews_of("dr.error");
+        let patients: Vec<_> =
+            reviews.iter().map(|(item, _)| item.patient.as_ref().unwrap().to_string()).collect();
+        assert_eq!(patients, [world::patient_id(1001), world::patient_id(1002)]);
+        for (item, evidence) in &reviews {
+            let why = "the answer is an error: XDSResultNotSinglePatient";
+            assert_eq!(evidence[0].in_vain.as_deref(), Some(why));
+            let noted = format!("review {} of break-glass in vain", item.id);
+            assert!(refused.records[0].description.contains(&noted), "{:?}", refused.records);
+        }
+    });
+}
+
+#[test]
 fn what_is_declared_in_vain_is_reviewed_too_and_owes_no_reason() {
     let order = physician(&RIVERSIDE, "dr.vain");
     run(async {
