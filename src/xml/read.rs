@@ -177,7 +177,7 @@ fn scan(text: &str, bounds: Bounds) -> Result<(), Error> {
             None
         });
         if with_colon {
-            return Err(Error::Malformed("a name begins with a colon".into()));
+            return Err(Error::Malformed("an attribute is named xmlns behind a colon".into()));
         }
         // the parser lets this pass, and readers differ on which of the two holds
         if defaults > 1 {
