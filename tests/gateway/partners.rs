@@ -15,7 +15,6 @@ use glassgate::saml::issue::Order;
 use glassgate::server::Server;
 use glassgate::soap::{Fault, Packaging, action};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -102,17 +101,6 @@ impl Edited {
             let read = batch.iter().map(|one| Record::read(str::from_utf8(&one.message).unwrap()));
             records.extend(read.filter(|record| wanted(record)));
         }
-    }
-
-    async fn metrics(&self) -> String {
-        let address = self.world.stage.management_url.strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let request =
-            format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.unwrap();
-        text
     }
 
     async fn post(&self, partner: &Partner, ask: &Ask) -> Raw {
@@ -462,7 +450,7 @@ fn an_id_over_other_octets_is_refused_only_where_ids_are_unique() {
         assert_eq!(edited.believed(&RIVERSIDE, &constant("one")).await, Ok(()));
         assert_eq!(edited.believed(&RIVERSIDE, &constant("two")).await, Ok(()));
         let counted = "glassgate_repeated_ids_total{partner=\"riverside\"} 1\n";
-        assert!(edited.metrics().await.contains(counted));
+        assert!(edited.world.metrics().await.contains(counted));
         edited.under(&[(RIVERSIDES, &format!("{RIVERSIDES}unique_ids = true\n"))]).await;
         let why = edited.believed(&RIVERSIDE, &constant("three")).await.unwrap_err();
         assert!(why.starts_with("the assertion's ID was used before"), "{why}");

@@ -437,11 +437,7 @@ source_id = "t"
 #[test]
 fn metrics_tell_when_each_configured_certificate_ends() {
     run(async {
-        let address = shared().stage.management_url.strip_prefix("http://").unwrap().to_owned();
-        let request =
-            format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
-        let response = exchange(stream, request.as_bytes()).await;
+        let response = shared().metrics().await;
         let certificate =
             std::fs::read(shared().stage.layout.pki().join("gateway/tls.crt")).unwrap();
         let certificate = X509::from_pem(&certificate).unwrap();
@@ -450,6 +446,6 @@ fn metrics_tell_when_each_configured_certificate_ends() {
         let line = format!(
             "glassgate_certificate_not_after_seconds{{setting=\"server.certificate\",file=\"pki/gateway/tls.crt\"}} {ends}"
         );
-        assert!(response.body.contains(&line), "{line}\n{}", response.body);
+        assert!(response.contains(&line), "{line}\n{response}");
     });
 }

@@ -12,6 +12,8 @@ use glassgate::config;
 use glassgate::demo::{Layout, Stage, pki, world};
 use glassgate::ids::HomeCommunityId;
 use glassgate::saml::issue::Order;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
 use crate::record::Record;
@@ -43,6 +45,18 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl World {
+    /// What `/metrics` says.
+    pub(crate) async fn metrics(&self) -> String {
+        let address = self.stage.management_url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
     /// A world of that name, into whose data something is put beforehand; what is there is left as it is.
     pub(crate) fn with(name: &str, prepare: impl FnOnce(&Layout)) -> Self {
         Self::changed(name, prepare, &[])

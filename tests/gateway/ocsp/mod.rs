@@ -10,8 +10,6 @@ use glassgate::clock::{SystemRandom, uuid};
 use glassgate::demo::world::{self, HILLTOP, Partner, RIVERSIDE};
 use glassgate::gateway::Transaction;
 use glassgate::soap::{Fault, Packaging};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::record::kinds;
 use crate::session::Session;
@@ -47,24 +45,13 @@ impl Asking {
         Self { world, responder }
     }
 
-    async fn metrics(&self) -> String {
-        let address = self.world.stage.management_url.strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let request =
-            format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.unwrap();
-        text
-    }
-
     /// How often asking came to that.
     async fn count(&self, outcome: &str) -> u64 {
         let line = format!(
             "glassgate_ocsp_answers_total{{responder=\"{}\",outcome=\"{outcome}\"}} ",
             self.responder.url
         );
-        let metrics = self.metrics().await;
+        let metrics = self.world.metrics().await;
         let count = metrics.lines().find_map(|text| text.strip_prefix(&line));
         count.map_or(0, |count| count.parse().unwrap())
     }
@@ -72,7 +59,7 @@ impl Asking {
     async fn until(&self, outcome: &str, count: u64) {
         let end = Instant::now() + PATIENCE;
         while self.count(outcome).await < count {
-            assert!(Instant::now() < end, "{outcome}: {}", self.metrics().await);
+            assert!(Instant::now() < end, "{outcome}: {}", self.world.metrics().await);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -141,7 +128,11 @@ fn a_signer_who_is_revoked_is_refused_from_the_answer_on() {
                 }
             }
             let refused = "partner=\"riverside\",outcome=\"certificate-revoked-by-ocsp\"} 4";
-            assert!(asking.metrics().await.contains(refused), "{}", asking.metrics().await);
+            assert!(
+                asking.world.metrics().await.contains(refused),
+                "{}",
+                asking.world.metrics().await
+            );
             let other = asking.world.ask(&HILLTOP, &order(&HILLTOP, "TREAT"));
             assert_eq!(asking.believed(&HILLTOP, &other).await, Ok(()));
 
