@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
+use time::{OffsetDateTime, PrimitiveDateTime};
 
 /// A moment in UTC, to the microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,9 +76,10 @@ impl Timestamp {
     fn calendar(self) -> PrimitiveDateTime {
         // what is written has years of four digits; a moment before or after shows as the first or last of them
         let micros = self.0.clamp(FIRST_MICROS, LAST_MICROS);
-        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
+        let (seconds, micros) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+        let moment = OffsetDateTime::from_unix_timestamp(seconds)
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-            .to_offset(UtcOffset::UTC);
+            .saturating_add(time::Duration::microseconds(micros));
         PrimitiveDateTime::new(moment.date(), moment.time())
     }
 }
@@ -88,17 +89,25 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let t = self.calendar();
         let (date, time) = (t.date(), t.time());
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
-            date.year(),
-            u8::from(date.month()),
-            date.day(),
-            time.hour(),
-            time.minute(),
-            time.second(),
-            time.microsecond()
-        )
+        // each record and log line has some, and seven numbers are much for a formatter
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        for (end, number) in [
+            (4, date.year().unsigned_abs()),
+            (7, u8::from(date.month()).into()),
+            (10, date.day().into()),
+            (13, time.hour().into()),
+            (16, time.minute().into()),
+            (19, time.second().into()),
+            (26, time.microsecond()),
+        ] {
+            let mut rest = number;
+            let places = text.iter_mut().take(end).rev();
+            for place in places.take_while(|place| place.is_ascii_digit()) {
+                *place = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or(0));
+                rest /= 10;
+            }
+        }
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -170,6 +179,8 @@ pub fn uuid(random: &dyn Random) -> Result<String, NoRandomness> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -181,6 +192,18 @@ mod tests {
         assert_eq!(utc.to_dtm(), "20261122095000");
         for bad in ["", "2026-11-22", "yesterday", "2026-13-22T09:50:00Z"] {
             assert_eq!(Timestamp::parse(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_moment_shows_as_the_calendar_has_it(micros in FIRST_MICROS..=LAST_MICROS) {
+            let moment = Timestamp::from_micros(micros);
+            let nanos = i128::from(micros) * 1_000;
+            let calendar = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap();
+            let shown = OffsetDateTime::parse(&moment.to_string(), &Rfc3339).unwrap();
+            prop_assert_eq!(shown, calendar);
+            prop_assert_eq!(moment.to_string().len(), 27);
         }
     }
 

@@ -1,9 +1,9 @@
 //! The AuditMessage as XML (DICOM PS3.15 A.5.1, `dicom2017c.xsd`), in one line.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::code::Code;
 use super::fit::{fit, is_plain};
@@ -11,6 +11,13 @@ use super::{Event, Object, Participant, Source};
 use crate::ids::Coded;
 use crate::limits::AUDIT_MESSAGE_BYTES;
 use crate::xml::escape_attribute;
+
+/// Most of a query's record is base64, so it is made by the widest instructions that the processor has.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+static BASE64: LazyLock<base64::engine::Simd> =
+    LazyLock::new(|| base64::engine::Simd::standard(base64::engine::general_purpose::PAD));
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+use base64::engine::general_purpose::STANDARD as BASE64;
 
 /// Bytes of one value: real ones have 200.
 const VALUE_BYTES: usize = 400;
@@ -187,7 +194,7 @@ fn object(out: &mut String, object: &Object, unlisted: &mut Unlisted) {
         out.push_str("</ParticipantObjectName>");
     } else if let Some(query) = &object.query {
         out.push_str("<ParticipantObjectQuery>");
-        out.push_str(&BASE64.encode(query));
+        BASE64.encode_string(query, out);
         out.push_str("</ParticipantObjectQuery>");
     }
     let what = "ParticipantObjectDetail";

@@ -2,16 +2,14 @@
 
 use std::borrow::Cow;
 
-/// The width of a quotation mark.
+/// The width of a quotation mark: nothing takes more for each of its bytes.
 const WIDEST: usize = 6;
 
 /// A text that takes at most `bytes` in XML; of a longer one the beginning, the size and the SHA-256.
 pub(super) fn fit(text: &str, bytes: usize) -> Cow<'_, str> {
-    let whole = match ascii_width(text) {
-        Some(width) => width <= bytes,
-        None => beginning(text, bytes).len() == text.len(),
-    };
-    if whole {
+    // most are so short that they need no look
+    let is_short = text.len().saturating_mul(WIDEST) <= bytes;
+    if is_short || is_plain(text) && text.len() <= bytes || beginning(text, bytes) == text {
         return Cow::Borrowed(text);
     }
     let note = format!("... of {} bytes, sha-256 {}", text.len(), sha256_hex(text));
@@ -25,15 +23,6 @@ pub(super) fn is_plain(text: &str) -> bool {
     let plain =
         |b: u8| (b' '..0x7f).contains(&b) & (b != b'"') & (b != b'&') & (b != b'<') & (b != b'>');
     text.bytes().fold(true, |all, byte| all & plain(byte))
-}
-
-/// Bytes of a text in XML, where that can be told without a look at each character.
-fn ascii_width(text: &str) -> Option<usize> {
-    if is_plain(text) {
-        return Some(text.len());
-    }
-    let widths = text.bytes().fold(0, |sum: usize, byte| sum.saturating_add(width(byte.into())));
-    text.is_ascii().then_some(widths)
 }
 
 /// As much of a text as takes at most `bytes` in XML.
