@@ -123,6 +123,10 @@ impl Task {
     }
 
     async fn read(&self, after: u64) -> Result<Vec<Record>, Broken> {
+        let latest = self.journal.latest_after(after, BATCH);
+        if !latest.is_empty() {
+            return Ok(latest);
+        }
         let journal = self.journal.clone();
         let reading = tokio::task::spawn_blocking(move || journal.known_after(after, BATCH));
         Ok(reading.await.map_err(io::Error::other)??)

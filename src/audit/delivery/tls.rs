@@ -18,12 +18,16 @@ use tokio_openssl::SslStream;
 use super::link::{Sent, addresses, no_address};
 use super::{frame, window};
 use crate::audit::Record;
+use crate::audit::journal::READ_BYTES;
 
 /// BCP 195 suites of TLS 1.2: ephemeral keys and AEAD, the four that ATNA names among them.
 const CIPHERS: &str = "ECDHE+AESGCM:DHE+AESGCM:ECDHE+CHACHA20";
 
 /// What is written to the socket at once: each write wakes up the receiver.
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Bytes of room kept from one batch of records to the next.
+const KEPT_BYTES: usize = 2 * READ_BYTES;
 
 /// Believes the given authorities only, whatever the environment says; `None` where there are none.
 pub(super) fn context(
@@ -100,7 +104,7 @@ impl Connector {
         let buffered = BufWriter::with_capacity(WRITE_BUFFER_BYTES, stream);
         let mut stream = SslStream::new(ssl, buffered)?;
         Pin::new(&mut stream).connect().await.map_err(io::Error::other)?;
-        Ok(Link { stream })
+        Ok(Link { stream, frames: Vec::new() })
     }
 }
 
@@ -108,12 +112,16 @@ impl Connector {
 #[derive(Debug)]
 pub(super) struct Link {
     stream: SslStream<BufWriter<TcpStream>>,
+    /// Room for what is sent next.
+    frames: Vec<u8>,
 }
 
 impl Link {
     pub(super) async fn send(&mut self, records: &[Record]) -> io::Result<Sent> {
         let room = records.iter().map(|record| frame::length(&record.message)).sum();
-        let (mut frames, mut sent) = (Vec::with_capacity(room), Sent::default());
+        let mut sent = Sent::default();
+        let mut frames = std::mem::take(&mut self.frames);
+        frames.reserve(room);
         for record in records {
             // a receiver would close, and close again whenever it came
             if record.message.len() > frame::FRAME_BYTES {
@@ -127,6 +135,9 @@ impl Link {
         self.stream.write_all(&frames).await?;
         self.stream.flush().await?;
         sent.bytes = u64::try_from(frames.len()).unwrap_or(u64::MAX);
+        frames.clear();
+        frames.shrink_to(KEPT_BYTES);
+        self.frames = frames;
         Ok(sent)
     }
 

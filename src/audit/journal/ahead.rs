@@ -7,12 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use super::segment::{self, Draft};
+use rustix::fs::{OFlags, fcntl_setfl};
+
+use super::segment::{self, Draft, PAGE_BYTES};
 
 /// Bytes zeroed between two syncs: commits go on meanwhile, and share the disk.
 const PIECE_BYTES: u64 = 4 << 20;
 /// A disk with less room than so many segments is left to those who need it now.
 const SPARE: u64 = 4;
+/// Bytes of one direct write.
+const DIRECT_BYTES: usize = 512 * 1024;
 /// How the name of a segment begins that is being made in this way.
 const PREFIX: &str = "blank-";
 
@@ -104,16 +108,29 @@ pub(super) fn clear(folder: &Path) -> io::Result<()> {
 fn blank(path: PathBuf, bytes: u64, stop: &AtomicBool) -> io::Result<Draft> {
     Draft::create(path)?.whole(|file| {
         file.try_lock()?;
+        let zeros = vec![0; DIRECT_BYTES.saturating_add(PAGE_BYTES)];
+        // direct i/o wants whole pages in memory, too
+        let start = zeros.as_ptr().align_offset(PAGE_BYTES);
+        let pages = zeros.get(start..start.saturating_add(DIRECT_BYTES)).unwrap_or_default();
+        // past the page cache, which would copy them and has no use for them, where the file system lets us
+        let mut is_direct = fcntl_setfl(file, OFlags::DIRECT).is_ok();
         let mut done = 0;
         while done < bytes {
             if stop.load(Ordering::Relaxed) {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             let piece = PIECE_BYTES.min(bytes.saturating_sub(done));
-            segment::zero(file, done, piece)?;
+            if is_direct && segment::fill(file, done, piece, pages).is_err() {
+                is_direct = false;
+                fcntl_setfl(file, OFlags::empty())?;
+            }
+            if !is_direct {
+                segment::zero(file, done, piece)?;
+            }
             file.sync_data()?;
             done = done.saturating_add(piece);
         }
+        fcntl_setfl(file, OFlags::empty())?;
         file.sync_all()
     })
 }

@@ -10,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 use super::log::{Fault, Log, Written};
 use super::queue::{BATCH, Queue};
 use super::receipt::Receipt;
+use super::recent::Recent;
 use super::{Room, frame};
 use crate::audit::Error;
 use crate::audit::delivery::syslog::Draft;
@@ -41,7 +42,7 @@ impl Order {
         }
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Record { drafts, .. } => drafts.iter().map(Draft::bytes).sum(),
             Self::Cursor { .. } | Self::Try { .. } | Self::Look { .. } => 0,
@@ -63,12 +64,23 @@ pub(super) struct Progress {
     pub(super) cursors: Mutex<BTreeMap<String, u64>>,
     /// Requests under way.
     pub(super) announced: Arc<AtomicUsize>,
+    /// What this process wrote last.
+    pub(super) recent: Mutex<Recent>,
 }
 
 impl Progress {
     pub(super) fn new(last: u64, cursors: BTreeMap<String, u64>) -> Self {
         let last = watch::Sender::new(last);
-        Self { last, cursors: Mutex::new(cursors), announced: Arc::default() }
+        let cursors = Mutex::new(cursors);
+        Self { last, cursors, announced: Arc::default(), recent: Mutex::default() }
+    }
+
+    /// Keeps what was written for those who follow.
+    fn keep(&self, written: &mut Written) {
+        let first = written.before.saturating_add(1);
+        let frames = std::mem::take(&mut written.frames);
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.keep(first, written.last, frames.into());
     }
 
     /// Tells of a durable record, whoever wrote it.
@@ -91,9 +103,10 @@ pub(super) fn run(log: Log, orders: &Queue<Order>, progress: &Progress) {
         let others: Vec<_> = batch.extract_if(.., |order| !order.writes()).collect();
         while !batch.is_empty() {
             let rest = batch.split_off(fitting(&batch));
-            let written = committer.attempt(|log| log.append(&batch));
+            let mut written = committer.attempt(|log| log.append(&batch));
             // told before any receipt, so that a receipt's record is always counted
-            if let Ok(written) = &written {
+            if let Ok(written) = &mut written {
+                progress.keep(written);
                 progress.reach(written.last);
             }
             answer(batch.drain(..), &written, progress);

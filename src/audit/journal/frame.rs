@@ -76,6 +76,13 @@ pub(super) fn measure(bytes: &[u8]) -> Result<usize, Missing> {
     if check == self::check(length, body) { Ok(whole) } else { Err(Missing::Damaged) }
 }
 
+/// The first of the frames that somebody just wrote, and the others.
+pub(super) fn split(frames: &[u8]) -> Option<(Frame<'_>, &[u8])> {
+    let body = usize::try_from(Fields(frames).u32()?).ok()?;
+    let (first, rest) = frames.split_at_checked(body.checked_add(HEAD_BYTES)?)?;
+    Some((parse(first)?, rest))
+}
+
 /// What a whole frame says.
 pub(super) fn parse(frame: &[u8]) -> Option<Frame<'_>> {
     let mut fields = Fields(frame.get(HEAD_BYTES..)?);

@@ -11,18 +11,18 @@ use std::sync::Arc;
 
 use super::ahead::{self, Ahead};
 use super::committer::Order;
-use super::segment::{self, Draft, Frames, length};
+use super::segment::{self, Draft, Frames, PAGE_BYTES, length};
 use super::tail::Tail;
 use super::{Room, Shape, frame};
 use crate::audit::Error;
 use crate::clock::{Random, uuid};
 use crate::limits::AUDIT_MESSAGE_BYTES;
 
-/// Bytes that a buffer keeps between commits.
-const BUFFER_BYTES: usize = 1024 * 1024;
 /// Bytes of one commit at most, heads and all: so much of what another process wrote last may not be on disk, and so
 /// much of one that was cut short may stand behind it.
 const COMMIT_BYTES: u64 = 2 * frame::BODY_BYTES as u64;
+/// Bytes that an order takes beside its texts.
+const OVERHEAD_BYTES: usize = 128;
 
 /// The journal's log, open for writing.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub(super) struct Written {
     pub(super) before: u64,
     /// Its last record.
     pub(super) last: u64,
+    /// The frames of it.
+    pub(super) frames: Vec<u8>,
     /// Why only what is break-glass was written.
     pub(super) full: Option<Error>,
 }
@@ -167,6 +169,9 @@ impl Log {
 
     fn write(&mut self, orders: &[Order]) -> Result<Written, Fault> {
         let before = self.tail.last;
+        let texts: usize = orders.iter().map(Order::bytes).sum();
+        let rest = orders.len().saturating_mul(OVERHEAD_BYTES).saturating_add(PAGE_BYTES);
+        self.buffer.reserve(texts.saturating_add(rest));
         let mut last = self.encode(orders.iter());
         let mut full = None;
         if let Err(fault) = self.make_room(length(self.buffer.len()), Room::Ordinary) {
@@ -178,25 +183,30 @@ impl Log {
             full = Some(fault.into());
             self.make_room(length(self.buffer.len()), Room::BreakGlass)?;
         }
-        let file = &self.tail.file;
+        let (bytes, file) = (length(self.buffer.len()), &self.tail.file);
+        let end = self.tail.end.saturating_add(bytes);
+        // whole pages, as far as there is room: of one in part the kernel would read the rest from disk
+        let padded = end.next_multiple_of(length(PAGE_BYTES)).min(self.room);
+        let padding = usize::try_from(padded.saturating_sub(end)).unwrap_or(0);
+        self.buffer.resize(self.buffer.len().saturating_add(padding), 0);
         file.write_all_at(&self.buffer, self.tail.end).map_err(Fault::written)?;
         file.sync_data().map_err(Fault::Lost)?;
-        self.tail.end = self.tail.end.saturating_add(length(self.buffer.len()));
-        self.written = self.written.saturating_add(length(self.buffer.len()));
+        self.tail.end = end;
+        self.written = self.written.saturating_add(bytes);
         self.tail.last = last;
         for order in orders {
             if let (Order::Cursor { target, seq, .. }, None) = (order, &full) {
                 self.tail.cursors.insert(target.clone(), *seq);
             }
         }
-        self.buffer.clear();
-        self.buffer.shrink_to(BUFFER_BYTES);
+        let mut frames = std::mem::take(&mut self.buffer);
+        frames.truncate(frames.len().saturating_sub(padding));
         let Shape { segment_bytes, step_bytes, reserve_bytes } = self.shape;
         // who writes little, as an operator's command does, needs no other soon
         if self.written > step_bytes && full.is_none() {
             self.ahead.begin(segment_bytes.saturating_add(reserve_bytes));
         }
-        Ok(Written { before, last, full })
+        Ok(Written { before, last, frames, full })
     }
 
     /// Puts orders into the buffer; gives the number of their last record.

@@ -10,6 +10,7 @@ mod log;
 mod queue;
 mod reader;
 mod receipt;
+mod recent;
 mod segment;
 mod tail;
 
@@ -20,6 +21,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
 use super::delivery::syslog::{Author, Draft};
@@ -101,7 +103,7 @@ pub struct Record {
     /// When it was recorded.
     pub at: Timestamp,
     /// The syslog message, sent as it is each time.
-    pub message: Vec<u8>,
+    pub message: Bytes,
 }
 
 impl Journal {
@@ -189,6 +191,12 @@ impl Journal {
     pub fn after(&self, seq: u64, limit: usize) -> Result<Vec<Record>, Error> {
         let last = self.last()?;
         self.shared.read(|reader| reader.after(seq, last, limit))
+    }
+
+    /// The same of what this process wrote last, as far as it is still in memory: none may be. Does not block.
+    pub(super) fn latest_after(&self, seq: u64, limit: usize) -> Vec<Record> {
+        let recent = self.shared.progress.recent.lock();
+        recent.unwrap_or_else(PoisonError::into_inner).after(seq, limit)
     }
 
     /// The same, but it looks for what other processes wrote only where nothing else is known to follow.

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+
 use super::Record;
 use super::frame::{Frame, Records};
 use super::segment::{self, Frames};
@@ -51,7 +53,7 @@ impl Reader {
 
     /// The records that follow `seq` up to `last`, in order, at least one where there is one.
     pub(super) fn after(&mut self, seq: u64, last: u64, limit: usize) -> io::Result<Vec<Record>> {
-        let mut batch = Batch { records: Vec::new(), bytes: 0, last, limit };
+        let mut batch = Batch::new(last, limit);
         if last <= seq || limit == 0 {
             return Ok(batch.records);
         }
@@ -105,8 +107,8 @@ impl Reader {
 }
 
 /// What is read at once.
-struct Batch {
-    records: Vec<Record>,
+pub(super) struct Batch {
+    pub(super) records: Vec<Record>,
     bytes: usize,
     /// The last record that is durable.
     last: u64,
@@ -114,6 +116,10 @@ struct Batch {
 }
 
 impl Batch {
+    pub(super) fn new(last: u64, limit: usize) -> Self {
+        Self { records: Vec::new(), bytes: 0, last, limit }
+    }
+
     fn is_full(&self) -> bool {
         self.records.len() >= self.limit || self.bytes >= READ_BYTES
     }
@@ -130,7 +136,8 @@ impl Batch {
             let more = match frames.next()? {
                 Ok(Frame::Records(found)) => {
                     // of what is being written just now nothing is durable
-                    if found.first > self.last || !self.take(&found, after) {
+                    if found.first > self.last || !self.take(&found, after, Bytes::copy_from_slice)
+                    {
                         return Ok(true);
                     }
                     true
@@ -148,7 +155,12 @@ impl Batch {
     }
 
     /// Takes of these what follows `after`; `false` where they are not all taken.
-    fn take(&mut self, found: &Records<'_>, after: &mut u64) -> bool {
+    pub(super) fn take<'f>(
+        &mut self,
+        found: &Records<'f>,
+        after: &mut u64,
+        keep: impl Fn(&'f [u8]) -> Bytes,
+    ) -> bool {
         for (message, seq) in found.messages().zip(found.first..) {
             if seq <= *after {
                 continue;
@@ -161,7 +173,7 @@ impl Batch {
                 tracing::error!(after = *after, missing, "audit records cannot be read");
             }
             self.bytes = self.bytes.saturating_add(message.len());
-            self.records.push(Record { seq, at: found.at, message: message.to_owned() });
+            self.records.push(Record { seq, at: found.at, message: keep(message) });
             *after = seq;
         }
         true

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::frame::{self, Frame, Missing};
 
+/// What the page cache and direct i/o deal in.
+pub(super) const PAGE_BYTES: usize = 4096;
 /// Bytes read from disk at once, or more where a frame is longer.
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -80,11 +82,18 @@ impl Draft {
 
 /// Writes zeros, so that a later write needs no new room.
 pub(super) fn zero(file: &File, from: u64, bytes: u64) -> io::Result<()> {
-    let zeros = [0; 64 * 1024];
+    fill(file, from, bytes, &[0; 64 * 1024])
+}
+
+/// Writes a pattern again and again.
+pub(super) fn fill(file: &File, from: u64, bytes: u64, pattern: &[u8]) -> io::Result<()> {
+    if pattern.is_empty() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     let mut done = 0;
     while done < bytes {
         let left = usize::try_from(bytes.saturating_sub(done)).unwrap_or(usize::MAX);
-        let piece = zeros.get(..left.min(zeros.len())).unwrap_or_default();
+        let piece = pattern.get(..left.min(pattern.len())).unwrap_or_default();
         file.write_all_at(piece, from.saturating_add(done))?;
         done = done.saturating_add(length(piece.len()));
     }
