@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::thread::sleep;
 use std::time::Duration;
 
 use bed::load::{Figures, Plan};
@@ -27,9 +28,12 @@ const TIME: Duration = Duration::from_secs(6);
 const WARM_UP: Duration = Duration::from_secs(1);
 /// How often each is measured, where others take turns with it.
 const TURNS: usize = 3;
-/// How often the two builds are measured, one right after the other, and how long each time.
-const PAIRS: usize = 61;
-const SHORT: Duration = Duration::from_millis(500);
+/// How often the two builds are measured, one right after the other, and how long each time: a segment of the journal
+/// is full after some seconds.
+const PAIRS: usize = 30;
+const SHORT: Duration = Duration::from_millis(1_200);
+/// So long after each the server has sent its records and synced what it writes ahead.
+const PAUSE: Duration = Duration::from_millis(400);
 /// Requests signed beforehand for the runs with an assertion each.
 const SIGNED: usize = 15_000;
 
@@ -145,25 +149,23 @@ impl<'w> Bench<'w> {
         let (ours, theirs) = (up(self)?, up(&without)?);
         let asked = |bench: &Bench<'_>, server: &Server, connections| {
             let one = bench.asker.query(&bench.asker.ask()?, &patient_id(patient::NUMBER));
-            bench.load(server, vec![one], false, connections, SHORT)
+            let figures = bench.load(server, vec![one], false, connections, SHORT);
+            sleep(PAUSE);
+            figures
         };
         for (connections, limit) in [(64, ">= 0.9"), (16, "")] {
-            let mut pairs = Vec::new();
+            let (mut with_audit, mut without_audit) = (Vec::new(), Vec::new());
             // each beside its neighbour in time, so that what else the machine does hits both
-            for turn in 0..PAIRS {
-                pairs.push(if turn % 2 == 0 {
-                    let with_audit = asked(self, &ours, connections)?;
-                    (with_audit, asked(&without, &theirs, connections)?)
+            for turn in 0..2 * PAIRS {
+                if turn % 4 == 0 || turn % 4 == 3 {
+                    with_audit.push(asked(self, &ours, connections)?);
                 } else {
-                    let without_audit = asked(&without, &theirs, connections)?;
-                    (asked(self, &ours, connections)?, without_audit)
-                });
+                    without_audit.push(asked(&without, &theirs, connections)?);
+                }
             }
-            let rate = middle(&mut pairs, |with, without| with.per_second() / without.per_second());
-            let cpu = middle(&mut pairs, |with, without| without.cpu_us / with.cpu_us);
-            let (Some((rate, (with_audit, without_audit))), Some((cpu, _))) = (rate, cpu) else {
-                return Err("nothing was measured".into());
-            };
+            let (with_audit, without_audit) = (all(with_audit)?, all(without_audit)?);
+            let rate = with_audit.per_second() / without_audit.per_second();
+            let cpu = without_audit.cpu_us / with_audit.cpu_us;
             table.push(Row::server("ITI-38 without audit", "bench build", &without_audit));
             let row = Row::server("ITI-38 with durable audit", "requests a second", &with_audit);
             table.push(row.ratio("without audit", rate, limit));
@@ -332,12 +334,13 @@ fn cheapest(figures: Vec<Figures>) -> Result<Figures, Failed> {
     least.ok_or_else(|| "nothing was measured".into())
 }
 
-/// The middle one of what each pair gives, and its pair.
-fn middle(
-    pairs: &mut [(Figures, Figures)],
-    of: impl Fn(&Figures, &Figures) -> f64,
-) -> Option<(f64, (Figures, Figures))> {
-    pairs.sort_by(|a, b| of(&a.0, &a.1).total_cmp(&of(&b.0, &b.1)));
-    let pair = pairs.get(pairs.len() / 2)?;
-    Some((of(&pair.0, &pair.1), pair.clone()))
+/// All runs as one; of what each waited, the middle one's.
+fn all(mut runs: Vec<Figures>) -> Result<Figures, Failed> {
+    runs.sort_by_key(|run| run.p50_us);
+    let mut whole = runs.get(runs.len() / 2).cloned().ok_or("nothing was measured")?;
+    whole.requests = runs.iter().map(|run| run.requests).sum();
+    whole.seconds = runs.iter().map(|run| run.seconds).sum();
+    let cpu_us: f64 = runs.iter().map(|run| run.cpu_us * run.requests as f64).sum();
+    whole.cpu_us = cpu_us / whole.requests as f64;
+    Ok(whole)
 }

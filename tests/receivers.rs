@@ -338,7 +338,7 @@ fn stored(journal: &Journal) -> Vec<Vec<u8>> {
         if records.is_empty() {
             return messages;
         }
-        messages.extend(records.into_iter().map(|record| record.message));
+        messages.extend(records.into_iter().map(|record| record.message.into()));
     }
 }
 

@@ -9,7 +9,7 @@ const WIDEST: usize = 6;
 pub(super) fn fit(text: &str, bytes: usize) -> Cow<'_, str> {
     // most are so short that they need no look
     let is_short = text.len().saturating_mul(WIDEST) <= bytes;
-    if is_short || is_plain(text) && text.len() <= bytes || beginning(text, bytes) == text {
+    if is_short || text.len() <= bytes && is_plain(text) || beginning(text, bytes) == text {
         return Cow::Borrowed(text);
     }
     let note = format!("... of {} bytes, sha-256 {}", text.len(), sha256_hex(text));
@@ -76,6 +76,17 @@ mod tests {
             escape_attribute(&mut escaped, &fitted);
             prop_assert!(escaped.len() <= bytes && fitted.len() <= bytes);
             prop_assert!(fitted == text || fitted.contains(&sha256_hex(&text)));
+        }
+    }
+
+    #[test]
+    fn what_just_fits_is_whole_and_one_more_is_cut() {
+        for (letter, bytes) in [("a", 300), ("\"", 300), ("&", 300), ("\u{e4}", 300)] {
+            let mut escaped = String::new();
+            escape_attribute(&mut escaped, letter);
+            let text = letter.repeat(bytes / escaped.len());
+            assert_eq!(fit(&text, bytes), text);
+            assert!(fit(&(text + letter), bytes).contains("sha-256"), "{letter}");
         }
     }
 

@@ -116,12 +116,13 @@ mod tests {
         };
         let mut event = Event::application_start(at, &gateway);
         event.outcome = event.outcome.noting("all < is well");
-        let message = format!("<85>1 - {}", event.to_dicom(&source)).into_bytes();
+        let message = format!("<85>1 - {}", event.to_dicom(&source)).into();
         let told = Told::read(&Record { seq: 7, at, message }).unwrap();
         assert_eq!((told.seq, told.id.as_str(), told.kind.as_str()), (7, "110100", "110120"));
         assert_eq!((told.outcome.as_str(), told.description.as_str()), ("0", "all < is well"));
         assert!(told.patients.is_empty());
-        assert_eq!(Told::read(&Record { seq: 1, at, message: b"<85>1 no xml".to_vec() }), None);
+        let no_xml = Record { seq: 1, at, message: "<85>1 no xml".into() };
+        assert_eq!(Told::read(&no_xml), None);
 
         let mut transaction = Transaction {
             at,
@@ -134,7 +135,7 @@ mod tests {
         };
         let who = |transaction: &Transaction| {
             let event = Event::query(transaction, &Query::default(), Outcome::success());
-            let message = format!("<85>1 - {}", event.to_dicom(&source)).into_bytes();
+            let message = format!("<85>1 - {}", event.to_dicom(&source)).into();
             let told = Told::read(&Record { seq: 7, at, message }).unwrap();
             (told.requestor, told.node)
         };

@@ -104,7 +104,7 @@ fn a_message_that_is_admitted_is_explained_and_nothing_of_it_shown_unasked() {
         .after(0, 10)
         .unwrap()
         .into_iter()
-        .map(|record| String::from_utf8(record.message).unwrap())
+        .map(|record| String::from_utf8(record.message.into()).unwrap())
         .collect();
     assert_eq!(records.len(), 2);
     for (record, values) in records.iter().zip(["masked", "shown"]) {

@@ -126,7 +126,7 @@ impl House {
             }
             for (record, seq) in records.into_iter().zip(last + 1..) {
                 assert_eq!(record.seq, seq, "a gap is a loss");
-                messages.push(record.message);
+                messages.push(record.message.into());
             }
         }
     }

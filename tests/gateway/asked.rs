@@ -105,7 +105,7 @@ impl World {
             if fresh.is_empty() {
                 break;
             }
-            seen.extend(fresh.into_iter().map(|r| String::from_utf8(r.message).unwrap()));
+            seen.extend(fresh.into_iter().map(|r| String::from_utf8(r.message.into()).unwrap()));
         }
         let about = seen.iter().filter(|message| message.contains(&ask.message_id));
         about.map(|message| Record::read(message)).collect()

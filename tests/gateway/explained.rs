@@ -109,7 +109,7 @@ fn it_is_on_record_as_a_simulation_by_an_operator() {
     let before = shared().journal.last().unwrap();
     config.explain(&operator, &supposed).unwrap();
     let records = shared().journal.after(before, 1_000).unwrap();
-    let messages = records.iter().map(|record| String::from_utf8(record.message.clone()).unwrap());
+    let messages = records.iter().map(|record| String::from_utf8(record.message.to_vec()).unwrap());
     let about = |message: &String| message.contains("supposed-TREAT-1002");
     let messages: Vec<_> = messages.filter(about).collect();
     let [message] = &messages[..] else { panic!("{messages:?}") };

@@ -291,7 +291,7 @@ fn new_rules_label_what_is_there_and_the_record_names_both_versions() {
     let records = loop {
         let records = journal.after(already, 1_000).unwrap();
         let records: Vec<_> =
-            records.into_iter().map(|r| String::from_utf8(r.message).unwrap()).collect();
+            records.into_iter().map(|r| String::from_utf8(r.message.into()).unwrap()).collect();
         if !records.is_empty() && opened.gateway.metrics().unclassified.get() == 0 {
             break records;
         }

@@ -78,7 +78,7 @@ impl House {
     /// The records of a gateway, in order.
     pub(crate) fn records(&self, served: u64) -> Vec<String> {
         let records = self.journal.after(served, 1_000).unwrap().into_iter();
-        records.map(|record| String::from_utf8(record.message).unwrap()).collect()
+        records.map(|record| String::from_utf8(record.message.into()).unwrap()).collect()
     }
 
     pub(crate) fn context(&self, identity: &str) -> SslContext {

@@ -75,7 +75,7 @@ impl Task {
         self.counters.connected.store(true, Ordering::Relaxed);
         let (mut saved, mut saved_at) = (window.confirmed(), Instant::now());
         loop {
-            commits.mark_unchanged();
+            let known = *commits.borrow_and_update();
             // looked at before reading, so that what was recorded before the stop is read
             let stopping = *self.stop.borrow_and_update();
             let mut records = self.read(window.sent()).await?;
@@ -108,8 +108,8 @@ impl Task {
             match (last, stopping) {
                 (None, true) => return self.finish(&mut link, &mut window).await,
                 (Some(_), true) => continue,
-                // as much as one reading gives: there is more
-                (Some(_), false) if is_full => continue,
+                // as much as one reading gives, or all that lay before what another process wrote: there is more
+                (Some(last), false) if is_full || last < known => continue,
                 (_, false) => {}
             }
             tokio::select! {

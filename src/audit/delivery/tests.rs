@@ -172,7 +172,12 @@ async fn record(journal: &Journal, count: usize) {
 }
 
 fn stored(journal: &Journal) -> Vec<Vec<u8>> {
-    journal.after(0, 1_000).unwrap().into_iter().map(|record: Record| record.message).collect()
+    journal
+        .after(0, 1_000)
+        .unwrap()
+        .into_iter()
+        .map(|record: Record| record.message.into())
+        .collect()
 }
 
 fn target(authority: &Authority, port: u16) -> Target {
@@ -235,6 +240,24 @@ async fn records_arrive_in_order_and_a_clean_stop_leaves_nothing_to_repeat() {
     assert_eq!(receiver.take(1).await, stored(&journal)[105..], "only what is new");
     until(&delivery, |standing| standing.backlog == 0 && standing.connected).await;
     delivery.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn what_another_process_writes_in_between_arrives_in_its_place() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), authority("ca"));
+    let beside = journal(&folder);
+    let journal = journal(&folder);
+    let mut receiver = Receiver::start(&authority, 0).await;
+    let delivery = start(target(&authority, receiver.port), &journal);
+    for _ in 0..20 {
+        record(&journal, 2).await;
+        record(&beside, 1).await;
+    }
+    // ours are in memory, the others on disk alone
+    assert_eq!((journal.latest_after(3, 9).len(), journal.latest_after(2, 9).len()), (2, 0));
+    assert_eq!(receiver.take(60).await, stored(&journal));
+    delivery.shutdown(PATIENCE).await;
+    assert_eq!(journal.cursor("arr"), 60);
 }
 
 #[tokio::test]

@@ -79,14 +79,20 @@ impl Reader {
         Ok(batch.records)
     }
 
-    /// The segment that holds the record after `seq`, read from its beginning.
+    /// Where to look for the record after `seq`: in the segment that holds it, from where somebody came to.
     fn locate(&mut self, seq: u64) -> io::Result<Place> {
         self.look_for_segments()?;
         let wanted = seq.saturating_add(1);
         let holds = self.firsts.iter().rev().find(|(_, first)| *first <= wanted);
         let (segment, _) =
-            holds.or(self.firsts.first()).ok_or(io::Error::from(io::ErrorKind::NotFound))?;
-        self.begin(*segment, seq)
+            *holds.or(self.firsts.first()).ok_or(io::Error::from(io::ErrorKind::NotFound))?;
+        let before = |place: &&Place| place.segment == segment && place.after <= seq;
+        match self.places.iter().filter(before).max_by_key(|place| place.at) {
+            Some(Place { file, at, .. }) => {
+                Ok(Place { after: seq, segment, file: file.try_clone()?, at: *at })
+            }
+            None => self.begin(segment, seq),
+        }
     }
 
     fn begin(&self, segment: u64, after: u64) -> io::Result<Place> {
