@@ -245,7 +245,7 @@ fn value(out: &mut String, text: &str) {
     if is_plain(text) {
         return out.push_str(text);
     }
-    if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
+    if text.is_ascii() || !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
         return escape_attribute(out, text);
     }
     for piece in text.split_inclusive(['\u{85}', '\u{2028}', '\u{2029}']) {

@@ -153,11 +153,12 @@ impl Log {
 
     /// Makes sure that what another wrote is on disk, and that nothing is written over what cannot be read.
     fn settle(&mut self, foreign: Option<u64>) -> Result<(), Fault> {
+        if foreign.is_none() && !self.tail.damaged {
+            return Ok(());
+        }
         // it may have grown by another's hand
         self.room = self.tail.file.metadata().map_err(Fault::Read)?.len();
-        let Some(from) = foreign else {
-            return if self.tail.damaged { self.leave_damaged() } else { Ok(()) };
-        };
+        let Some(from) = foreign else { return self.leave_damaged() };
         let from = from.max(self.tail.end.saturating_sub(COMMIT_BYTES));
         segment::rewrite(&self.tail.file, from, self.tail.end)
             .and_then(|()| self.folder.sync_all())
