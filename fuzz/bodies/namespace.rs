@@ -12,7 +12,12 @@ pub(crate) fn odd_namespace(document: &Document<'_>) -> bool {
                 && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
         });
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#@!$'()*+,;=".contains(&b);
-        scheme && name.bytes().all(plain) && name.bytes().filter(|b| *b == b'#').count() < 2
+        let authority = name.split_once("//").map_or("", |(_, rest)| rest);
+        let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+        let port = authority.split_once(':').map_or("", |(_, port)| port);
+        let ported = port.bytes().all(|b| b.is_ascii_digit());
+        let whole = scheme && ported && name.bytes().all(plain);
+        whole && name.bytes().filter(|b| *b == b'#').count() < 2
     };
     let mut nodes = document.root().descendants();
     nodes.any(|node| node.namespaces().any(|n| !n.uri().is_empty() && !absolute(n.uri())))

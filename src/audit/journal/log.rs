@@ -35,8 +35,10 @@ pub(super) struct Log {
     ahead: Ahead,
     /// Bytes written by this writer.
     written: u64,
-    /// Up to where the last segment has room.
+    /// Up to where the last segment has room, as this writer last saw it.
     room: u64,
+    /// Whether all that others wrote up to the tail's end was seen to.
+    settled: bool,
     /// The batch under way.
     buffer: Vec<u8>,
 }
@@ -110,9 +112,18 @@ impl Log {
         };
         ahead::clear(folder).map_err(failed)?;
         let ahead = Ahead::new(folder, &uuid(random)?);
-        let (room, written, buffer) = (0, 0, Vec::new());
-        let mut log = Self { lock, folder: directory, shape, tail, ahead, written, room, buffer };
-        log.settle(Some(0)).map_err(|fault| match fault {
+        let mut log = Self {
+            lock,
+            folder: directory,
+            shape,
+            tail,
+            ahead,
+            written: 0,
+            room: 0,
+            settled: false,
+            buffer: Vec::new(),
+        };
+        log.settle(None).map_err(|fault| match fault {
             Fault::Full(error) | Fault::Read(error) | Fault::Lost(error) => failed(error),
         })?;
         log.lock.unlock().map_err(failed)?;
@@ -141,31 +152,40 @@ impl Log {
 
     fn locked<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
         self.lock.lock().map_err(Fault::Read)?;
-        let done = self
-            .tail
-            .catch_up()
-            .map_err(Fault::Read)
-            .and_then(|foreign| self.settle(foreign))
-            .and_then(|()| work(self));
+        let done = match self.tail.catch_up() {
+            Ok(foreign) => self.settle(foreign).and_then(|()| work(self)),
+            Err(error) => {
+                self.settled = false;
+                Err(Fault::Read(error))
+            }
+        };
         self.lock.unlock().map_err(Fault::Read)?;
         done
     }
 
     /// Makes sure that what another wrote is on disk, and that nothing is written over what cannot be read.
     fn settle(&mut self, foreign: Option<u64>) -> Result<(), Fault> {
-        if foreign.is_none() && !self.tail.damaged {
-            return Ok(());
-        }
-        // it may have grown by another's hand
-        self.room = self.tail.file.metadata().map_err(Fault::Read)?.len();
-        let Some(from) = foreign else { return self.leave_damaged() };
+        // what could not be seen to the last time is seen to now
+        let foreign = if self.settled { foreign } else { Some(0) };
+        let Some(from) = foreign else {
+            return if self.tail.damaged { self.leave_damaged() } else { Ok(()) };
+        };
+        self.settled = false;
+        self.look_at_room()?;
         let from = from.max(self.tail.end.saturating_sub(COMMIT_BYTES));
         segment::rewrite(&self.tail.file, from, self.tail.end)
             .and_then(|()| self.folder.sync_all())
             .map_err(Fault::Lost)?;
         let clean = segment::is_zero(&self.tail.file, self.tail.end, COMMIT_BYTES);
         let clean = clean.map_err(Fault::Read)?;
+        self.settled = true;
         if clean { Ok(()) } else { self.leave_damaged() }
+    }
+
+    /// It may have grown by another's hand.
+    fn look_at_room(&mut self) -> Result<(), Fault> {
+        self.room = self.tail.file.metadata().map_err(Fault::Read)?.len();
+        Ok(())
     }
 
     fn write(&mut self, orders: &[Order]) -> Result<Written, Fault> {
@@ -245,6 +265,10 @@ impl Log {
         if suffices(self) {
             return Ok(());
         }
+        self.look_at_room()?;
+        if suffices(self) {
+            return Ok(());
+        }
         let (long, next) = (self.shape.segment_bytes, self.tail.last.saturating_add(1));
         let blank = self.ahead.take();
         let grown = if blank.is_some() || self.tail.end >= long {
@@ -309,6 +333,7 @@ impl Log {
     /// Goes on in a new segment behind what cannot be read; where there is none to be had, over it.
     fn leave_damaged(&mut self) -> Result<(), Fault> {
         self.tail.damaged = true;
+        self.look_at_room()?;
         let mut behind = Frames::from(&self.tail.file, self.tail.end);
         let mut last = self.tail.last;
         while behind.find_after(last).map_err(Fault::Read)? {
@@ -368,48 +393,4 @@ pub(super) fn lock_file(folder: &Path) -> io::Result<File> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::audit::delivery::syslog::Draft as Text;
-    use crate::clock::{SystemRandom, Timestamp};
-
-    /// Never a whole page, so that padding has no room at the end.
-    const ODD: Shape = Shape { segment_bytes: 1 << 20, step_bytes: 5_000, reserve_bytes: 0 };
-
-    fn order(bytes: usize, room: Room) -> Order {
-        let (drafts, done) = (vec![Text::of("x".repeat(bytes))], Box::new(|_| ()));
-        Order::Record { at: Timestamp::from_micros(1), drafts, room, done }
-    }
-
-    #[test]
-    fn what_pads_a_commit_lengthens_nothing_and_is_written_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = || Log::open(folder.path(), ODD, &SystemRandom).unwrap();
-        let (mut one, mut other) = (open(), open());
-        for turn in 0..200_u64 {
-            let bytes = usize::try_from(turn * turn % 6_000).unwrap();
-            let log = if turn % 3 == 0 { &mut other } else { &mut one };
-            let written = log.append(&[order(bytes, Room::Ordinary)]).unwrap();
-            assert_eq!((written.before, written.last), (turn, turn + 1));
-            let room = log.tail.file.metadata().unwrap().len();
-            assert_eq!(log.room, room);
-            let behind = segment::is_zero(&log.tail.file, log.tail.end, room).unwrap();
-            assert!(log.tail.end <= room && behind);
-        }
-        let tail = Tail::find(folder.path()).unwrap().unwrap();
-        assert_eq!((tail.last, tail.damaged), (200, false));
-    }
-
-    #[test]
-    fn what_was_refused_leaves_nothing_to_keep() {
-        let folder = tempfile::tempdir().unwrap();
-        let shape = Shape { segment_bytes: 0, reserve_bytes: 32 << 10, ..ODD };
-        let mut log = Log::open(folder.path(), shape, &SystemRandom).unwrap();
-        // lets no segment be begun, as on a full disk
-        std::fs::create_dir(folder.path().join("next")).unwrap();
-        let batch = [order(900_000, Room::Ordinary), order(100, Room::BreakGlass)];
-        let written = log.append(&batch).unwrap();
-        assert!(written.full.is_some() && written.last == written.before + 1);
-        assert!(written.frames.capacity() < 1_000, "{}", written.frames.capacity());
-    }
-}
+mod tests;

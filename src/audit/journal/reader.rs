@@ -185,3 +185,33 @@ impl Batch {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame;
+    use super::*;
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn whoever_begins_in_the_midst_of_what_lies_behind_a_damaged_place_reads_the_rest_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bytes = Vec::new();
+        frame::header(&mut bytes, "name", 1);
+        let mut damaged = 0;
+        for (first, count) in [(1, 1), (2, 1), (3, 3)] {
+            damaged = if first == 2 { bytes.len() + 20 } else { damaged };
+            let (at, all) = (Timestamp::from_micros(1), vec![(); count]);
+            frame::records(&mut bytes, first, at, &all, |(), _, out| out.extend(b"a message"));
+        }
+        bytes[damaged] ^= 1;
+        std::fs::write(segment::path(folder.path(), 1), bytes).unwrap();
+        let mut next = Vec::new();
+        frame::header(&mut next, "name", 6);
+        std::fs::write(segment::path(folder.path(), 2), next).unwrap();
+        for seq in 0..=5 {
+            let records = Reader::open(folder.path()).after(seq, 5, 9).unwrap();
+            let wanted = [1, 3, 4, 5].into_iter().filter(|one| *one > seq);
+            assert!(records.iter().map(|record| record.seq).eq(wanted), "{seq}");
+        }
+    }
+}

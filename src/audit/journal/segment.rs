@@ -194,7 +194,7 @@ impl<'f> Frames<'f> {
             if let Ok(bytes) = self.measure()?
                 && let Some(Frame::Records(records)) =
                     self.ready().get(..bytes).and_then(frame::parse)
-                && records.first > seq
+                && records.last() > seq
             {
                 return Ok(true);
             }
