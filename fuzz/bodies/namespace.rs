@@ -12,15 +12,21 @@ pub(crate) fn odd_namespace(document: &Document<'_>) -> bool {
                 && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
         });
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#@!$'()*+,;=".contains(&b);
-        let authority = name.split_once("//").map_or("", |(_, rest)| rest);
-        let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-        let port = authority.split_once(':').map_or("", |(_, port)| port);
-        let ported = port.bytes().all(|b| b.is_ascii_digit());
-        let whole = scheme && ported && name.bytes().all(plain);
+        let authority =
+            name.split_once("//").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+        let whole = scheme && authority.is_none_or(usual) && name.bytes().all(plain);
         whole && name.bytes().filter(|b| *b == b'#').count() < 2
     };
     let mut nodes = document.root().descendants();
     nodes.any(|node| node.namespaces().any(|n| !n.uri().is_empty() && !absolute(n.uri())))
+}
+
+/// Whether an authority is a host of letters, digits, points and dashes, and a port if any: more is for URI parsers.
+fn usual(authority: &str) -> bool {
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
+    let named = host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b));
+    let ported = port.bytes().all(|b| b.is_ascii_digit()) && (1..=5).contains(&port.len());
+    named && ported && !host.is_empty()
 }
 
 /// Whether a PrefixList has more white space than one between two prefixes.
