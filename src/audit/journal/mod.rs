@@ -29,7 +29,7 @@ use super::{Error, Event, Source};
 use crate::clock::{Random, Timestamp};
 use committer::{Order, Progress};
 use log::Log;
-use queue::Queue;
+use queue::{Patience, Queue};
 use reader::Reader;
 
 pub use log::make_folder;
@@ -116,7 +116,7 @@ impl Journal {
         let progress = Arc::new(Progress::new(tail.last, tail.cursors.clone()));
         // bounded by what goes on: a request's record, which stays when its sender goes, and that of its broken
         // transfer; a target's cursor; whoever asks for /readyz; handshakes that failed, of which few are recorded
-        let orders = Arc::new(Queue::new(Arc::clone(&progress.announced), queue::WAIT));
+        let orders = Arc::new(Queue::new(Arc::clone(&progress.announced), Patience::default()));
         let (received, seen) = (Arc::clone(&orders), Arc::clone(&progress));
         let committer = std::thread::Builder::new()
             .name("audit-committer".to_owned())

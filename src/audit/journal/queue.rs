@@ -10,17 +10,39 @@ pub(super) const BATCH: usize = 256;
 const SHARE: usize = 2;
 /// Fewer than these are no crowd, and each would wait for nobody.
 const CROWD: usize = 8;
-/// How long it waits for them: as long as two commits take, which nobody notices.
-pub(super) const WAIT: Duration = Duration::from_millis(1);
+
+/// How long a commit waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For each that it waits for.
+    each: Duration,
+    /// For all of them.
+    longest: Duration,
+}
+
+impl Default for Patience {
+    /// For each about as long as two cores take for its request; in all no longer than anybody would notice, since not
+    /// all who are under way come.
+    fn default() -> Self {
+        Self { each: Duration::from_micros(250), longest: Duration::from_millis(8) }
+    }
+}
+
+impl Patience {
+    fn with(self, wanted: usize) -> Duration {
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+        self.each.saturating_mul(wanted).min(self.longest)
+    }
+}
 
 /// Orders of many threads for one.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     more: Condvar,
-    /// Requests under way, each of which will give an order.
+    /// Requests under way, most of which will give an order.
     announced: Arc<AtomicUsize>,
-    wait: Duration,
+    patience: Patience,
 }
 
 #[derive(Debug)]
@@ -32,9 +54,9 @@ struct State<T> {
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(announced: Arc<AtomicUsize>, wait: Duration) -> Self {
+    pub(super) fn new(announced: Arc<AtomicUsize>, patience: Patience) -> Self {
         let state = State { orders: Vec::new(), wanted: 1, closed: false };
-        Self { state: Mutex::new(state), more: Condvar::new(), announced, wait }
+        Self { state: Mutex::new(state), more: Condvar::new(), announced, patience }
     }
 
     /// Gives it back once nobody takes orders.
@@ -81,7 +103,7 @@ impl<T> Queue<T> {
         let begun = Instant::now();
         loop {
             state.wanted = self.worth_waiting_for();
-            let left = self.wait.saturating_sub(begun.elapsed());
+            let left = self.patience.with(state.wanted).saturating_sub(begun.elapsed());
             if state.orders.len() >= state.wanted || state.closed || left.is_zero() {
                 break;
             }
@@ -115,8 +137,10 @@ mod tests {
     /// Far longer than a test may take.
     const FOREVER: Duration = Duration::from_secs(3_600);
 
-    fn queue(announced: usize, orders: usize, wait: Duration) -> Queue<usize> {
-        let queue = Queue::new(Arc::new(announced.into()), wait);
+    const ENDLESS: Patience = Patience { each: FOREVER, longest: FOREVER };
+
+    fn queue(announced: usize, orders: usize, patience: Patience) -> Queue<usize> {
+        let queue = Queue::new(Arc::new(announced.into()), patience);
         for order in 0..orders {
             queue.push(order).unwrap();
         }
@@ -132,9 +156,12 @@ mod tests {
 
     #[test]
     fn a_commit_waits_for_half_of_those_who_are_coming() {
-        let queue = queue(CROWD, 1, FOREVER);
+        let queue = queue(CROWD, 1, ENDLESS);
         std::thread::scope(|scope| {
             let one = scope.spawn(|| gathered(&queue));
+            while queue.lock().wanted != CROWD / SHARE && !one.is_finished() {
+                std::thread::yield_now();
+            }
             for order in 1..CROWD / SHARE {
                 assert!(!one.is_finished());
                 queue.push(order).unwrap();
@@ -145,19 +172,30 @@ mod tests {
 
     #[test]
     fn it_waits_for_them_no_longer_than_it_may() {
-        assert_eq!(gathered(&queue(1_000, 9, Duration::from_millis(1))), 9);
+        let each = Patience { each: Duration::from_micros(1), longest: FOREVER };
+        assert_eq!(gathered(&queue(1_000, 9, each)), 9);
+        let all = Patience { each: FOREVER, longest: Duration::from_millis(1) };
+        assert_eq!(gathered(&queue(1_000, 9, all)), 9);
+    }
+
+    #[test]
+    fn it_waits_longer_for_more_of_them() {
+        let patience = Patience::default();
+        for (wanted, micros) in [(4, 1_000), (8, 2_000), (32, 8_000), (BATCH, 8_000)] {
+            assert_eq!(patience.with(wanted), Duration::from_micros(micros));
+        }
     }
 
     #[test]
     fn it_waits_for_nobody_where_enough_are_there_or_few_are_coming() {
-        assert_eq!(gathered(&queue(CROWD - 1, 1, FOREVER)), 1);
-        assert_eq!(gathered(&queue(CROWD, CROWD / SHARE, FOREVER)), CROWD / SHARE);
-        assert_eq!(gathered(&queue(10_000, BATCH + 1, FOREVER)), BATCH);
+        assert_eq!(gathered(&queue(CROWD - 1, 1, ENDLESS)), 1);
+        assert_eq!(gathered(&queue(CROWD, CROWD / SHARE, ENDLESS)), CROWD / SHARE);
+        assert_eq!(gathered(&queue(10_000, BATCH + 1, ENDLESS)), BATCH);
     }
 
     #[test]
     fn what_was_ordered_before_the_end_is_done() {
-        let queue = queue(1_000, 2, FOREVER);
+        let queue = queue(1_000, 2, ENDLESS);
         queue.close();
         assert_eq!(queue.push(9), Err(9));
         assert_eq!(gathered(&queue), 2);
@@ -167,7 +205,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_what_is_abandoned() {
         let (done, told) = std::sync::mpsc::channel::<()>();
-        let queue = Queue::new(Arc::default(), FOREVER);
+        let queue = Queue::new(Arc::default(), ENDLESS);
         queue.push(done).unwrap();
         queue.abandon();
         assert!(told.recv().is_err());
