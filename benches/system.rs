@@ -28,9 +28,12 @@ const TIME: Duration = Duration::from_secs(6);
 const WARM_UP: Duration = Duration::from_secs(1);
 /// How often each is measured, where others take turns with it.
 const TURNS: usize = 3;
-/// How often the two builds are measured, one right after the other, and how long each time: a segment of the journal
-/// is full after some seconds.
-const PAIRS: usize = 30;
+/// How often the two builds are started: where a process's memory came to lie makes it faster or slower, by more than
+/// is to be seen.
+const STARTS: usize = 5;
+/// How often they are measured after each start, one right after the other, and how long each time: a segment of the
+/// journal is full after some seconds.
+const PAIRS: usize = 6;
 const SHORT: Duration = Duration::from_millis(1_200);
 /// So long after each the server has sent its records and synced what it writes ahead.
 const PAUSE: Duration = Duration::from_millis(400);
@@ -142,11 +145,9 @@ impl<'w> Bench<'w> {
             table.missing("the build without audit");
             return Ok(());
         };
-        // both stay up, so that no start is measured
         let world = World::make(Path::new("target/bench/without-audit-world"), 0)?;
         let without = Bench { program: without, ..Bench::new(&world)? };
         let up = |bench: &Bench<'_>| bench.world.serve(&bench.program);
-        let (ours, theirs) = (up(self)?, up(&without)?);
         let asked = |bench: &Bench<'_>, server: &Server, connections| {
             let one = bench.asker.query(&bench.asker.ask()?, &patient_id(patient::NUMBER));
             let figures = bench.load(server, vec![one], false, connections, SHORT);
@@ -155,12 +156,15 @@ impl<'w> Bench<'w> {
         };
         for (connections, limit) in [(64, ">= 0.9"), (16, "")] {
             let (mut with_audit, mut without_audit) = (Vec::new(), Vec::new());
-            // each beside its neighbour in time, so that what else the machine does hits both
-            for turn in 0..2 * PAIRS {
-                if turn % 4 == 0 || turn % 4 == 3 {
-                    with_audit.push(asked(self, &ours, connections)?);
-                } else {
-                    without_audit.push(asked(&without, &theirs, connections)?);
+            for start in 0..STARTS {
+                let (ours, theirs) = (up(self)?, up(&without)?);
+                // each beside its neighbour in time, so that what else the machine does hits both; first in turn, too
+                for turn in 0..2 * PAIRS {
+                    if matches!((turn + 2 * start) % 4, 0 | 3) {
+                        with_audit.push(asked(self, &ours, connections)?);
+                    } else {
+                        without_audit.push(asked(&without, &theirs, connections)?);
+                    }
                 }
             }
             let (with_audit, without_audit) = (all(with_audit)?, all(without_audit)?);
