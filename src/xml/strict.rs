@@ -9,13 +9,20 @@ pub(super) fn declared_default(tag: &str) -> Option<&str> {
     (name == "xmlns" || name.ends_with(":xmlns")).then_some(name)
 }
 
-/// Whether an element or attribute has a colon in front, which the parser takes for no prefix (Namespaces in XML 1.0 4).
+/// Whether a start tag, an end tag or an attribute has a colon in front, which the parser takes for no prefix
+/// (Namespaces in XML 1.0 4).
 pub(super) fn has_empty_prefix(node: Node<'_, '_>) -> bool {
+    if !node.is_element() {
+        return false;
+    }
     let input = node.document().input_text().as_bytes();
     let is_colon = |at: usize| input.get(at) == Some(&b':');
-    node.is_element()
-        && (is_colon(node.range().start.saturating_add(1))
-            || node.attributes().any(|attribute| is_colon(attribute.range().start)))
+    let whole = input.get(node.range()).unwrap_or_default();
+    // the last tag is its end tag, if it has one
+    let end = memchr::memrchr(b'<', whole).and_then(|at| whole.get(at..)).unwrap_or_default();
+    is_colon(node.range().start.saturating_add(1))
+        || end.starts_with(b"</:")
+        || node.attributes().any(|attribute| is_colon(attribute.range().start))
 }
 
 /// Whether the parser lets a processing instruction pass that is none (XML 1.0 2.6): `<?xml\t?>` within, `<?a<?>`.
@@ -100,6 +107,8 @@ mod tests {
     fn names_do_not_begin_with_a_colon_and_no_attribute_is_named_xmlns_behind_one() {
         for bad in [
             "<:a/>",
+            "<a></:a>",
+            "<a><b/>b</:a\n>",
             "<a :ID='1'/>",
             "<a><b :xmlns='u'/></a>",
             "<a\n:xmlns = 'u' xmlns='v'/>",
@@ -108,7 +117,10 @@ mod tests {
             let error = parse(bad, Bounds::REQUEST).unwrap_err();
             assert!(error.to_string().ends_with(" colon"), "{bad}");
         }
-        assert!(parse("<a k=' :xmlns='>:b<!-- <:c> --></a>", Bounds::REQUEST).is_ok());
+        assert!(
+            parse("<a k=' :xmlns='>:b<!-- <:c> </:a> --><b:b xmlns:b='b'/></a>", Bounds::REQUEST)
+                .is_ok()
+        );
     }
 
     #[test]
