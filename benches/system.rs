@@ -37,6 +37,8 @@ const PAIRS: usize = 6;
 const SHORT: Duration = Duration::from_millis(1_200);
 /// So long after each the server has sent its records and synced what it writes ahead.
 const PAUSE: Duration = Duration::from_millis(400);
+/// Who ask by turns beside the record.
+const USERS: usize = 64;
 /// Requests signed beforehand for the runs with an assertion each.
 const SIGNED: usize = 15_000;
 
@@ -149,8 +151,11 @@ impl<'w> Bench<'w> {
         let without = Bench { program: without, ..Bench::new(&world)? };
         let up = |bench: &Bench<'_>| bench.world.serve(&bench.program);
         let asked = |bench: &Bench<'_>, server: &Server, connections| {
-            let one = bench.asker.query(&bench.asker.ask()?, &patient_id(patient::NUMBER));
-            let figures = bench.load(server, vec![one], false, connections, SHORT);
+            let query =
+                |_| Ok(bench.asker.query(&bench.asker.ask()?, &patient_id(patient::NUMBER)));
+            // a partner's users, each with an assertion of his own, so that no record is like the next
+            let users = (0..USERS).map(query).collect::<Result<_, Failed>>()?;
+            let figures = bench.load(server, users, false, connections, SHORT);
             sleep(PAUSE);
             figures
         };

@@ -103,7 +103,7 @@ pub(super) fn read(raw: &mut Raw, home: &str, host: &str, check: &mut Check<'_>)
         check.problem(key, "is out of bounds", "write a number of KiB from 64 to 1048576");
     }
     let reserve_bytes = raw.break_glass_reserve_kib.saturating_mul(1024);
-    let shape = Shape { reserve_bytes, ..Shape::default() };
+    let shape = Shape::with_reserve(reserve_bytes);
     let mut names = BTreeSet::new();
     for (at, target) in raw.target.iter().enumerate() {
         for (name, text) in [("name", &target.name), ("host", &target.host)] {

@@ -3,28 +3,48 @@
 //! A frame is the length of its body, a CRC-32 of that length and the body, and the body: a letter that says what
 //! it is, and its fields. Numbers are little-endian. Where no frame was written yet there are zeros.
 
+use std::ops::RangeInclusive;
+
 use crate::clock::Timestamp;
 
 /// Bytes before a body: its length and the check.
 pub(super) const HEAD_BYTES: usize = 8;
 /// Bytes of a body at most; what claims more is no frame. A request by 100 ids may have some 3 MiB of records.
 pub(super) const BODY_BYTES: usize = 8 * 1024 * 1024;
-/// The version of all this.
-const VERSION: u8 = 1;
+/// More records than stand in one segment; so five bytes of each number there are the same.
+const NEAR: u64 = 1 << 24;
+/// The version of all this. The first had nothing packed, and whoever knows no other takes what is for damage: so a
+/// segment that begins with it gets nothing packed.
+const VERSION: u8 = 2;
 
 const HEADER: u8 = b'H';
 const RECORDS: u8 = b'R';
+const PACKED: u8 = b'P';
 const CURSOR: u8 = b'C';
 
 /// What a frame says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Frame<'b> {
-    /// First in each segment: the journal's name, and the number of the segment's first record.
-    Header { name: &'b str, first: u64 },
+    /// First in each segment: the journal's name, the number of the segment's first record, and whether records may be
+    /// packed in it.
+    Header { name: &'b str, first: u64, packs: bool },
     /// The records of one order.
     Records(Records<'b>),
+    /// Those of one order or of several, compressed.
+    Packed(Packed<'b>),
     /// How far a target has come.
     Cursor { target: &'b str, seq: u64 },
+}
+
+impl Frame<'_> {
+    /// The numbers of the records in it.
+    pub(super) fn numbers(&self) -> Option<RangeInclusive<u64>> {
+        match self {
+            Self::Records(records) => Some(records.first..=records.last()),
+            Self::Packed(packed) => Some(packed.first..=packed.last),
+            Self::Header { .. } | Self::Cursor { .. } => None,
+        }
+    }
 }
 
 /// Records that were ordered together, numbered from `first` on.
@@ -47,6 +67,16 @@ impl<'b> Records<'b> {
         let mut rest = Fields(self.messages);
         std::iter::from_fn(move || rest.sized())
     }
+}
+
+/// Frames of records, one behind the other, compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Packed<'b> {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    /// Bytes of the frames; no more than one frame may have.
+    pub(super) bytes: usize,
+    pub(super) block: &'b [u8],
 }
 
 /// Why there is no frame.
@@ -87,9 +117,11 @@ pub(super) fn split(frames: &[u8]) -> Option<(Frame<'_>, &[u8])> {
 pub(super) fn parse(frame: &[u8]) -> Option<Frame<'_>> {
     let mut fields = Fields(frame.get(HEAD_BYTES..)?);
     match fields.u8()? {
-        HEADER if fields.u8()? == VERSION => {
-            let first = fields.u64()?;
-            Some(Frame::Header { name: str::from_utf8(fields.0).ok()?, first })
+        HEADER => {
+            let (version, first) = (fields.u8()?, fields.u64()?);
+            let name = str::from_utf8(fields.0).ok()?;
+            let header = Frame::Header { name, first, packs: version > 1 };
+            (1..=VERSION).contains(&version).then_some(header)
         }
         RECORDS => {
             let (first, count, at) = (fields.u64()?, fields.u32()?, fields.u64()?);
@@ -97,6 +129,14 @@ pub(super) fn parse(frame: &[u8]) -> Option<Frame<'_>> {
             let records = Records { first, count, at, messages: fields.0 };
             let counted = u32::try_from(records.messages().count()).is_ok_and(|all| all == count);
             (counted && count > 0 && first > 0).then_some(Frame::Records(records))
+        }
+        PACKED => {
+            let (first, last) = (fields.u64()?, fields.u64()?);
+            let bytes = usize::try_from(fields.u32()?).ok()?;
+            // each record takes some of them
+            let counted = last.checked_sub(first).is_some_and(|more| more < bytes as u64);
+            let known = first > 0 && counted && bytes <= HEAD_BYTES + BODY_BYTES;
+            known.then_some(Frame::Packed(Packed { first, last, bytes, block: fields.0 }))
         }
         CURSOR => {
             let seq = fields.u64()?;
@@ -106,10 +146,25 @@ pub(super) fn parse(frame: &[u8]) -> Option<Frame<'_>> {
     }
 }
 
+/// Whether these bytes may begin a frame of records near this one: cheap, and what texts and their compressed form hold
+/// does not. Otherwise so many bytes are needed to tell.
+pub(super) fn may_begin_near(bytes: &[u8], seq: u64) -> Result<bool, usize> {
+    let mut fields = Fields(bytes.get(HEAD_BYTES..).unwrap_or_default());
+    let (Some(kind), Some(first)) = (fields.u8(), fields.u64()) else {
+        return Err(HEAD_BYTES + size_of::<u8>() + size_of::<u64>());
+    };
+    Ok(matches!(kind, RECORDS | PACKED) && first.abs_diff(seq) < NEAR)
+}
+
 /// Appends the first frame of a segment.
 pub(super) fn header(out: &mut Vec<u8>, name: &str, first: u64) {
+    header_of(out, VERSION, name, first);
+}
+
+/// The same, of any version.
+pub(super) fn header_of(out: &mut Vec<u8>, version: u8, name: &str, first: u64) {
     frame(out, |out| {
-        out.extend([HEADER, VERSION]);
+        out.extend([HEADER, version]);
         out.extend(first.to_le_bytes());
         out.extend(name.as_bytes());
     });
@@ -144,6 +199,22 @@ pub(super) fn records<T>(
             let length = u32_of(out.len().saturating_sub(start).saturating_sub(4));
             put(out, start, length);
         }
+    });
+}
+
+/// Appends records of these numbers, packed: `write` appends the block, which unpacked has so many bytes.
+pub(super) fn packed(
+    out: &mut Vec<u8>,
+    numbers: &RangeInclusive<u64>,
+    bytes: usize,
+    write: impl FnOnce(&mut Vec<u8>),
+) {
+    frame(out, |out| {
+        out.push(PACKED);
+        out.extend(numbers.start().to_le_bytes());
+        out.extend(numbers.end().to_le_bytes());
+        out.extend(u32_of(bytes).to_le_bytes());
+        write(out);
     });
 }
 
@@ -265,7 +336,7 @@ mod tests {
         header(&mut bytes, "name", 7);
         cursor(&mut bytes, "arr", 6);
         let (frame, length) = read(&bytes).unwrap();
-        assert_eq!(frame, Frame::Header { name: "name", first: 7 });
+        assert_eq!(frame, Frame::Header { name: "name", first: 7, packs: true });
         assert_eq!(read(&bytes[length..]).unwrap().0, Frame::Cursor { target: "arr", seq: 6 });
         assert_eq!(read(&[0; HEAD_BYTES]), Err(Missing::Nothing));
         assert_eq!(read(&[0; HEAD_BYTES - 1]), Err(Missing::More(HEAD_BYTES)));

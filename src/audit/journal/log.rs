@@ -13,7 +13,7 @@ use super::ahead::{self, Ahead};
 use super::committer::Order;
 use super::segment::{self, Draft, Frames, PAGE_BYTES, length};
 use super::tail::Tail;
-use super::{Room, Shape, frame};
+use super::{Room, Shape, frame, pack};
 use crate::audit::Error;
 use crate::clock::{Random, uuid};
 use crate::limits::AUDIT_MESSAGE_BYTES;
@@ -23,6 +23,8 @@ use crate::limits::AUDIT_MESSAGE_BYTES;
 const COMMIT_BYTES: u64 = 2 * frame::BODY_BYTES as u64;
 /// Bytes that an order takes beside its texts.
 const OVERHEAD_BYTES: usize = 128;
+/// Bytes of memory kept from one commit to the next.
+const PACKED_BYTES: usize = 256 * 1024;
 
 /// The journal's log, open for writing.
 #[derive(Debug)]
@@ -39,8 +41,9 @@ pub(super) struct Log {
     room: u64,
     /// Whether all that others wrote up to the tail's end was seen to.
     settled: bool,
-    /// The batch under way.
+    /// The batch under way, whole and as it is stored.
     buffer: Vec<u8>,
+    packed: Vec<u8>,
 }
 
 /// What became of a batch.
@@ -122,6 +125,7 @@ impl Log {
             room: 0,
             settled: false,
             buffer: Vec::new(),
+            packed: Vec::new(),
         };
         log.settle(None).map_err(|fault| match fault {
             Fault::Full(error) | Fault::Read(error) | Fault::Lost(error) => failed(error),
@@ -137,7 +141,11 @@ impl Log {
 
     /// Appends a batch, or of it, where the disk is full, what is break-glass; all that was written is durable.
     pub(super) fn append(&mut self, orders: &[Order]) -> Result<Written, Fault> {
-        self.locked(|log| log.write(orders))
+        let done = self.locked(|log| log.write(orders));
+        self.buffer = Vec::new();
+        self.packed.clear();
+        self.packed.shrink_to(PACKED_BYTES);
+        done
     }
 
     /// Sees whether the largest record could be written.
@@ -191,26 +199,26 @@ impl Log {
     fn write(&mut self, orders: &[Order]) -> Result<Written, Fault> {
         let before = self.tail.last;
         let texts: usize = orders.iter().map(Order::bytes).sum();
-        let rest = orders.len().saturating_mul(OVERHEAD_BYTES).saturating_add(PAGE_BYTES);
+        let rest = orders.len().saturating_mul(OVERHEAD_BYTES);
         self.buffer.reserve(texts.saturating_add(rest));
         let mut last = self.encode(orders.iter());
         let mut full = None;
-        if let Err(fault) = self.make_room(length(self.buffer.len()), Room::Ordinary) {
+        if let Err(fault) = self.make_room(length(self.packed.len()), Room::Ordinary) {
             let Fault::Full(_) = fault else { return Err(fault) };
             last = self.encode(orders.iter().filter(|order| order.room() == Room::BreakGlass));
             if self.buffer.is_empty() {
                 return Err(fault);
             }
             full = Some(fault.into());
-            self.make_room(length(self.buffer.len()), Room::BreakGlass)?;
+            self.make_room(length(self.packed.len()), Room::BreakGlass)?;
         }
-        let (bytes, file) = (length(self.buffer.len()), &self.tail.file);
+        let (bytes, file) = (length(self.packed.len()), &self.tail.file);
         let end = self.tail.end.saturating_add(bytes);
         // whole pages, as far as there is room: of one in part the kernel would read the rest from disk
         let padded = end.next_multiple_of(length(PAGE_BYTES)).min(self.room);
         let padding = usize::try_from(padded.saturating_sub(end)).unwrap_or(0);
-        self.buffer.resize(self.buffer.len().saturating_add(padding), 0);
-        file.write_all_at(&self.buffer, self.tail.end).map_err(Fault::written)?;
+        self.packed.resize(self.packed.len().saturating_add(padding), 0);
+        file.write_all_at(&self.packed, self.tail.end).map_err(Fault::written)?;
         file.sync_data().map_err(Fault::Lost)?;
         self.tail.end = end;
         self.written = self.written.saturating_add(bytes);
@@ -220,9 +228,8 @@ impl Log {
                 self.tail.cursors.insert(target.clone(), *seq);
             }
         }
-        let mut frames = std::mem::take(&mut self.buffer);
-        frames.truncate(frames.len().saturating_sub(padding));
         // they are kept, and what was refused may have taken room beside them
+        let mut frames = std::mem::take(&mut self.buffer);
         frames.shrink_to_fit();
         let Shape { segment_bytes, step_bytes, reserve_bytes } = self.shape;
         // who writes little, as an operator's command does, needs no other soon
@@ -232,10 +239,11 @@ impl Log {
         Ok(Written { before, last, frames, full })
     }
 
-    /// Puts orders into the buffer; gives the number of their last record.
+    /// Puts orders into the buffers; gives the number of their last record.
     fn encode<'o>(&mut self, orders: impl Iterator<Item = &'o Order>) -> u64 {
         let mut last = self.tail.last;
         self.buffer.clear();
+        let mut cursors = Vec::new();
         for order in orders {
             match order {
                 Order::Record { at, drafts, .. } => {
@@ -245,9 +253,17 @@ impl Log {
                     });
                     last = last.saturating_add(length(drafts.len()));
                 }
-                Order::Cursor { target, seq, .. } => frame::cursor(&mut self.buffer, target, *seq),
+                Order::Cursor { target, seq, .. } => frame::cursor(&mut cursors, target, *seq),
                 Order::Try { .. } | Order::Look { .. } => {}
             }
+        }
+        // behind the records, which are packed the better together
+        self.buffer.append(&mut cursors);
+        self.packed.clear();
+        if self.tail.packs {
+            pack::pack(&mut self.packed, &self.buffer);
+        } else {
+            self.packed.extend(&self.buffer);
         }
         last
     }
@@ -325,6 +341,7 @@ impl Log {
         self.tail.number = number;
         self.tail.end = length(start.len());
         self.tail.last = first.saturating_sub(1);
+        self.tail.packs = true;
         self.tail.damaged = false;
         self.ahead.retry();
         Ok(())
@@ -338,8 +355,8 @@ impl Log {
         let mut last = self.tail.last;
         while behind.find_after(last).map_err(Fault::Read)? {
             while let Ok(found) = behind.next().map_err(Fault::Read)? {
-                if let frame::Frame::Records(records) = found {
-                    last = records.last().max(last);
+                if let Some(numbers) = found.numbers() {
+                    last = last.max(*numbers.end());
                 }
             }
         }

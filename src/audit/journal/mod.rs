@@ -7,6 +7,7 @@ mod ahead;
 mod committer;
 mod frame;
 mod log;
+mod pack;
 mod queue;
 mod reader;
 mod receipt;
@@ -59,9 +60,19 @@ pub struct Shape {
 }
 
 impl Default for Shape {
-    /// Some 12,000 records a segment, 200 a step, and 800 in reserve: 400 answers to break-glass.
+    /// Some 6,000 records a segment where each comes alone, four times as many where many come at once; 400 a step;
+    /// and 1,600 in reserve: 800 answers to break-glass, or half of them where nothing can be packed.
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, step_bytes: 1 << 20, reserve_bytes: 4 << 20 }
+        Self { segment_bytes: 16 << 20, step_bytes: 1 << 20, reserve_bytes: 4 << 20 }
+    }
+}
+
+impl Shape {
+    /// So much in reserve, and segments that are no shorter: the reserve is zeroed anew behind each.
+    #[must_use]
+    pub fn with_reserve(reserve_bytes: u64) -> Self {
+        let shape = Self::default();
+        Self { reserve_bytes, segment_bytes: shape.segment_bytes.max(reserve_bytes), ..shape }
     }
 }
 

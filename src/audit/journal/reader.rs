@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::Record;
-use super::frame::{Frame, Records};
+use super::frame::{self, Frame, Packed, Records};
 use super::segment::{self, Frames};
+use super::{Record, pack};
 
 /// Bytes of records read at once: a few TLS writes' worth.
 pub(in crate::audit) const READ_BYTES: usize = 256 * 1024;
@@ -139,17 +139,19 @@ impl Batch {
         is_final: bool,
     ) -> io::Result<bool> {
         loop {
-            let more = match frames.next()? {
-                Ok(Frame::Records(found)) => {
-                    // of what is being written just now nothing is durable
-                    if found.first > self.last || !self.take(&found, after, Bytes::copy_from_slice)
-                    {
-                        return Ok(true);
-                    }
-                    true
+            let found = frames.next()?;
+            let more = match found {
+                // of what is being written just now nothing is durable
+                Ok(frame)
+                    if frame.numbers().is_some_and(|numbers| *numbers.start() > self.last) =>
+                {
+                    return Ok(true);
                 }
-                Ok(Frame::Header { .. } | Frame::Cursor { .. }) => true,
-                Err(_) => false,
+                Ok(Frame::Records(found)) if !self.take(&found, after, Bytes::copy_from_slice) => {
+                    return Ok(true);
+                }
+                Ok(Frame::Packed(packed)) if !self.take_packed(&packed, after) => return Ok(true),
+                found => found.is_ok(),
             };
             // behind a damaged place there may be more
             let goes_on = more || is_final && frames.find_after(*after)?;
@@ -160,8 +162,44 @@ impl Batch {
         }
     }
 
+    /// Takes of these what follows `after`; `false` where it is not all taken. What cannot be unpacked is passed over.
+    fn take_packed(&mut self, packed: &Packed<'_>, after: &mut u64) -> bool {
+        if packed.last <= *after {
+            return true;
+        }
+        if self.is_full() {
+            return false;
+        }
+        let Some(frames) = pack::unpack(packed) else {
+            let Packed { first, last, .. } = packed;
+            tracing::error!(first, last, "audit records cannot be unpacked");
+            return true;
+        };
+        // copied, so that whoever keeps one record does not keep all
+        self.take_all(&frames, after, Bytes::copy_from_slice)
+    }
+
+    /// Takes of these frames what follows `after`; `false` where it is not all taken.
+    pub(super) fn take_all<'f>(
+        &mut self,
+        frames: &'f [u8],
+        after: &mut u64,
+        keep: impl Fn(&'f [u8]) -> Bytes,
+    ) -> bool {
+        let mut rest = frames;
+        while let Some((frame, behind)) = frame::split(rest) {
+            if let Frame::Records(found) = frame
+                && !self.take(&found, after, &keep)
+            {
+                return false;
+            }
+            rest = behind;
+        }
+        true
+    }
+
     /// Takes of these what follows `after`; `false` where they are not all taken.
-    pub(super) fn take<'f>(
+    fn take<'f>(
         &mut self,
         found: &Records<'f>,
         after: &mut u64,
@@ -192,6 +230,40 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
 
+    const AT: Timestamp = Timestamp::from_micros(1);
+
+    #[test]
+    fn what_is_packed_is_read_from_any_record_on_and_no_more_than_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bytes = Vec::new();
+        frame::header(&mut bytes, "name", 1);
+        for commit in [[1, 3, 5], [7, 9, 11]] {
+            let (mut frames, start) = (Vec::new(), bytes.len());
+            for first in commit {
+                frame::records(&mut frames, first, AT, &[first, first + 1], |one, seq, out| {
+                    out.extend(format!("{} {seq} {one}", "alike".repeat(9)).into_bytes());
+                });
+            }
+            pack::pack(&mut bytes, &frames);
+            assert!(matches!(frame::parse(&bytes[start..]), Some(Frame::Packed(_))));
+        }
+        std::fs::write(segment::path(folder.path(), 1), bytes).unwrap();
+        let mut reader = Reader::open(folder.path());
+        // first as long as the second of them is not yet durable
+        for last in [6, 12] {
+            for seq in 0..=last {
+                for limit in 1..=last as usize + 1 {
+                    let records = reader.after(seq, last, limit).unwrap();
+                    let texts: Vec<_> =
+                        records.iter().map(|record| &record.message[45..]).collect();
+                    let wanted = (seq + 1..=last).take(limit).map(|seq| format!(" {seq} {seq}"));
+                    let wanted = wanted.map(String::into_bytes);
+                    assert!(texts.into_iter().eq(wanted), "{seq} {last} {limit}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn whoever_begins_in_the_midst_of_what_lies_behind_a_damaged_place_reads_the_rest_of_it() {
         let folder = tempfile::tempdir().unwrap();
@@ -200,8 +272,12 @@ mod tests {
         let mut damaged = 0;
         for (first, count) in [(1, 1), (2, 1), (3, 3)] {
             damaged = if first == 2 { bytes.len() + 20 } else { damaged };
-            let (at, all) = (Timestamp::from_micros(1), vec![(); count]);
-            frame::records(&mut bytes, first, at, &all, |(), _, out| out.extend(b"a message"));
+            let all = vec![(); count];
+            frame::records(&mut bytes, first, AT, &all, |(), _, out| out.extend(b"a message"));
+            if first == 2 {
+                // as a text in it might look like; what is far away is none of this segment's
+                frame::records(&mut bytes, 1 << 40, AT, &[()], |(), _, out| out.push(b'x'));
+            }
         }
         bytes[damaged] ^= 1;
         std::fs::write(segment::path(folder.path(), 1), bytes).unwrap();

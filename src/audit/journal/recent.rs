@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::Record;
-use super::frame::{self, Frame};
 use super::reader::Batch;
 
 /// Bytes kept at most: what is recorded in a twentieth of a second, and delivery comes every hundredth.
@@ -46,7 +45,10 @@ impl Recent {
         let (mut batch, mut after) = (Batch::new(u64::MAX, limit), seq);
         for commit in self.commits.iter().skip_while(|commit| commit.last <= seq) {
             // what another process wrote in between is on disk alone
-            if commit.first > after.saturating_add(1) || !commit.give(&mut batch, &mut after) {
+            let keep = |message| commit.frames.slice_ref(message);
+            if commit.first > after.saturating_add(1)
+                || !batch.take_all(&commit.frames, &mut after, keep)
+            {
                 break;
             }
         }
@@ -54,24 +56,9 @@ impl Recent {
     }
 }
 
-impl Commit {
-    /// Puts what follows `after` into the batch; `false` where it did not take all.
-    fn give(&self, batch: &mut Batch, after: &mut u64) -> bool {
-        let mut rest = self.frames.as_ref();
-        while let Some((frame, behind)) = frame::split(rest) {
-            if let Frame::Records(found) = frame
-                && !batch.take(&found, after, |message| self.frames.slice_ref(message))
-            {
-                return false;
-            }
-            rest = behind;
-        }
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::frame;
     use super::*;
     use crate::clock::Timestamp;
 

@@ -142,6 +142,8 @@ pub(super) struct Frames<'f> {
     taken: usize,
     /// How much of the buffer was read.
     filled: usize,
+    /// A record's number in the same segment.
+    near: Option<u64>,
 }
 
 impl<'f> Frames<'f> {
@@ -151,7 +153,7 @@ impl<'f> Frames<'f> {
 
     /// Reads into a buffer that was used before.
     pub(super) fn within(file: &'f File, at: u64, buffer: Vec<u8>) -> Self {
-        Self { file, at, buffer, taken: 0, filled: 0 }
+        Self { file, at, buffer, taken: 0, filled: 0, near: None }
     }
 
     /// The buffer, to be used again.
@@ -175,28 +177,46 @@ impl<'f> Frames<'f> {
         let start = self.taken;
         let end = start.saturating_add(bytes);
         let Some(frame) = self.buffer.get(start..end).and_then(frame::parse) else {
-            // whole, and of a later version perhaps: nobody goes on behind it
+            // whole, and of a later version perhaps
             return Ok(Err(Missing::Damaged));
         };
         self.taken = end;
         self.at = self.at.saturating_add(length(bytes));
+        self.near = match &frame {
+            Frame::Header { first, .. } => Some(*first),
+            frame => frame.numbers().map(|numbers| *numbers.end()).or(self.near),
+        };
         Ok(Ok(frame))
     }
 
     /// Goes on to the next records after `seq` that can be read behind a damaged place; `false` where there are none.
     pub(super) fn find_after(&mut self, seq: u64) -> io::Result<bool> {
+        let near = self.near.unwrap_or(seq);
         loop {
             if self.ready().is_empty() && !self.fill(1)? {
                 return Ok(false);
             }
             self.taken = self.taken.saturating_add(1);
             self.at = self.at.saturating_add(1);
+            // what its peers wrote may look like a length, and to check each would take long
+            if !self.may_begin_near(near)? {
+                continue;
+            }
             if let Ok(bytes) = self.measure()?
-                && let Some(Frame::Records(records)) =
-                    self.ready().get(..bytes).and_then(frame::parse)
-                && records.last() > seq
+                && let Some(frame) = self.ready().get(..bytes).and_then(frame::parse)
+                && frame.numbers().is_some_and(|numbers| *numbers.end() > seq)
             {
                 return Ok(true);
+            }
+        }
+    }
+
+    fn may_begin_near(&mut self, seq: u64) -> io::Result<bool> {
+        loop {
+            match frame::may_begin_near(self.ready(), seq) {
+                Ok(may) => return Ok(may),
+                Err(bytes) if self.fill(bytes)? => {}
+                Err(_) => return Ok(false),
             }
         }
     }

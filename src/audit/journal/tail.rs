@@ -22,6 +22,8 @@ pub(super) struct Tail {
     pub(super) end: u64,
     /// The last record's number.
     pub(super) last: u64,
+    /// Whether records may be packed in it.
+    pub(super) packs: bool,
     /// How far each target has come.
     pub(super) cursors: BTreeMap<String, u64>,
     /// Whether something that is no frame stands at the end.
@@ -47,6 +49,7 @@ impl Tail {
             file,
             end: 0,
             last: 0,
+            packs: false,
             cursors: BTreeMap::new(),
             damaged: false,
         };
@@ -85,21 +88,24 @@ impl Tail {
         self.damaged = false;
         loop {
             match frames.next()? {
-                Ok(Frame::Header { name, first }) if self.name.is_empty() => {
+                Ok(Frame::Header { name, first, packs }) if self.name.is_empty() => {
                     name.clone_into(&mut self.name);
+                    self.packs = packs;
                     self.last = first.saturating_sub(1);
-                }
-                // numbers have no gap, so another one is left over from a write that a crash cut short
-                Ok(Frame::Records(records)) if records.first == self.last.saturating_add(1) => {
-                    self.last = records.last();
                 }
                 Ok(Frame::Cursor { target, seq }) => {
                     self.cursors.insert(target.to_owned(), seq);
                 }
-                Ok(Frame::Header { .. } | Frame::Records(_)) => {
-                    self.damaged = true;
-                    return Ok(());
-                }
+                Ok(frame) => match frame.numbers() {
+                    // numbers have no gap, so another one is left over from a write that a crash cut short
+                    Some(numbers) if *numbers.start() == self.last.saturating_add(1) => {
+                        self.last = *numbers.end();
+                    }
+                    _ => {
+                        self.damaged = true;
+                        return Ok(());
+                    }
+                },
                 Err(missing) => {
                     self.damaged = missing == Missing::Damaged;
                     return Ok(());

@@ -1,3 +1,4 @@
+use super::super::reader::Reader;
 use super::*;
 use crate::audit::delivery::syslog::Draft as Text;
 use crate::clock::{SystemRandom, Timestamp};
@@ -5,8 +6,12 @@ use crate::clock::{SystemRandom, Timestamp};
 /// Never a whole page, so that padding has no room at the end.
 const ODD: Shape = Shape { segment_bytes: 1 << 20, step_bytes: 5_000, reserve_bytes: 0 };
 
+/// Of a text that no packing makes shorter.
 fn order(bytes: usize, room: Room) -> Order {
-    let (drafts, done) = (vec![Text::of("x".repeat(bytes))], Box::new(|_| ()));
+    let next = |at: &u64| Some(at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    let noise = std::iter::successors(Some(1), next).take(bytes);
+    let text = noise.map(|at| char::from(b' ' + (at >> 58) as u8)).collect();
+    let (drafts, done) = (vec![Text::of(text)], Box::new(|_| ()));
     Order::Record { at: Timestamp::from_micros(1), drafts, room, done }
 }
 
@@ -59,4 +64,66 @@ fn what_was_refused_leaves_nothing_to_keep() {
     let written = log.append(&batch).unwrap();
     assert!(written.full.is_some() && written.last == written.before + 1);
     assert!(written.frames.capacity() < 1_000, "{}", written.frames.capacity());
+    assert!(matches!(log.append(&batch[..1]), Err(Fault::Full(_))));
+    assert!(log.buffer.capacity() == 0 && log.packed.capacity() <= PACKED_BYTES);
+}
+
+/// Of a text that packs well.
+fn alike(_: usize) -> Order {
+    let (drafts, done) = (vec![Text::of("alike ".repeat(99))], Box::new(|_| ()));
+    Order::Record { at: Timestamp::from_micros(1), drafts, room: Room::Ordinary, done }
+}
+
+/// Whether each frame of records in a segment is packed.
+fn packed(folder: &Path, number: u64) -> Vec<bool> {
+    let file = File::open(segment::path(folder, number)).unwrap();
+    let (mut frames, mut packed) = (Frames::from(&file, 0), Vec::new());
+    while let Ok(frame) = frames.next().unwrap() {
+        packed.extend(frame.numbers().map(|_| matches!(frame, frame::Frame::Packed(_))));
+    }
+    packed
+}
+
+#[test]
+fn a_segment_that_an_older_program_began_goes_on_as_that_one_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut old = Vec::new();
+    frame::header_of(&mut old, 1, "name", 1);
+    frame::records(&mut old, 1, Timestamp::from_micros(1), &[()], |(), _, out| out.push(b'x'));
+    old.resize(8_000, 0);
+    std::fs::write(segment::path(folder.path(), 1), old).unwrap();
+    let shape = Shape { segment_bytes: 0, step_bytes: 8_000, reserve_bytes: 0 };
+    let mut log = Log::open(folder.path(), shape, &SystemRandom).unwrap();
+    let batch: Vec<_> = (0..5).map(alike).collect();
+    for last in [6, 11, 16, 21] {
+        assert_eq!(log.append(&batch).unwrap().last, last);
+    }
+    assert_eq!(packed(folder.path(), 1), [false; 11]);
+    // what was made ready for the old one stands in the new one
+    assert_eq!(packed(folder.path(), 2), [false, false, false, false, false, true]);
+    let records = Reader::open(folder.path()).after(0, 21, 99).unwrap();
+    assert!(records.iter().map(|record| record.seq).eq(1..=21));
+    let tail = Tail::find(folder.path()).unwrap().unwrap();
+    assert_eq!((tail.last, tail.packs, tail.damaged), (21, true, false));
+}
+
+#[test]
+fn damage_to_what_was_packed_costs_that_alone_and_no_number_is_given_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Log::open(folder.path(), ODD, &SystemRandom).unwrap();
+    let (mut log, batch) = (open(), (0..5).map(alike).collect::<Vec<_>>());
+    let mut ends = Vec::new();
+    for _ in 0..3 {
+        log.append(&batch).unwrap();
+        ends.push(log.tail.end);
+    }
+    assert_eq!(packed(folder.path(), 1), [true; 3]);
+    drop(log);
+    let path = segment::path(folder.path(), 1);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[usize::try_from(ends[0]).unwrap() + 50] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(open().append(&batch[..1]).unwrap().last, 16);
+    let records = Reader::open(folder.path()).after(0, 16, 99).unwrap();
+    assert!(records.iter().map(|record| record.seq).eq((1..=5).chain(11..=16)));
 }
