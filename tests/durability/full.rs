@@ -18,7 +18,7 @@ const DISK_KIB: u64 = 64 * 1024;
 /// Room that a new journal with a small reserve and a few records need.
 const LEAST_KIB: u64 = 2 * 1024;
 /// Room beyond that which chance gives: the journal takes a MiB at a time, and may find a part of one.
-const MORE_KIB: u64 = 6 * 1024;
+const MORE_KIB: u64 = 2 * 1024;
 /// What break-glass may use beyond that.
 const RESERVE_KIB: u64 = 256;
 
