@@ -144,8 +144,8 @@ fn on_a_full_disk_break_glass_is_answered_longest() {
         urgent += usize::from(!refused);
         refused.then_some(())
     });
-    // two records of some 5 KB each
-    assert!(urgent >= 20, "{urgent} answers");
+    // two records of 6 KB each, which take less than half of it
+    assert!(urgent >= 40, "{urgent} answers");
     if disk.is_mounted() {
         disk.free();
         assert_eq!(ask(Question::Find(1002)), Some(Ending::Answered));

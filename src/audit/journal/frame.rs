@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 pub(super) const HEAD_BYTES: usize = 8;
 /// Bytes of a body at most; what claims more is no frame. A request by 100 ids may have some 3 MiB of records.
 pub(super) const BODY_BYTES: usize = 8 * 1024 * 1024;
-/// More records than stand in one segment; so five bytes of each number there are the same.
+/// More records than a damaged place costs; so of nearly all numbers there five bytes are the same.
 const NEAR: u64 = 1 << 24;
 /// The version of all this. The first had nothing packed, and whoever knows no other takes what is for damage: so a
 /// segment that begins with it gets nothing packed.
@@ -43,6 +43,16 @@ impl Frame<'_> {
             Self::Records(records) => Some(records.first..=records.last()),
             Self::Packed(packed) => Some(packed.first..=packed.last),
             Self::Header { .. } | Self::Cursor { .. } => None,
+        }
+    }
+
+    /// The last record that it knows of; a target had what its cursor tells.
+    pub(super) fn knows_of(&self) -> u64 {
+        match self {
+            Self::Header { first, .. } => first.saturating_sub(1),
+            Self::Records(records) => records.last(),
+            Self::Packed(packed) => packed.last,
+            Self::Cursor { seq, .. } => *seq,
         }
     }
 }
@@ -106,7 +116,7 @@ pub(super) fn measure(bytes: &[u8]) -> Result<usize, Missing> {
     if check == self::check(length, body) { Ok(whole) } else { Err(Missing::Damaged) }
 }
 
-/// The first of the frames that somebody just wrote, and the others.
+/// The first of frames that are known to be whole, and the others.
 pub(super) fn split(frames: &[u8]) -> Option<(Frame<'_>, &[u8])> {
     let body = usize::try_from(Fields(frames).u32()?).ok()?;
     let (first, rest) = frames.split_at_checked(body.checked_add(HEAD_BYTES)?)?;
@@ -146,14 +156,14 @@ pub(super) fn parse(frame: &[u8]) -> Option<Frame<'_>> {
     }
 }
 
-/// Whether these bytes may begin a frame of records near this one: cheap, and what texts and their compressed form hold
+/// Whether these bytes may begin a frame that knows of records near this one: cheap, and what texts and their compressed form hold
 /// does not. Otherwise so many bytes are needed to tell.
 pub(super) fn may_begin_near(bytes: &[u8], seq: u64) -> Result<bool, usize> {
     let mut fields = Fields(bytes.get(HEAD_BYTES..).unwrap_or_default());
-    let (Some(kind), Some(first)) = (fields.u8(), fields.u64()) else {
+    let (Some(kind), Some(number)) = (fields.u8(), fields.u64()) else {
         return Err(HEAD_BYTES + size_of::<u8>() + size_of::<u64>());
     };
-    Ok(matches!(kind, RECORDS | PACKED) && first.abs_diff(seq) < NEAR)
+    Ok(matches!(kind, RECORDS | PACKED | CURSOR) && number.abs_diff(seq) < NEAR)
 }
 
 /// Appends the first frame of a segment.

@@ -24,7 +24,7 @@ const COMMIT_BYTES: u64 = 2 * frame::BODY_BYTES as u64;
 /// Bytes that an order takes beside its texts.
 const OVERHEAD_BYTES: usize = 128;
 /// Bytes of memory kept from one commit to the next.
-const PACKED_BYTES: usize = 256 * 1024;
+const KEPT_BYTES: usize = 256 * 1024;
 
 /// The journal's log, open for writing.
 #[derive(Debug)]
@@ -41,8 +41,7 @@ pub(super) struct Log {
     room: u64,
     /// Whether all that others wrote up to the tail's end was seen to.
     settled: bool,
-    /// The batch under way, whole and as it is stored.
-    buffer: Vec<u8>,
+    /// The batch under way, as it is stored.
     packed: Vec<u8>,
 }
 
@@ -124,7 +123,6 @@ impl Log {
             written: 0,
             room: 0,
             settled: false,
-            buffer: Vec::new(),
             packed: Vec::new(),
         };
         log.settle(None).map_err(|fault| match fault {
@@ -142,9 +140,8 @@ impl Log {
     /// Appends a batch, or of it, where the disk is full, what is break-glass; all that was written is durable.
     pub(super) fn append(&mut self, orders: &[Order]) -> Result<Written, Fault> {
         let done = self.locked(|log| log.write(orders));
-        self.buffer = Vec::new();
         self.packed.clear();
-        self.packed.shrink_to(PACKED_BYTES);
+        self.packed.shrink_to(KEPT_BYTES);
         done
     }
 
@@ -200,13 +197,14 @@ impl Log {
         let before = self.tail.last;
         let texts: usize = orders.iter().map(Order::bytes).sum();
         let rest = orders.len().saturating_mul(OVERHEAD_BYTES);
-        self.buffer.reserve(texts.saturating_add(rest));
-        let mut last = self.encode(orders.iter());
+        let mut frames = Vec::with_capacity(texts.saturating_add(rest));
+        let mut last = self.encode(&mut frames, orders.iter());
         let mut full = None;
         if let Err(fault) = self.make_room(length(self.packed.len()), Room::Ordinary) {
             let Fault::Full(_) = fault else { return Err(fault) };
-            last = self.encode(orders.iter().filter(|order| order.room() == Room::BreakGlass));
-            if self.buffer.is_empty() {
+            let urgent = orders.iter().filter(|order| order.room() == Room::BreakGlass);
+            last = self.encode(&mut frames, urgent);
+            if frames.is_empty() {
                 return Err(fault);
             }
             full = Some(fault.into());
@@ -229,7 +227,6 @@ impl Log {
             }
         }
         // they are kept, and what was refused may have taken room beside them
-        let mut frames = std::mem::take(&mut self.buffer);
         frames.shrink_to_fit();
         let Shape { segment_bytes, step_bytes, reserve_bytes } = self.shape;
         // who writes little, as an operator's command does, needs no other soon
@@ -239,16 +236,16 @@ impl Log {
         Ok(Written { before, last, frames, full })
     }
 
-    /// Puts orders into the buffers; gives the number of their last record.
-    fn encode<'o>(&mut self, orders: impl Iterator<Item = &'o Order>) -> u64 {
+    /// Puts orders into frames, and these as they are stored into the buffer; gives the number of their last record.
+    fn encode<'o>(&mut self, frames: &mut Vec<u8>, orders: impl Iterator<Item = &'o Order>) -> u64 {
         let mut last = self.tail.last;
-        self.buffer.clear();
+        frames.clear();
         let mut cursors = Vec::new();
         for order in orders {
             match order {
                 Order::Record { at, drafts, .. } => {
                     let first = last.saturating_add(1);
-                    frame::records(&mut self.buffer, first, *at, drafts, |draft, seq, out| {
+                    frame::records(frames, first, *at, drafts, |draft, seq, out| {
                         draft.write(seq, out);
                     });
                     last = last.saturating_add(length(drafts.len()));
@@ -258,12 +255,12 @@ impl Log {
             }
         }
         // behind the records, which are packed the better together
-        self.buffer.append(&mut cursors);
+        frames.append(&mut cursors);
         self.packed.clear();
         if self.tail.packs {
-            pack::pack(&mut self.packed, &self.buffer);
+            pack::pack(&mut self.packed, frames);
         } else {
-            self.packed.extend(&self.buffer);
+            self.packed.extend(frames.iter());
         }
         last
     }
@@ -355,9 +352,7 @@ impl Log {
         let mut last = self.tail.last;
         while behind.find_after(last).map_err(Fault::Read)? {
             while let Ok(found) = behind.next().map_err(Fault::Read)? {
-                if let Some(numbers) = found.numbers() {
-                    last = last.max(*numbers.end());
-                }
+                last = last.max(found.knows_of());
             }
         }
         let (folder, segment) = (self.tail.folder.display(), self.tail.number);

@@ -60,8 +60,8 @@ pub struct Shape {
 }
 
 impl Default for Shape {
-    /// Some 6,000 records a segment where each comes alone, four times as many where many come at once; 400 a step;
-    /// and 1,600 in reserve: 800 answers to break-glass, or half of them where nothing can be packed.
+    /// Some 6,000 records a segment where each comes alone, five times as many where many come at once; 400 a step;
+    /// and 1,600 in reserve: 800 answers to break-glass, or 300 where nothing can be packed.
     fn default() -> Self {
         Self { segment_bytes: 16 << 20, step_bytes: 1 << 20, reserve_bytes: 4 << 20 }
     }

@@ -113,6 +113,9 @@ mod tests {
         let mut stored = Vec::new();
         pack(&mut stored, &small);
         assert!(stored == small, "what would not be shorter is left as it is");
+        let mut other = Vec::new();
+        pack(&mut other, b"no frame");
+        assert_eq!(other, b"no frame");
     }
 
     #[test]

@@ -139,8 +139,7 @@ impl Batch {
         is_final: bool,
     ) -> io::Result<bool> {
         loop {
-            let found = frames.next()?;
-            let more = match found {
+            let more = match frames.next()? {
                 // of what is being written just now nothing is durable
                 Ok(frame)
                     if frame.numbers().is_some_and(|numbers| *numbers.start() > self.last) =>
@@ -170,13 +169,14 @@ impl Batch {
         if self.is_full() {
             return false;
         }
-        let Some(frames) = pack::unpack(packed) else {
+        // copied, so that whoever keeps one record does not keep all
+        let all = pack::unpack(packed)
+            .is_none_or(|frames| self.take_all(&frames, after, Bytes::copy_from_slice));
+        if all && *after < packed.last {
             let Packed { first, last, .. } = packed;
             tracing::error!(first, last, "audit records cannot be unpacked");
-            return true;
-        };
-        // copied, so that whoever keeps one record does not keep all
-        self.take_all(&frames, after, Bytes::copy_from_slice)
+        }
+        all
     }
 
     /// Takes of these frames what follows `after`; `false` where it is not all taken.
@@ -231,6 +231,23 @@ mod tests {
     use crate::clock::Timestamp;
 
     const AT: Timestamp = Timestamp::from_micros(1);
+    /// A number that is near no small one.
+    const FAR: u64 = 1 << 40;
+
+    #[test]
+    fn what_cannot_be_unpacked_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bytes = Vec::new();
+        frame::header(&mut bytes, "name", 1);
+        frame::records(&mut bytes, 1, AT, &[()], |(), _, out| out.push(b'x'));
+        // nothing of that format, and what is no frame
+        frame::packed(&mut bytes, &(2..=3), 9, |out| out.extend(b"\xff\xff"));
+        frame::packed(&mut bytes, &(4..=5), 2, |out| out.extend(b"\x20xx"));
+        frame::records(&mut bytes, 6, AT, &[()], |(), _, out| out.push(b'x'));
+        std::fs::write(segment::path(folder.path(), 1), bytes).unwrap();
+        let records = Reader::open(folder.path()).after(0, 6, 9).unwrap();
+        assert!(records.iter().map(|record| record.seq).eq([1, 6]));
+    }
 
     #[test]
     fn what_is_packed_is_read_from_any_record_on_and_no_more_than_wanted() {
@@ -268,25 +285,25 @@ mod tests {
     fn whoever_begins_in_the_midst_of_what_lies_behind_a_damaged_place_reads_the_rest_of_it() {
         let folder = tempfile::tempdir().unwrap();
         let mut bytes = Vec::new();
-        frame::header(&mut bytes, "name", 1);
+        frame::header(&mut bytes, "name", FAR + 1);
         let mut damaged = 0;
-        for (first, count) in [(1, 1), (2, 1), (3, 3)] {
-            damaged = if first == 2 { bytes.len() + 20 } else { damaged };
+        for (first, count) in [(FAR + 1, 1), (FAR + 2, 1), (FAR + 3, 3)] {
+            damaged = if first == FAR + 2 { bytes.len() + 20 } else { damaged };
             let all = vec![(); count];
             frame::records(&mut bytes, first, AT, &all, |(), _, out| out.extend(b"a message"));
-            if first == 2 {
+            if first == FAR + 2 {
                 // as a text in it might look like; what is far away is none of this segment's
-                frame::records(&mut bytes, 1 << 40, AT, &[()], |(), _, out| out.push(b'x'));
+                frame::records(&mut bytes, 3, AT, &[()], |(), _, out| out.push(b'x'));
             }
         }
         bytes[damaged] ^= 1;
         std::fs::write(segment::path(folder.path(), 1), bytes).unwrap();
         let mut next = Vec::new();
-        frame::header(&mut next, "name", 6);
+        frame::header(&mut next, "name", FAR + 6);
         std::fs::write(segment::path(folder.path(), 2), next).unwrap();
-        for seq in 0..=5 {
-            let records = Reader::open(folder.path()).after(seq, 5, 9).unwrap();
-            let wanted = [1, 3, 4, 5].into_iter().filter(|one| *one > seq);
+        for seq in FAR..=FAR + 5 {
+            let records = Reader::open(folder.path()).after(seq, FAR + 5, 9).unwrap();
+            let wanted = [1, 3, 4, 5].map(|one| FAR + one).into_iter().filter(|one| *one > seq);
             assert!(records.iter().map(|record| record.seq).eq(wanted), "{seq}");
         }
     }

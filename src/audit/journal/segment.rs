@@ -142,8 +142,8 @@ pub(super) struct Frames<'f> {
     taken: usize,
     /// How much of the buffer was read.
     filled: usize,
-    /// A record's number in the same segment.
-    near: Option<u64>,
+    /// The last record that was read of.
+    last: Option<u64>,
 }
 
 impl<'f> Frames<'f> {
@@ -153,7 +153,7 @@ impl<'f> Frames<'f> {
 
     /// Reads into a buffer that was used before.
     pub(super) fn within(file: &'f File, at: u64, buffer: Vec<u8>) -> Self {
-        Self { file, at, buffer, taken: 0, filled: 0, near: None }
+        Self { file, at, buffer, taken: 0, filled: 0, last: None }
     }
 
     /// The buffer, to be used again.
@@ -182,16 +182,14 @@ impl<'f> Frames<'f> {
         };
         self.taken = end;
         self.at = self.at.saturating_add(length(bytes));
-        self.near = match &frame {
-            Frame::Header { first, .. } => Some(*first),
-            frame => frame.numbers().map(|numbers| *numbers.end()).or(self.near),
-        };
+        self.last = self.last.max(Some(frame.knows_of()));
         Ok(Ok(frame))
     }
 
-    /// Goes on to the next records after `seq` that can be read behind a damaged place; `false` where there are none.
+    /// Goes on to the next frame that knows of records after `seq`, behind a damaged place; `false` where there are none.
     pub(super) fn find_after(&mut self, seq: u64) -> io::Result<bool> {
-        let near = self.near.unwrap_or(seq);
+        // whoever goes on where he was knows of the last himself
+        let near = self.last.unwrap_or(seq);
         loop {
             if self.ready().is_empty() && !self.fill(1)? {
                 return Ok(false);
@@ -204,7 +202,7 @@ impl<'f> Frames<'f> {
             }
             if let Ok(bytes) = self.measure()?
                 && let Some(frame) = self.ready().get(..bytes).and_then(frame::parse)
-                && frame.numbers().is_some_and(|numbers| *numbers.end() > seq)
+                && frame.knows_of() > seq
             {
                 return Ok(true);
             }

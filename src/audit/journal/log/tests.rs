@@ -65,11 +65,14 @@ fn what_was_refused_leaves_nothing_to_keep() {
     assert!(written.full.is_some() && written.last == written.before + 1);
     assert!(written.frames.capacity() < 1_000, "{}", written.frames.capacity());
     assert!(matches!(log.append(&batch[..1]), Err(Fault::Full(_))));
-    assert!(log.buffer.capacity() == 0 && log.packed.capacity() <= PACKED_BYTES);
+    assert!(log.packed.capacity() <= KEPT_BYTES);
 }
 
+/// A number that is near no small one.
+const FAR: u64 = 1 << 40;
+
 /// Of a text that packs well.
-fn alike(_: usize) -> Order {
+fn alike() -> Order {
     let (drafts, done) = (vec![Text::of("alike ".repeat(99))], Box::new(|_| ()));
     Order::Record { at: Timestamp::from_micros(1), drafts, room: Room::Ordinary, done }
 }
@@ -94,7 +97,7 @@ fn a_segment_that_an_older_program_began_goes_on_as_that_one_reads_it() {
     std::fs::write(segment::path(folder.path(), 1), old).unwrap();
     let shape = Shape { segment_bytes: 0, step_bytes: 8_000, reserve_bytes: 0 };
     let mut log = Log::open(folder.path(), shape, &SystemRandom).unwrap();
-    let batch: Vec<_> = (0..5).map(alike).collect();
+    let batch: Vec<_> = std::iter::repeat_with(alike).take(5).collect();
     for last in [6, 11, 16, 21] {
         assert_eq!(log.append(&batch).unwrap().last, last);
     }
@@ -110,20 +113,38 @@ fn a_segment_that_an_older_program_began_goes_on_as_that_one_reads_it() {
 #[test]
 fn damage_to_what_was_packed_costs_that_alone_and_no_number_is_given_twice() {
     let folder = tempfile::tempdir().unwrap();
+    let (path, mut start) = (segment::path(folder.path(), 1), Vec::new());
+    frame::header(&mut start, "name", FAR);
+    std::fs::write(&path, &start).unwrap();
     let open = || Log::open(folder.path(), ODD, &SystemRandom).unwrap();
-    let (mut log, batch) = (open(), (0..5).map(alike).collect::<Vec<_>>());
-    let mut ends = Vec::new();
+    let cursor = || {
+        let (done, _) = tokio::sync::oneshot::channel();
+        Order::Cursor { target: "arr".to_owned(), seq: FAR + 14, done }
+    };
+    let batch: Vec<_> = std::iter::repeat_with(alike).take(5).collect();
+    let (mut log, mut ends) = (open(), Vec::new());
     for _ in 0..3 {
         log.append(&batch).unwrap();
-        ends.push(log.tail.end);
+        ends.push(usize::try_from(log.tail.end).unwrap());
     }
+    log.append(&[cursor()]).unwrap();
     assert_eq!(packed(folder.path(), 1), [true; 3]);
     drop(log);
-    let path = segment::path(folder.path(), 1);
-    let mut bytes = std::fs::read(&path).unwrap();
-    bytes[usize::try_from(ends[0]).unwrap() + 50] ^= 1;
-    std::fs::write(&path, bytes).unwrap();
-    assert_eq!(open().append(&batch[..1]).unwrap().last, 16);
-    let records = Reader::open(folder.path()).after(0, 16, 99).unwrap();
-    assert!(records.iter().map(|record| record.seq).eq((1..=5).chain(11..=16)));
+    let whole = std::fs::read(&path).unwrap();
+    // in the midst, and the last, of which only the target's cursor knows
+    for (at, lost) in [(ends[0], 5..10), (ends[1], 10..15)] {
+        let _none = std::fs::remove_file(segment::path(folder.path(), 2));
+        let mut damaged = whole.clone();
+        damaged[at + 50] ^= 1;
+        std::fs::write(&path, damaged).unwrap();
+        let mut log = open();
+        assert_eq!(log.append(&batch[..1]).unwrap().last, FAR + 15);
+        let mut reader = Reader::open(folder.path());
+        let mut after = FAR - 1;
+        for seq in (0..16).filter(|seq| !lost.contains(seq)) {
+            let records = reader.after(after, FAR + 15, 1).unwrap();
+            assert!(records.iter().map(|record| record.seq).eq([FAR + seq]), "{seq}");
+            after = FAR + seq;
+        }
+    }
 }
