@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::strict::{
     declared_default, has_empty_prefix, has_unknown_character, has_unread_line_end,
-    is_odd_instruction,
+    is_odd_instruction, may_have_empty_attribute, undeclares_prefix,
 };
 use crate::limits;
 
@@ -105,9 +105,13 @@ pub fn parse(text: &str, bounds: Bounds) -> Result<Document<'_>, Error> {
     // the scan above is coarse; depth is counted exactly here, without recursion
     let mut depth = 0_usize;
     let mut node = document.root();
+    let may_undeclare = may_have_empty_attribute(text);
     loop {
         if has_empty_prefix(node) {
             return Err(Error::Malformed("a name begins with a colon".into()));
+        }
+        if may_undeclare && undeclares_prefix(node) {
+            return Err(Error::Malformed("an element takes the namespace from a prefix".into()));
         }
         if is_odd_instruction(node) {
             return Err(Error::Malformed("a processing instruction has no name of its own".into()));

@@ -25,6 +25,18 @@ pub(super) fn has_empty_prefix(node: Node<'_, '_>) -> bool {
         || node.attributes().any(|attribute| is_colon(attribute.range().start))
 }
 
+/// Whether an element takes the namespace of a prefix away, as version 1.1 alone lets it (Namespaces in XML 1.0 5).
+pub(super) fn undeclares_prefix(node: Node<'_, '_>) -> bool {
+    node.namespaces().any(|namespace| namespace.name().is_some() && namespace.uri().is_empty())
+}
+
+/// Whether any attribute may be empty.
+pub(super) fn may_have_empty_attribute(text: &str) -> bool {
+    ["\"\"", "''"]
+        .iter()
+        .any(|empty| memchr::memmem::find(text.as_bytes(), empty.as_bytes()).is_some())
+}
+
 /// Whether the parser lets a processing instruction pass that is none (XML 1.0 2.6): `<?xml\t?>` within, `<?a<?>`.
 pub(super) fn is_odd_instruction(node: Node<'_, '_>) -> bool {
     let Some(instruction) = node.pi() else { return false };
@@ -121,6 +133,17 @@ mod tests {
             parse("<a k=' :xmlns='>:b<!-- <:c> </:a> --><b:b xmlns:b='b'/></a>", Bounds::REQUEST)
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn a_prefix_keeps_a_namespace_while_the_default_may_go() {
+        for bad in ["<a xmlns:p=''/>", "<a xmlns:p='u'><b><p:c xmlns:p = \"\"/></b></a>"] {
+            let error = parse(bad, Bounds::REQUEST).unwrap_err();
+            assert!(error.to_string().ends_with(" prefix"), "{bad}");
+        }
+        for good in ["<a xmlns='u' k=''><b xmlns=''/></a>", "<a xmlns:p='u'>xmlns:p=''</a>"] {
+            assert!(parse(good, Bounds::REQUEST).is_ok(), "{good}");
+        }
     }
 
     #[test]

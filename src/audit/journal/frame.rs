@@ -46,6 +46,11 @@ impl Frame<'_> {
         }
     }
 
+    /// The first record that it has, or the one after all that it knows of.
+    pub(super) fn first(&self) -> u64 {
+        self.numbers().map_or(self.knows_of().saturating_add(1), |numbers| *numbers.start())
+    }
+
     /// The last record that it knows of; a target had what its cursor tells.
     pub(super) fn knows_of(&self) -> u64 {
         match self {

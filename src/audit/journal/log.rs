@@ -349,22 +349,24 @@ impl Log {
         self.tail.damaged = true;
         self.look_at_room()?;
         let mut behind = Frames::from(&self.tail.file, self.tail.end);
-        let mut last = self.tail.last;
+        let (mut last, mut unreadable) = (self.tail.last, 0_u64);
         while behind.find_after(last).map_err(Fault::Read)? {
             while let Ok(found) = behind.next().map_err(Fault::Read)? {
+                let missing = found.first().saturating_sub(last).saturating_sub(1);
+                unreadable = unreadable.saturating_add(missing);
                 last = last.max(found.knows_of());
             }
         }
         let (folder, segment) = (self.tail.folder.display(), self.tail.number);
-        let unreadable = last.saturating_sub(self.tail.last);
-        if unreadable == 0 {
+        let is_end = last == self.tail.last;
+        if is_end {
             tracing::warn!(%folder, segment, "the audit journal ends in a write that was cut short");
         } else {
             tracing::error!(%folder, segment, after = self.tail.last, unreadable, "the audit journal is damaged");
         }
         // no number is given twice, and what cannot be read may still be evidence
         match self.turn_over(0, last.saturating_add(1), None) {
-            Err(Fault::Full(_)) if unreadable == 0 => {
+            Err(Fault::Full(_)) if is_end => {
                 let room = self.room.saturating_sub(self.tail.end);
                 segment::zero(&self.tail.file, self.tail.end, room).map_err(Fault::written)?;
                 self.tail.file.sync_data().map_err(Fault::Lost)?;

@@ -196,7 +196,7 @@ impl<'f> Frames<'f> {
             }
             self.taken = self.taken.saturating_add(1);
             self.at = self.at.saturating_add(1);
-            // what its peers wrote may look like a length, and to check each would take long
+            // what peers wrote may look like a length, and to check each would take long
             if !self.may_begin_near(near)? {
                 continue;
             }
