@@ -1,11 +1,13 @@
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{Ssl, SslAcceptor, SslContext, SslRef};
 use openssl::x509::{X509, X509VerifyResult};
-use tokio::io::BufWriter;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
@@ -14,11 +16,15 @@ use super::client::Client;
 use super::stall::Stalling;
 use super::{Patience, tls};
 use crate::clock::Timestamp;
+use crate::limits::REQUEST_BYTES;
 use crate::saml::Peer;
 use crate::saml::certificates::{Standing, Unfit, subject_line};
 
 /// Four TLS records a write: OpenSSL alone would write each 16 KB record by itself.
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
+
+/// So long a peer has to read the alert.
+const ALERT_TIME: Duration = Duration::from_secs(1);
 
 /// Sockets under TLS.
 pub(super) type Tls = SslStream<BufWriter<Stalling<TcpStream>>>;
@@ -69,7 +75,13 @@ pub(super) async fn shake(
             let client = client(stream.ssl(), address, believed, generation, now)?;
             return Ok((stream, client));
         }
-        Ok(Err(error)) => error.ssl_error().map(reasons),
+        Ok(Err(error)) => {
+            let reason = error.ssl_error().map(reasons);
+            if reason.is_some() {
+                let _silent = timeout(ALERT_TIME, part(stream.get_mut())).await;
+            }
+            reason
+        }
         Err(_) => Some("TLS handshake timed out".to_owned()),
     };
     match (judged.get(), reason) {
@@ -82,6 +94,14 @@ pub(super) async fn shake(
         }
         _ => Err(Failed::Probe),
     }
+}
+
+/// Waits until the peer has read why, and closed: a close before its octets are read would take the alert with it.
+async fn part(stream: &mut BufWriter<Stalling<TcpStream>>) -> io::Result<()> {
+    stream.shutdown().await?;
+    // what it sends before it reads the alert is a request at most
+    tokio::io::copy(&mut stream.take(REQUEST_BYTES as u64), &mut tokio::io::sink()).await?;
+    Ok(())
 }
 
 /// A certificate that is not believed.
