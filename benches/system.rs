@@ -37,8 +37,8 @@ const PAIRS: usize = 6;
 const SHORT: Duration = Duration::from_millis(1_200);
 /// So long after each the server has sent its records and synced what it writes ahead.
 const PAUSE: Duration = Duration::from_millis(400);
-/// Who ask by turns beside the record.
-const USERS: usize = 64;
+/// Assertions that are asked with by turns beside the record.
+const ASSERTIONS: usize = 64;
 /// Requests signed beforehand for the runs with an assertion each.
 const SIGNED: usize = 15_000;
 
@@ -153,9 +153,9 @@ impl<'w> Bench<'w> {
         let asked = |bench: &Bench<'_>, server: &Server, connections| {
             let query =
                 |_| Ok(bench.asker.query(&bench.asker.ask()?, &patient_id(patient::NUMBER)));
-            // a partner's users, each with an assertion of his own, so that no record is like the next
-            let users = (0..USERS).map(query).collect::<Result<_, Failed>>()?;
-            let figures = bench.load(server, users, false, connections, SHORT);
+            // each with an assertion of its own, so that no record is just like the next
+            let queries = (0..ASSERTIONS).map(query).collect::<Result<_, Failed>>()?;
+            let figures = bench.load(server, queries, false, connections, SHORT);
             sleep(PAUSE);
             figures
         };

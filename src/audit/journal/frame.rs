@@ -161,8 +161,8 @@ pub(super) fn parse(frame: &[u8]) -> Option<Frame<'_>> {
     }
 }
 
-/// Whether these bytes may begin a frame that knows of records near this one: cheap, and what texts and their compressed form hold
-/// does not. Otherwise so many bytes are needed to tell.
+/// Whether these bytes may begin a frame that knows of records near this one: cheap, and what texts and their
+/// compressed form hold does not. Otherwise so many bytes are needed to tell.
 pub(super) fn may_begin_near(bytes: &[u8], seq: u64) -> Result<bool, usize> {
     let mut fields = Fields(bytes.get(HEAD_BYTES..).unwrap_or_default());
     let (Some(kind), Some(number)) = (fields.u8(), fields.u64()) else {
